@@ -1,0 +1,61 @@
+"""What hardware there is, and how many threads a job may use: the only place that asks."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from napari_ptycho.errors import JobError
+
+if TYPE_CHECKING:
+    import torch
+
+CHOICES = ("auto", "cpu", "cuda", "mps")
+
+
+def pick(name: str = "auto") -> "torch.device":
+    """Return the device to compute on.
+
+    Args:
+        name: "auto" (the first of CUDA, Apple's MPS, CPU), or a device by name ("cuda:1").
+
+    Raises:
+        JobError: The named device is not there, or no device has this name.
+    """
+    import torch
+
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return torch.device(next((kind for kind, there in available.items() if there), "cpu"))
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise JobError(f"no device is called '{name}'; there is {', '.join(CHOICES)}") from error
+    missing = not available.get(device.type, device.type == "cpu")
+    if device.type == "cuda" and device.index is not None:
+        missing = missing or device.index >= torch.cuda.device_count()
+    if missing:
+        raise JobError(f"device '{name}' was asked for but is not on this machine; use auto or cpu")
+    return device
+
+
+def window_threads() -> int:
+    """CPU threads for a job beside an open window: all cores but one, which the window keeps."""
+    return max(1, (os.cpu_count() or 1) - 1)
+
+
+@contextmanager
+def threads(count: int | None) -> Iterator[None]:
+    """Let torch use `count` CPU threads for the length of the block; None leaves the number alone.
+
+    The number is process-wide in torch, so it is put back afterwards.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    if count is not None:
+        torch.set_num_threads(count)  # noqa: TID251
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)  # noqa: TID251
