@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from napari_ptycho.errors import JobError
@@ -44,18 +45,40 @@ def window_threads() -> int:
     return max(1, (os.cpu_count() or 1) - 1)
 
 
+def warm_up() -> None:
+    """Import torch and take one optimiser step: what makes a first step slow, done in advance.
+
+    The first `Adam` imports some 800 modules in bursts; in a job's thread they cost an open window
+    nothing, on the window's own they freeze it for half a second.
+    """
+    import torch
+
+    weight = torch.zeros(1, requires_grad=True)
+    torch.autograd.backward(weight.sum())
+    torch.optim.Adam([weight]).step()
+
+
+_lock = Lock()
+_before: list[int] = []  # of the jobs under way, what torch had when the first of them began
+
+
 @contextmanager
 def threads(count: int | None) -> Iterator[None]:
     """Let torch use `count` CPU threads for the length of the block; None leaves the number alone.
 
-    The number is process-wide in torch, so it is put back afterwards.
+    The number is process-wide in torch, so it is put back afterwards; where jobs overlap (two
+    windows), when the last of them ends.
     """
     import torch
 
-    before = torch.get_num_threads()
-    if count is not None:
-        torch.set_num_threads(count)  # noqa: TID251
+    with _lock:
+        _before.append(_before[0] if _before else torch.get_num_threads())
+        if count is not None:
+            torch.set_num_threads(count)  # noqa: TID251
     try:
         yield
     finally:
-        torch.set_num_threads(before)  # noqa: TID251
+        with _lock:
+            before = _before.pop()
+            if not _before:
+                torch.set_num_threads(before)  # noqa: TID251

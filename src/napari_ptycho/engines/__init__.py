@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from napari_ptycho.engines.options import ENGINES, EngineOptions, EpieOptions, RpieOptions
 from napari_ptycho.job import Update
 from napari_ptycho.model import Reconstruction, Scan
+from napari_ptycho.prepare.start import first_guess
 
 __all__ = ["ENGINES", "EngineOptions", "EpieOptions", "RpieOptions", "reconstruct"]
 
@@ -32,9 +33,9 @@ def reconstruct(
         sum(valid (|F| - sqrt I)^2) / sum(valid I).
 
     Raises:
-        ScanError: The scan lacks what the engine needs (say, a pixel size), or `start` does not fit.
+        ScanError: The scan lacks what the engine needs (a pixel size), or `start` does not fit.
         JobError: The device is not there.
     """
     from napari_ptycho.engines.pie import pie
 
-    yield from pie(scan, options, start, device)
+    yield from pie(scan, options, start or first_guess(scan, options.modes), device)

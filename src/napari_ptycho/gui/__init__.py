@@ -1,1 +1,1 @@
-"""gui."""
+"""The window: docks that read forms, start jobs and show updates; they compute nothing."""

@@ -1,1 +1,141 @@
-"""io."""
+"""Files in, models out, and back: scans and reconstructions.
+
+A file is recognised by its content; the extension is ignored. A new format is one module with a
+`FORMAT` and one line in `FORMATS`.
+"""
+
+import importlib
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_ptycho.errors import FileError
+from napari_ptycho.model import Geometry, Reconstruction, Scan
+
+if TYPE_CHECKING:
+    from napari_ptycho.io.formats import Format
+
+__all__ = ["read_reconstruction", "read_scan", "write_reconstruction", "write_scan"]
+
+FORMATS = ("scanfile", "product", "cxi", "arrays")
+"""Modules, in the order in which they are asked."""
+_LAZY_ABOVE_BYTES = 2**30
+
+
+def read_scan(
+    path: str | os.PathLike[str],
+    geometry: Geometry | Mapping[str, Any] | None = None,
+    lazy_above_bytes: int = _LAZY_ABOVE_BYTES,
+) -> Scan:
+    """Read a scan from a file of any format in `FORMATS`.
+
+    Where zero frequency is, whether counts or amplitudes are stored, and which values mark dead
+    pixels is found from the data; each decision is a sentence in `Scan.notes`, and
+    `Scan.sources` says where each field came from.
+
+    Args:
+        path: The file.
+        geometry: What the file does not say or says wrongly. A mapping replaces the `Geometry`
+            fields it names; a `Geometry` replaces those it knows, and always the propagation.
+            Near-field frames are taken as images, without a zero frequency to look for.
+        lazy_above_bytes: Patterns in HDF5 larger than this stay on disk until they are read.
+
+    Raises:
+        FileError: The file is absent, broken, or of no known format.
+        ScanError: It lacks or contradicts what a scan needs.
+        OptionsError: `geometry` names an unknown field or holds no number.
+    """
+    from napari_ptycho.io.draft import Request
+    from napari_ptycho.io.files import translated
+
+    request = Request(geometry, lazy_above_bytes)
+    with _opened(path) as (form, content):
+        if form.read_scan is None:
+            raise FileError(
+                f"{Path(path).name}: holds a reconstruction ({form.title}), not a scan; "
+                "open it with read_reconstruction"
+            )
+        with translated(Path(path)):
+            return form.read_scan(content, request)
+
+
+def read_reconstruction(path: str | os.PathLike[str]) -> Reconstruction:
+    """Read a reconstruction: our own, or a product of Ptychodus (.h5 or .npz).
+
+    Raises:
+        FileError: The file is absent, broken, or holds no reconstruction.
+        ScanError: What it holds contradicts itself.
+    """
+    from napari_ptycho.io.files import translated
+
+    with _opened(path) as (form, content):
+        if form.read_reconstruction is None:
+            raise FileError(
+                f"{Path(path).name}: holds a scan ({form.title}), not a reconstruction; "
+                "open it with read_scan"
+            )
+        with translated(Path(path)):
+            return form.read_reconstruction(content)
+
+
+def write_scan(scan: Scan, path: str | os.PathLike[str]) -> None:
+    """Write a scan to our HDF5, block by block, so that a lazy one never fills the memory.
+
+    Raises:
+        FileError: The folder is missing, the disk is full, or the scan is read from this file.
+    """
+    from napari_ptycho.io import scanfile
+
+    scanfile.write(scan, path)
+
+
+def write_reconstruction(reconstruction: Reconstruction, path: str | os.PathLike[str]) -> None:
+    """Write a reconstruction to an HDF5 file that Ptychodus opens as a product.
+
+    Raises:
+        FileError: The folder is missing or the disk is full.
+        ScanError: The provenance holds what JSON cannot.
+    """
+    from napari_ptycho.io import product
+
+    product.write(reconstruction, path)
+
+
+def _formats() -> "list[Format]":
+    return [importlib.import_module(f"{__name__}.{name}").FORMAT for name in FORMATS]
+
+
+@contextmanager
+def _opened(path: str | os.PathLike[str]) -> "Iterator[tuple[Format, Any]]":
+    """Open a file and find its format.
+
+    Raises:
+        FileError: It cannot be opened, or no format recognises it.
+    """
+    from napari_ptycho.io import archive, files, hdf5
+    from napari_ptycho.io.formats import ARRAYS, HDF5_FILE
+
+    path = files.existing(path)
+    head = files.read_head(path)
+    kind = files.kind_of(head)
+    if kind is None:
+        raise FileError(f"{path.name}: this is {files.stranger(head)}. {_readable()}")
+    container = HDF5_FILE if kind == files.HDF5 else ARRAYS
+    opener: Any = hdf5.open_file(path) if kind == files.HDF5 else archive.open_archive(path, kind)
+    with opener as content:
+        with files.translated(path):
+            known = [form for form in _formats() if container in form.containers]
+            form = next((form for form in known if form.recognises(content)), None)
+            names = list(content) if container == HDF5_FILE else list(content.names)
+        if form is None:
+            listed = ", ".join(map(str, names[:10])) or "no arrays"
+            raise FileError(
+                f"{path.name}: {container} of no known layout (it holds: {listed}). {_readable()}"
+            )
+        yield form, content
+
+
+def _readable() -> str:
+    return "Can be read: " + "; ".join(form.title for form in _formats()) + "."

@@ -1,0 +1,130 @@
+"""The bin size, and at once what it does."""
+
+from functools import partial
+from typing import Any
+
+from napari.viewer import Viewer
+from qtpy.QtCore import QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_ptycho.gui.runner import Runner
+from napari_ptycho.gui.views import ScanView
+from napari_ptycho.gui.widgets import Note
+from napari_ptycho.prepare import binning_report
+
+PAUSE_MS = 200
+Size = int | tuple[int, int]
+
+
+class BinningBox(QWidget):
+    """Asks for a bin size and shows its report, which a thread computes.
+
+    Rows x columns on a raster, else a number of positions that are neighbours along the path or in
+    space.
+    """
+
+    asked = Signal(object, str)
+    """Bin now: size, and "path" or "space"."""
+    undone = Signal()
+    """Back to the scan as it was read."""
+
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
+        self._view: ScanView | None = None
+        self._stale = False
+        self.runner = Runner(self)
+        self.rows_box, self.columns_box = _spin("rows"), _spin("columns")
+        self.cross = QLabel("x")
+        self.neighbours = QComboBox()
+        self.neighbours.addItem("along the path", "path")
+        self.neighbours.addItem("nearest in space", "space")
+        self.neighbours.setToolTip("Which positions are summed into one where there is no raster.")
+        self.bin_button, self.undo_button = QPushButton("Bin"), QPushButton("Unbinned")
+        self.undo_button.setToolTip("Go back to the scan as it was read.")
+        self.note = Note(viewer)
+        self._lay_out()
+        self._later = QTimer(self, interval=PAUSE_MS, singleShot=True)
+        self._later.timeout.connect(self._report)
+        for spin in (self.rows_box, self.columns_box):
+            spin.valueChanged.connect(self._later.start)
+        self.neighbours.currentIndexChanged.connect(self._later.start)
+        self.bin_button.clicked.connect(self._on_bin)
+        self.undo_button.clicked.connect(self.undone)
+        self.runner.finished.connect(self._on_report)
+
+    def _lay_out(self) -> None:
+        size, buttons = QHBoxLayout(), QHBoxLayout()
+        for widget in (self.rows_box, self.cross, self.columns_box, self.neighbours):
+            size.addWidget(widget)
+        for spin in (self.rows_box, self.columns_box, self.neighbours):
+            size.setStretchFactor(spin, 1)
+        buttons.addWidget(self.bin_button)
+        buttons.addWidget(self.undo_button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(size)
+        layout.addWidget(self.note)
+        layout.addLayout(buttons)
+
+    def size(self) -> Any:
+        """Return the bin size: (rows, columns) on a raster, else a number."""
+        if self._on_raster:
+            return self.rows_box.value(), self.columns_box.value()
+        return self.rows_box.value()
+
+    def show_scan(self, view: ScanView, binned: bool) -> None:
+        """Ask for the bins of this scan (the unbinned one), `binned` if it was binned already."""
+        if view is not self._view:
+            self._view = view
+            self.rows_box.setMaximum(view.raster.rows if view.raster else len(view.scan))
+            self.columns_box.setMaximum(view.raster.columns if view.raster else 1)
+        for widget in (self.cross, self.columns_box):
+            widget.setVisible(self._on_raster)
+        self.rows_box.setSuffix("" if self._on_raster else " positions")
+        self.neighbours.setVisible(not self._on_raster)
+        self.undo_button.setEnabled(binned)
+        self._later.start()
+
+    @property
+    def _on_raster(self) -> bool:
+        return self._view is not None and self._view.raster is not None
+
+    def _chosen(self) -> tuple[Size, str]:
+        return self.size(), str(self.neighbours.currentData())
+
+    def _on_bin(self) -> None:
+        self.asked.emit(*self._chosen())
+
+    def _report(self) -> None:
+        if self._view is None:
+            return
+        if self.runner.running:
+            self._stale = True
+            return
+        size, neighbours = self._chosen()
+        self.runner.call(
+            partial(binning_report, self._view.scan, size, neighbours), "bin size report"
+        )
+
+    def _on_report(self, outcome: str, report: Any) -> None:
+        if self._stale:
+            self._stale = False
+            self._report()
+        elif outcome == "done":
+            self.note.show_lines(report.lines(), report.warnings)
+
+
+def _spin(name: str) -> QSpinBox:
+    spin = QSpinBox()
+    spin.setRange(1, 1)
+    spin.setKeyboardTracking(False)
+    spin.setToolTip(f"Neighbouring {name} that are summed into one pattern.")
+    return spin

@@ -1,0 +1,87 @@
+"""What napari calls: readers and samples (npe2). The docks themselves are named in napari.yaml.
+
+Reading takes seconds, and napari calls a reader in the window's thread. So where there is a window
+the Scan dock is opened and told to load, and napari is given no layer (readers) or an empty one
+(samples, of which napari expects at least one layer); the dock replaces it when the scan is there.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import napari
+import numpy as np
+
+from napari_ptycho.gui import canvas, loading
+from napari_ptycho.gui.app import open_docks
+from napari_ptycho.gui.views import Picture
+from napari_ptycho.samples import SAMPLES
+
+LayerData = tuple[Any, ...]
+Reader = Callable[[Any], list[LayerData]]
+MAGIC = (b"\x89HDF\r\n\x1a\n", b"PK\x03\x04", b"BZh")
+NO_LAYER: LayerData = (None,)
+
+
+def get_reader(path: str | list[str]) -> Reader | None:
+    """Return a reader if the file may be one of ours, by its first bytes."""
+    first = Path(path if isinstance(path, str) else path[0])
+    try:
+        with first.open("rb") as file:
+            head = file.read(8)
+    except OSError:
+        return None
+    return read if head.startswith(MAGIC) else None
+
+
+def read(path: str | list[str]) -> list[LayerData]:
+    """Open a file in the Scan dock; without a window, return its layers."""
+    first = Path(path if isinstance(path, str) else path[0])
+    viewer = napari.current_viewer()
+    if viewer is None:
+        return _layers(loading.open_file(first))
+    open_docks(viewer)[0].open_path(first)
+    return [NO_LAYER]
+
+
+def siemens_real() -> list[LayerData]:
+    """Open the measured Siemens star."""
+    return _sample("siemens-real")
+
+
+def siemens_star() -> list[LayerData]:
+    """Open the simulated Siemens star."""
+    return _sample("siemens-star")
+
+
+def fibres() -> list[LayerData]:
+    """Open the simulated fibres."""
+    return _sample("fibres")
+
+
+def _sample(key: str) -> list[LayerData]:
+    viewer = napari.current_viewer()
+    if viewer is None:
+        return _layers(loading.open_sample(key))
+    open_docks(viewer)[0].open_sample(key)
+    placeholder = {
+        "name": f"opening {SAMPLES[key]}",
+        "metadata": canvas.metadata(canvas.POSITIONS, None),
+    }
+    return [(np.empty((0, 2)), placeholder, "points")]
+
+
+def _layers(view: Any) -> list[LayerData]:
+    """Return plain layer tuples, for napari without a window."""
+    if isinstance(view, Picture):
+        name, held = view.of.name, {canvas.KEY: view.of}
+        return [
+            (data, {"name": f"{name} · {role}", "metadata": held}, "image")
+            for role, data in ((canvas.PHASE, view.phase), (canvas.AMPLITUDE, view.amplitude))
+        ]
+    limits = (0.0, max(view.brightest, 0.1))
+    look = {"contrast_limits": limits, "metadata": {canvas.KEY: view.scan}}
+    return [
+        (view.patterns, {"name": canvas.PATTERNS, **look}, "image"),
+        (view.mean, {"name": canvas.MEAN, **look}, "image"),
+    ]

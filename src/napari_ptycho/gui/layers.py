@@ -1,0 +1,220 @@
+"""The only place that makes and updates layers; how they share the viewer is in `canvas.py`.
+
+A layer that the user deletes during a run is left alone until the next start.
+"""
+
+from typing import Any
+
+import numpy as np
+from napari.layers import Image, Layer
+from napari.viewer import Viewer
+
+from napari_ptycho.errors import ScanError
+from napari_ptycho.gui import canvas
+from napari_ptycho.gui.views import Limits, Picture, ScanView
+from napari_ptycho.model import Reconstruction, Scan
+from napari_ptycho.model.arrays import Floats
+
+MOVED = 0.25  # share of the contrast range by which limits must move before they are set again
+NO_SCALE_PX = 512  # positions in metres are drawn this large while the pixel size is unknown
+LOOKS: dict[str, dict[str, Any]] = {
+    canvas.PHASE: {"colormap": "gray"},
+    canvas.AMPLITUDE: {"colormap": "gray"},
+    canvas.PROBE: {"colormap": "inferno"},
+}
+
+
+class ViewerLayers:
+    """Layers of one viewer. Nothing but the viewer's own events holds on to this object."""
+
+    def __init__(self, viewer: Viewer) -> None:
+        self._viewer = viewer
+        viewer.layers.events.inserted.connect(self._on_layers)
+        viewer.layers.events.removed.connect(self._on_layers)
+
+    def _on_layers(self, event: Any = None) -> None:
+        canvas.place(self._viewer)
+
+    def _on_visible(self, event: Any = None) -> None:
+        canvas.refresh_scale_bar(self._viewer)
+
+    def _ready(self, layer: Layer) -> Layer:
+        layer.name_overlay.visible = True
+        layer.events.visible.connect(self._on_visible)
+        return layer
+
+
+class ScanLayers(ViewerLayers):
+    """Patterns, mean pattern and positions of the current scan."""
+
+    def show(self, view: ScanView) -> None:
+        """Show a scan instead of the one before."""
+        self.clear()
+        scan = view.scan
+        corners = corners_px(scan)
+        field = np.ptp(corners, axis=0) + scan.frame_shape
+        for role, data in ((canvas.MEAN, view.mean), (canvas.PATTERNS, view.patterns)):
+            layer = Image(
+                data,
+                name=role,
+                multiscale=False,
+                rgb=False,
+                colormap="inferno",
+                contrast_limits=(0.0, max(view.brightest, 0.1)),
+                axis_labels=("frame", "y", "x")[-len(data.shape) :],
+                metadata=canvas.metadata(role, scan, field / scan.frame_shape),
+            )
+            self._ready(self._viewer.add_layer(layer))
+        self._add_positions(view, corners + np.array(scan.frame_shape) / 2)
+        canvas.show_only(self._viewer, canvas.SCAN)
+        self._viewer.dims.set_current_step(0, 0)
+
+    def clear(self) -> None:
+        """Remove the layers of the scan before."""
+        for layer in canvas.find(list(self._viewer.layers), canvas.SCAN):
+            self._viewer.layers.remove(layer)
+
+    def clear_placeholder(self) -> None:
+        """Remove the empty layer that stands for a sample while it is being opened."""
+        for layer in canvas.find(list(self._viewer.layers), (canvas.POSITIONS,)):
+            if canvas.held_by(layer) is None:
+                self._viewer.layers.remove(layer)
+
+    def _add_positions(self, view: ScanView, centres: Floats) -> None:
+        counts = np.where(np.isfinite(view.counts), view.counts, np.nanmean(view.counts))
+        low, high = (float(value) for value in np.percentile(counts, (1, 99)))
+        layer = self._viewer.add_points(
+            centres,
+            name=canvas.POSITIONS,
+            size=_spot(centres),
+            features={"counts": counts},
+            face_color="counts",
+            face_colormap="viridis",
+            face_contrast_limits=(low, max(high, low + 1)),
+            border_width=0,
+            axis_labels=("y", "x"),
+            metadata=canvas.metadata(canvas.POSITIONS, view.scan),
+        )
+        self._ready(layer)
+
+    def relabel(self, scan: Scan) -> None:
+        """Point the layers at the same scan with another geometry, and rescale them."""
+        for layer in canvas.find(self._viewer.layers, canvas.SCAN):
+            layer.metadata[canvas.KEY] = scan
+        corners = corners_px(scan)
+        field = np.ptp(corners, axis=0) + scan.frame_shape
+        for layer in canvas.find(self._viewer.layers, canvas.DETECTOR):
+            layer.metadata[canvas.STRETCH] = tuple(field / scan.frame_shape)
+        for layer in canvas.find(self._viewer.layers, (canvas.POSITIONS,)):
+            layer.data = corners + np.array(scan.frame_shape) / 2
+            layer.size = _spot(layer.data)
+        canvas.place(self._viewer)
+        self._viewer.reset_view()
+
+
+class ReconstructionLayers(ViewerLayers):
+    """Phase, amplitude and probe of the current run."""
+
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__(viewer)
+        self._limits: dict[str, Limits] = {}
+        self._layers: dict[str, Layer] = {}
+        self._picture: Picture | None = None
+
+    def begin(self, shown: Picture) -> None:
+        """Make the layers of a run, or take over those of the same name."""
+        self._layers, self._limits, self._picture = {}, {}, None
+        for role in canvas.RECONSTRUCTION:
+            name = f"{shown.of.name} · {role}"
+            old = [one for one in canvas.find(self._viewer.layers, (role,)) if one.name == name]
+            self._layers[role] = old[0] if old else self._add(role, name, shown)
+        self.show(shown)
+        self._follow_positions(shown.of)
+        canvas.show_only(self._viewer, canvas.RECONSTRUCTION)
+
+    def _add(self, role: str, name: str, shown: Picture) -> Layer:
+        layer = Image(
+            _data(shown, role),
+            name=name,
+            multiscale=False,
+            rgb=False,
+            contrast_limits=_limits(shown, role),
+            axis_labels=("y", "x"),
+            metadata=canvas.metadata(role, shown.of),
+            **LOOKS[role],
+        )
+        layer.colorbar.visible = role != canvas.PROBE
+        layer.colorbar.size, layer.colorbar.font_size = (12, 90), 8
+        layer.colorbar.position = "bottom_left"
+        return self._ready(self._viewer.add_layer(layer))
+
+    def show(self, shown: Picture) -> None:
+        """Bring the layers of the run up to date; those the user has deleted are left alone."""
+        if shown is self._picture:
+            return
+        self._picture = shown
+        for role, layer in self._layers.items():
+            if layer not in self._viewer.layers:
+                continue
+            moved = layer.data.shape != _data(shown, role).shape
+            layer.data = _data(shown, role)
+            layer.metadata[canvas.KEY] = shown.of
+            self._steady(role, layer, _limits(shown, role))
+            if role == canvas.PROBE and (moved or not any(layer.metadata[canvas.OFFSET])):
+                room = np.subtract(shown.phase.shape, shown.probe.shape) / 2
+                layer.metadata[canvas.OFFSET] = tuple(room)
+                canvas.place(self._viewer)
+
+    def _steady(self, role: str, layer: Layer, limits: Limits) -> None:
+        """Set the contrast once it has moved a lot, unless the user has set it himself."""
+        before = self._limits.get(role)
+        if before is not None:
+            if not np.allclose(layer.contrast_limits, before, rtol=1e-3):
+                return
+            span = max(before[1] - before[0], limits[1] - limits[0])
+            if np.abs(np.subtract(limits, before)).max() < MOVED * span:
+                return
+        low, high = limits
+        layer.contrast_limits_range = (2 * low - high, 2 * high - low)
+        layer.contrast_limits = limits
+        self._limits[role] = limits
+
+    def _follow_positions(self, thing: Reconstruction) -> None:
+        """Put the positions where the windows lie in the object."""
+        for layer in canvas.find(self._viewer.layers, (canvas.POSITIONS,)):
+            if len(layer.data) == len(thing.positions_px):
+                layer.data = thing.positions_px + np.array(thing.probe.shape[1:]) / 2
+
+
+def corners_px(scan: Scan) -> Floats:
+    """Return the (N, 2) window corners (y, x) in object pixels, the first at 0.
+
+    Positions in metres are stretched over `NO_SCALE_PX` while the object pixel is unknown.
+    """
+    try:
+        positions = scan.in_pixels()
+    except ScanError:
+        positions = np.asarray(scan.positions_m)
+        positions = positions * (NO_SCALE_PX / (float(np.ptp(positions, axis=0).max()) or 1.0))
+    return np.asarray(positions - positions.min(axis=0))
+
+
+def _spot(centres: Floats) -> float:
+    """Return a diameter at which N points show one by one."""
+    extent = np.ptp(centres, axis=0)
+    spacing = max(np.sqrt(extent.prod() / len(centres)), extent.max() / len(centres))
+    return float(max(0.7 * spacing, 1e-3))
+
+
+def _data(shown: Picture, role: str) -> Any:
+    return {
+        canvas.PHASE: shown.phase,
+        canvas.AMPLITUDE: shown.amplitude,
+        canvas.PROBE: shown.probe,
+    }[role]
+
+
+def _limits(shown: Picture, role: str) -> Limits:
+    if role == canvas.PROBE:
+        return 0.0, max(float(shown.probe.max()), 1e-9)
+    return shown.phase_limits if role == canvas.PHASE else shown.amplitude_limits

@@ -1,0 +1,87 @@
+"""Live curves: pyqtgraph, created once, then only fed with new data."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyqtgraph as pg
+from napari.utils.theme import get_theme
+from napari.viewer import Viewer
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+CURVE = {"dark": "#4fc3f7", "light": "#1f77b4"}
+AXIS_WIDTH = 52
+MANTISSAS = (1, 2, 5)
+
+
+class DecadeAxis(pg.AxisItem):  # type: ignore[misc]
+    """A logarithmic axis: labels at decades, or at 1, 2, 5 where the range spans few of them."""
+
+    def logTickValues(
+        self, minVal: float, maxVal: float, size: float, stdTicks: Any
+    ) -> list[tuple[float | None, list[float]]]:
+        """Return the labelled ticks, then the small ones (both as log10)."""
+        decades = range(int(np.floor(minVal)), int(np.ceil(maxVal)) + 1)
+        all_ticks = [(k, m) for k in decades for m in range(1, 10)]
+        inside = [(k, m) for k, m in all_ticks if minVal <= k + np.log10(m) <= maxVal]
+        few = maxVal - minVal < 2
+        large = [tick for tick in inside if tick[1] == 1 or (few and tick[1] in MANTISSAS)]
+        if len(large) < 2:
+            large = inside
+        small = [tick for tick in inside if tick not in large]
+        place = [[float(k + np.log10(m)) for k, m in ticks] for ticks in (large, small)]
+        return [(1.0, place[0]), (None, place[1])]
+
+    def logTickStrings(
+        self, values: Sequence[float], scale: float, spacing: float | None
+    ) -> list[str]:
+        """Return 10ⁿ at decades, the plain number between them, nothing at small ticks."""
+        return [_text(value) if spacing else "" for value in values]
+
+
+def _text(value: float) -> str:
+    decade = round(value)
+    if abs(value - decade) > 1e-6:
+        return f"{10**value:.1g}"
+    return "1" if decade == 0 else f"10{str(decade).translate(SUPERSCRIPT)}"
+
+
+class LivePlot(QWidget):
+    """One curve over epochs, logarithmic, in the colours of the viewer's theme."""
+
+    def __init__(self, viewer: Viewer, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._canvas = pg.GraphicsLayoutWidget()
+        self._plot = self._canvas.addPlot(axisItems={"left": DecadeAxis("left")})
+        self._plot.setLogMode(y=True)
+        self._plot.setMenuEnabled(False)
+        self._plot.hideButtons()
+        self._plot.showGrid(x=True, y=True, alpha=0.15)
+        for side in ("left", "bottom"):
+            self._plot.getAxis(side).enableAutoSIPrefix(False)
+        self._plot.getAxis("left").setWidth(AXIS_WIDTH)
+        self._plot.setLabel("left", name)
+        self._plot.setLabel("bottom", "epoch")
+        self.curve = self._plot.plot()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._canvas)
+        self.setMinimumHeight(180)
+        viewer.events.theme.connect(self.follow_theme)
+        self.follow_theme()
+
+    def show_curve(self, values: Sequence[float]) -> None:
+        """Show one value per epoch, from the first."""
+        self.curve.setData(np.arange(1, len(values) + 1), np.asarray(values, float))
+
+    def follow_theme(self, event: Any = None) -> None:
+        """Take the colours of the viewer's theme."""
+        theme = get_theme(self._viewer.theme)
+        self.background = theme.background.as_hex()
+        self._canvas.setBackground(self.background)
+        for side in ("left", "bottom"):
+            self._plot.getAxis(side).setPen(theme.secondary.as_hex())
+            self._plot.getAxis(side).setTextPen(theme.text.as_hex())
+        self.curve.setPen(pg.mkPen(CURVE[theme.type], width=1))

@@ -1,0 +1,181 @@
+"""The Scan dock: open, look at what was read, correct it, bin it."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from napari.viewer import Viewer
+from qtpy.QtCore import Signal  # type: ignore[attr-defined]
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QPushButton
+
+from napari_ptycho.gui import loading
+from napari_ptycho.gui.binning_box import BinningBox
+from napari_ptycho.gui.geometry_form import GeometryForm
+from napari_ptycho.gui.layers import ReconstructionLayers, ScanLayers
+from napari_ptycho.gui.runner import Runner
+from napari_ptycho.gui.session import real_viewer, session_of
+from napari_ptycho.gui.views import Picture, ScanView
+from napari_ptycho.gui.widgets import Dock, Note, SummaryTable, heading
+from napari_ptycho.samples import SAMPLES
+
+FILES = "Scans and reconstructions (*.cxi *.h5 *.hdf5 *.nxs *.npz *.npy *.bz2);;All files (*)"
+
+
+class ScanDock(Dock):
+    """Opens scans for one viewer; what is open is in the viewer's session."""
+
+    loaded = Signal()
+    """A scan (or a reconstruction) was opened or binned and is shown."""
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__(real_viewer(napari_viewer))
+        self.session = session_of(self.viewer)
+        self.layers = ScanLayers(self.viewer)
+        self.runner = Runner(self)
+        self.runner.finished.connect(self._on_finished)
+        self._path: Path | None = None
+        self._show: Callable[[Any], None] = self._open_shown
+        self.table, self.form = SummaryTable(self.viewer), GeometryForm()
+        self.binning, self.status = BinningBox(self.viewer), Note(self.viewer)
+        self.open_button, self.sample_button = QPushButton("Open…"), QPushButton("Sample")
+        self._lay_out()
+        self.open_button.clicked.connect(self._ask_path)
+        self.form.edited.connect(self._on_geometry)
+        self.binning.asked.connect(self.bin)
+        self.binning.undone.connect(self.unbin)
+        self.setAcceptDrops(True)
+        self._refresh()
+
+    def _lay_out(self) -> None:
+        menu = QMenu(self)
+        for key, title in SAMPLES.items():
+            menu.addAction(title).setData(key)
+        menu.triggered.connect(self._on_sample)
+        self.sample_button.setMenu(menu)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.open_button)
+        buttons.addWidget(self.sample_button)
+        self.rows.addLayout(buttons)
+        self.rows.addWidget(self.status)
+        self.rows.addWidget(self.table)
+        self.headings = heading("Experiment"), heading("Position binning")
+        for title, widget in zip(self.headings, (self.form, self.binning), strict=True):
+            self.rows.addWidget(title)
+            self.rows.addWidget(widget)
+        self.rows.addStretch(1)
+
+    # -- opening
+
+    def open_path(self, path: str | Path) -> None:
+        """Open a scan or a reconstruction in the thread; `loaded` says when it is shown."""
+        self._path = Path(path)
+        self._run(partial(loading.open_file, self._path), f"open {self._path.name}")
+
+    def open_sample(self, key: str) -> None:
+        """Open a sample in the thread: simulated, or fetched once."""
+        self._path = None
+        self._run(partial(loading.open_sample, key), f"open {SAMPLES[key]}")
+
+    def _ask_path(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Open a scan", "", FILES)
+        if path:
+            self.open_path(path)
+
+    def _on_sample(self, action: Any) -> None:
+        self.open_sample(action.data())
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take files."""
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Open the first file dropped."""
+        self.open_path(event.mimeData().urls()[0].toLocalFile())
+
+    # -- changing
+
+    def bin(self, size: Any, neighbours: str) -> None:
+        """Bin the scan as it was read; the binned one becomes the current scan."""
+        view = self.session.unbinned
+        if view is not None:
+            self._run(
+                partial(loading.bin_scan, view.scan, size, neighbours),
+                f"bin {view.scan.name}",
+                self._bin_shown,
+            )
+
+    def unbin(self) -> None:
+        """Make the scan as it was read the current one again."""
+        if self.session.unbinned is not None:
+            self._open_shown(self.session.unbinned)
+
+    def _on_geometry(self, name: str, value: Any) -> None:
+        view, unbinned = self.session.view, self.session.unbinned
+        if view is None or unbinned is None:
+            return
+        if name == "propagation" and self._path is not None:
+            scan = unbinned.scan
+            given = loading.given_by_user(scan.geometry, scan.sources) | {name: value}
+            self._run(partial(loading.open_file, self._path, given), f"open {self._path.name}")
+            return
+        self._run(
+            partial(loading.change_geometry, view, unbinned, name, value),
+            f"change {name} of {view.scan.name}",
+            self._change_shown,
+        )
+
+    # -- showing
+
+    def _run(
+        self, work: Callable[[], Any], title: str, show: Callable[[Any], None] | None = None
+    ) -> None:
+        if self.runner.call(work, title):
+            self._show = show or self._open_shown
+            self.status.show_lines([f"{title}…"])
+            self._enable(False)
+
+    def _on_finished(self, outcome: str, value: Any) -> None:
+        self._enable(True)
+        self.status.show_lines()
+        if outcome == "done":
+            self._show(value)
+        else:
+            self.layers.clear_placeholder()
+        self.loaded.emit()
+
+    def _open_shown(self, view: ScanView | Picture) -> None:
+        if isinstance(view, Picture):
+            ReconstructionLayers(self.viewer).begin(view)
+            self.session.show_reconstruction(view.of)
+            return
+        self.session.show_scan(view, view)
+        self.layers.show(view)
+        self._refresh()
+
+    def _bin_shown(self, view: ScanView) -> None:
+        self.session.show_scan(view, self.session.unbinned or view)
+        self.layers.show(view)
+        self._refresh()
+
+    def _change_shown(self, views: tuple[ScanView, ScanView]) -> None:
+        self.session.show_scan(*views)
+        self.layers.relabel(views[0].scan)
+        self._refresh()
+
+    def _refresh(self) -> None:
+        view, unbinned = self.session.view, self.session.unbinned
+        for widget in (*self.headings, self.form, self.binning):
+            widget.setVisible(view is not None)
+        if view is None or unbinned is None:
+            self.status.show_lines(["Open a scan, drop a file here, or take a sample."])
+            return
+        self.table.show_rows(view.rows)
+        self.form.show_geometry(view.scan.geometry, loading.warnings_of(view.rows))
+        self.binning.show_scan(unbinned, binned=view is not unbinned)
+
+    def _enable(self, on: bool) -> None:
+        for widget in (self.open_button, self.sample_button, self.form, self.binning):
+            widget.setEnabled(on)

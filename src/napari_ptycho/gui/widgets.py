@@ -1,0 +1,138 @@
+"""Small widgets that the docks share: a scrolling dock, a titled box, a coloured note."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+from napari.utils.theme import get_theme
+from napari.viewer import Viewer
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtGui import QBrush, QColor
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QFormLayout,
+    QHeaderView,
+    QLabel,
+    QScrollArea,
+    QSizePolicy,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_ptycho.gui.binding import check_binding
+from napari_ptycho.model.summary import Row
+
+MIN_WIDTH = 320
+RED = {"dark": "#ff8a80", "light": "#b3261e"}
+
+
+class Dock(QWidget):
+    """A dock that scrolls where there is little room, and follows the viewer's theme."""
+
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
+        check_binding()
+        self.viewer = viewer
+        inside = QWidget()
+        self.rows = QVBoxLayout(inside)
+        self.rows.setContentsMargins(8, 8, 8, 8)
+        self.rows.setSpacing(6)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(inside)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(scroll)
+        self.setMinimumWidth(MIN_WIDTH)
+
+    def sizeHint(self) -> QSize:
+        """Return the size that a fresh dock takes."""
+        return QSize(400, 700)
+
+
+class Note(QLabel):
+    """A paragraph that wraps; warnings are red."""
+
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._content: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+        self.setWordWrap(True)
+        self.setTextFormat(Qt.TextFormat.RichText)
+        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        viewer.events.theme.connect(self._draw)
+        self.show_lines()
+
+    def show_lines(self, lines: Sequence[str] = (), warnings: Sequence[str] = ()) -> None:
+        """Show lines, then warnings; without any, take no room."""
+        self._content = (tuple(lines), tuple(warnings))
+        self._draw()
+
+    def _draw(self, event: Any = None) -> None:
+        lines, warnings = self._content
+        red = RED[get_theme(self._viewer.theme).type]
+        texts = [escape(line) for line in lines]
+        texts += [f'<span style="color:{red}">{escape(warning)}</span>' for warning in warnings]
+        self.setText("<br>".join(texts))
+        self.setVisible(bool(texts))
+
+
+class SummaryTable(QTableWidget):
+    """What was read, and from where: name, value with unit, source."""
+
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__(0, 3)
+        self._viewer = viewer
+        self.setHorizontalHeaderLabels(["", "value", "source"])
+        self.verticalHeader().hide()
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        header = self.horizontalHeader()
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(2, QHeaderView.ResizeMode.Stretch)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft)
+        self.setVisible(False)
+
+    def show_rows(self, rows: Sequence[Row]) -> None:
+        """Show these rows; those with a warning in red, the warning as their tooltip."""
+        self.setRowCount(len(rows))
+        red = RED[get_theme(self._viewer.theme).type]
+        for i, row in enumerate(rows):
+            value = f"{row.value} {row.unit}".strip()
+            for column, text in enumerate((row.name, value, row.source)):
+                item = QTableWidgetItem(text)
+                item.setToolTip(row.warning or text)
+                if row.warning:
+                    item.setForeground(QBrush(QColor(red)))
+                self.setItem(i, column, item)
+        self.resizeRowsToContents()
+        height = sum(self.rowHeight(i) for i in range(len(rows)))
+        self.setFixedHeight(height + self.horizontalHeader().sizeHint().height() + 4)
+        self.setVisible(bool(rows))
+
+
+def heading(text: str) -> QLabel:
+    """Return the title of a part of a dock."""
+    label = QLabel(f"<b>{escape(text)}</b>")
+    label.setContentsMargins(0, 6, 0, 0)
+    return label
+
+
+def form_rows() -> QFormLayout:
+    """Return a form whose fields take the width there is."""
+    rows = QFormLayout()
+    rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    rows.setVerticalSpacing(4)
+    rows.setContentsMargins(0, 0, 0, 0)
+    return rows

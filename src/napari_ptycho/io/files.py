@@ -1,0 +1,127 @@
+"""Paths before anything is parsed: is it there, what do its first bytes say, what went wrong."""
+
+import os
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from napari_ptycho.errors import FileError
+
+HDF5, ZIP, NPY, BZ2, GZIP = "HDF5", "zip", "npy", "bz2", "gzip"
+HEAD_BYTES = 4096
+
+_MAGIC = {
+    b"\x89HDF\r\n\x1a\n": HDF5,
+    b"PK\x03\x04": ZIP,
+    b"PK\x05\x06": ZIP,
+    b"\x93NUMPY": NPY,
+    b"BZh": BZ2,
+    b"\x1f\x8b": GZIP,
+}
+_STRANGERS = {
+    b"version https://git-lfs": "a Git LFS pointer, not the data; fetch it with 'git lfs pull'",
+    b"/annex/objects/": "a git-annex pointer, not the data; fetch it with 'git annex get'",
+    b"II*\x00": "a TIFF image",
+    b"MM\x00*": "a TIFF image",
+    b"MQ1,": "a Merlin .mib file",
+    b"MATLAB 5.0": "a MATLAB v5 file",
+    b"\x89PNG": "a PNG image",
+    b"\x80\x04\x95": "a Python pickle, which is never opened because it can run code",
+    b"\x80\x05\x95": "a Python pickle, which is never opened because it can run code",
+}
+_ENDINGS = (".npz", ".npy", ".bz2", ".gz", ".h5", ".hdf5", ".cxi", ".nxs")
+_FAILURES = (
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    LookupError,
+    RuntimeError,
+    ArithmeticError,
+    zlib.error,
+    zipfile.BadZipFile,
+)
+
+
+@contextmanager
+def translated(path: Path, doing: str = "read") -> Iterator[None]:
+    """Turn whatever a library raises over a broken file into one sentence.
+
+    Raises:
+        FileError: Anything went wrong that is not yet a PtychoError.
+    """
+    try:
+        yield
+    except MemoryError as error:
+        raise FileError(f"{path.name}: not enough memory to {doing} it") from error
+    except _FAILURES as error:
+        text = f"{error}".strip("'\" ") or type(error).__name__
+        raise FileError(f"{path.name}: could not {doing} it: {text}") from error
+
+
+def size_text(n_bytes: float) -> str:
+    """Return a number of bytes as people write it."""
+    for power, unit in ((4, "TB"), (3, "GB"), (2, "MB"), (1, "kB")):
+        if n_bytes >= 1000**power:
+            return f"{n_bytes / 1000**power:.3g} {unit}"
+    return f"{n_bytes:.0f} bytes"
+
+
+def name_of(path: Path) -> str:
+    """Return a file's name without the endings that tell its format."""
+    name = path.name
+    while name.lower().endswith(_ENDINGS):
+        name = name.rpartition(".")[0]
+    return name or path.name
+
+
+def existing(path: str | os.PathLike[str]) -> Path:
+    """Return the path of a file that is there and holds something.
+
+    Raises:
+        FileError: No such file, a folder, or an empty file.
+    """
+    path = Path(path).expanduser()
+    if path.is_dir():
+        raise FileError(f"{path}: is a folder; give the file inside it")
+    if not path.is_file():
+        raise FileError(f"{path}: no such file")
+    if path.stat().st_size == 0:
+        raise FileError(f"{path.name}: the file is empty (0 bytes)")
+    return path
+
+
+def kind_of(head: bytes) -> str | None:
+    """Return the container (HDF5, zip, npy, bz2, gzip) that the first bytes name, else None."""
+    for magic, kind in _MAGIC.items():
+        if head.startswith(magic):
+            return kind
+    # MATLAB v7.3 and others put a block of their own, of 512 bytes times a power of two, in front.
+    if any(head[start : start + 8] == b"\x89HDF\r\n\x1a\n" for start in (512, 1024, 2048)):
+        return HDF5
+    return None
+
+
+def stranger(head: bytes) -> str:
+    """Say what a file of no known container seems to be."""
+    for magic, what in _STRANGERS.items():
+        if head.startswith(magic):
+            return what
+    if b"<html" in head[:512].lower() or b"<!doctype" in head[:512].lower():
+        return "a web page (a failed download?), not the data"
+    text = bytes(range(32, 127)) + b"\n\r\t\f"
+    if not head.translate(None, text):
+        return "a text file"
+    return "of an unknown kind"
+
+
+def read_head(path: Path) -> bytes:
+    """Return the first bytes of a file.
+
+    Raises:
+        FileError: It may not be read.
+    """
+    with translated(path, "open"), path.open("rb") as file:
+        return file.read(HEAD_BYTES)

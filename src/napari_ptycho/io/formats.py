@@ -1,0 +1,26 @@
+"""What a file format is to this package: a recogniser and its readers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from napari_ptycho.io.draft import Request
+from napari_ptycho.model import Reconstruction, Scan
+
+HDF5_FILE, ARRAYS = "an HDF5 file", "a NumPy file"
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format; each module that reads one has it as `FORMAT`."""
+
+    title: str
+    """As the user reads it in a list."""
+    containers: tuple[str, ...]
+    """`HDF5_FILE`: the functions get an `h5py.File`; `ARRAYS`: an `Archive`."""
+    recognises: Callable[[Any], bool]
+    """Whether the open container is of this format."""
+    read_scan: Callable[[Any, Request], Scan] | None = None
+    """Reads the open container, if the format holds scans."""
+    read_reconstruction: Callable[[Any], Reconstruction] | None = None
+    """Reads the open container, if the format holds reconstructions."""

@@ -1,0 +1,229 @@
+"""The one way into HDF5 files: broken links, filters and missing parts become sentences."""
+
+import os
+import struct
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import hdf5plugin
+import numpy as np
+from scipy.constants import e
+
+from napari_ptycho.errors import FileError, ScanError
+from napari_ptycho.io.files import HDF5, existing, kind_of, read_head, size_text, stranger
+
+LENGTHS = {
+    "m": 1.0,
+    "meter": 1.0,
+    "metre": 1.0,
+    "mm": 1e-3,
+    "um": 1e-6,
+    "µm": 1e-6,
+    "μm": 1e-6,
+    "micron": 1e-6,
+    "nm": 1e-9,
+    "pm": 1e-12,
+    "a": 1e-10,
+    "å": 1e-10,
+    "angstrom": 1e-10,
+}
+"""Unit in lower case -> metres."""
+ENERGIES = {"ev": 1.0, "kev": 1e3, "mev": 1e6, "gev": 1e9, "j": 1 / e}
+"""Unit in lower case -> electronvolts."""
+BITSHUFFLE = dict(hdf5plugin.Bitshuffle())
+"""Arguments of `create_dataset` for bitshuffle-LZ4."""
+
+
+@contextmanager
+def open_file(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
+    """Open an HDF5 file for reading.
+
+    Raises:
+        FileError: Not there, not HDF5, cut short, or held by a program that writes it.
+    """
+    path = existing(path)
+    head = read_head(path)
+    if kind_of(head) != HDF5:
+        raise FileError(f"{path.name}: not an HDF5 file, but {stranger(head)}")
+    file = handle(path)
+    try:
+        yield file
+    finally:
+        file.close()
+
+
+def handle(path: Path) -> h5py.File:
+    """Return an open h5py.File; the caller closes it.
+
+    Raises:
+        FileError: It cannot be opened.
+    """
+    try:
+        try:
+            return h5py.File(path, "r")
+        except BlockingIOError:  # locked by a writer, or a network disk that knows no locks
+            return h5py.File(path, "r", locking=False)
+    except OSError as error:
+        expected, size = _stored_size(read_head(path)), path.stat().st_size
+        if expected is not None and expected > size:
+            raise FileError(
+                f"{path.name}: the file is incomplete, {size_text(size)} of {size_text(expected)}; "
+                "copy it again, or wait until it is written"
+            ) from error
+        raise FileError(
+            f"{path.name}: the HDF5 file is damaged or still being written: {error}"
+        ) from error
+
+
+def _stored_size(head: bytes) -> int | None:
+    """Return the length the superblock promises, for the usual 8-byte addresses."""
+    version = head[8] if len(head) > 48 else 255
+    if version in (0, 1) and head[13] == 8:
+        return int(struct.unpack_from("<Q", head, 40 if version == 0 else 44)[0])
+    if version in (2, 3) and head[9] == 8:
+        return int(struct.unpack_from("<Q", head, 28)[0])
+    return None
+
+
+def find(file: h5py.File, name: str) -> h5py.Dataset | None:
+    """Return a dataset that can be read, or None if the file has no such name.
+
+    A group stands for its child `data`, as some beamlines nest it.
+
+    Raises:
+        FileError: A link on the way is broken, a filter or a virtual source is missing.
+    """
+    found: Any = file
+    for part in name.strip("/").split("/"):
+        if not isinstance(found, h5py.Group):
+            return None
+        link = found.get(part, getlink=True)
+        below = found.get(part)
+        if below is None:
+            if link is not None and not isinstance(link, h5py.HardLink):
+                raise FileError(f"{_owner(file)}: {_broken(name, link)}")
+            return None
+        found = below
+    if isinstance(found, h5py.Group):
+        found = found.get("data")
+    if not isinstance(found, h5py.Dataset):
+        return None
+    _check_filters(found, file)
+    _check_virtual(found, file)
+    return found
+
+
+def require(file: h5py.File, name: str, what: str) -> h5py.Dataset:
+    """Return a dataset that must be there.
+
+    Args:
+        file: An open file.
+        name: Path inside the file.
+        what: What must have it: "a CXI scan".
+
+    Raises:
+        ScanError: No such dataset.
+        FileError: It is there but cannot be read: see `find`.
+    """
+    found = find(file, name)
+    if found is None:
+        raise ScanError(f"{_owner(file)}: no dataset '{name}', which {what} must have")
+    return found
+
+
+def _owner(file: h5py.File) -> str:
+    return Path(file.filename).name
+
+
+def _broken(name: str, link: Any) -> str:
+    if isinstance(link, h5py.ExternalLink):
+        return (
+            f"'{name}' lies in another file, {link.filename} ({link.path}), which is not there or "
+            "lacks it; put it beside this file"
+        )
+    return f"'{name}' is a link to '{link.path}', which is not in the file"
+
+
+def _check_filters(dataset: h5py.Dataset, file: h5py.File) -> None:
+    properties = dataset.id.get_create_plist()
+    for index in range(properties.get_nfilters()):
+        code, _, _, label = properties.get_filter(index)
+        if not h5py.h5z.filter_avail(code):
+            raise FileError(
+                f"{_owner(file)}: '{dataset.name}' is compressed with filter {code} "
+                f"({label.decode(errors='replace')}), which hdf5plugin does not bring; "
+                "repack the file with another one"
+            )
+
+
+def virtual_files(dataset: h5py.Dataset) -> tuple[Path, ...]:
+    """Return the other files a virtual dataset is made of."""
+    if not dataset.is_virtual:
+        return ()
+    folder = Path(dataset.file.filename).parent
+    names = {source.file_name for source in dataset.virtual_sources()} - {"."}
+    # A pattern like data_%b.h5 stands for data_0.h5, data_1.h5, ...
+    return tuple(folder / name.replace("%b", "0") for name in sorted(names))
+
+
+def _check_virtual(dataset: h5py.Dataset, file: h5py.File) -> None:
+    """Refuse a virtual dataset with a missing part: HDF5 would read it as zeros."""
+    lost = [path for path in virtual_files(dataset) if not path.is_file() and not _here(path)]
+    if lost:
+        raise FileError(
+            f"{_owner(file)}: '{dataset.name}' is put together from other files, of which "
+            f"{len(lost)} are missing ({lost[0].name}, ...); put them beside this file"
+        )
+    for source in dataset.virtual_sources() if dataset.is_virtual else ():
+        if not _has(dataset, source):
+            raise FileError(
+                f"{_owner(file)}: '{dataset.name}' is put together from '{source.dset_name}' in "
+                f"{_owner(dataset.file) if source.file_name == '.' else source.file_name}, "
+                "which lacks it"
+            )
+
+
+def _has(dataset: h5py.Dataset, source: Any) -> bool:
+    if source.file_name == ".":
+        return source.dset_name in dataset.file
+    if "%b" in source.file_name + source.dset_name:
+        return True
+    path = Path(dataset.file.filename).parent / source.file_name
+    with open_file(path if path.is_file() else path.name) as other:
+        return source.dset_name in other
+
+
+def _here(path: Path) -> bool:
+    return Path(path.name).is_file()  # HDF5 looks in the working folder too
+
+
+def number(dataset: h5py.Dataset | None, factors: Mapping[str, float]) -> float | None:
+    """Return the first number of a dataset in base units, by its `units` attribute if it has one.
+
+    Zero, NaN and infinity are how files say "not known", and give None; so does a unit that
+    `factors` does not have.
+    """
+    if dataset is None or dataset.dtype.kind not in "uif" or not dataset.size:
+        return None
+    first = np.ravel(dataset[()])[0]
+    value = float(str(first))  # the decimal meant: 1.12, where float32 holds 1.1200000047...
+    factor = factors.get(unit(dataset).lower(), None) if unit(dataset) else 1.0
+    if factor is None or value == 0 or not np.isfinite(value):
+        return None
+    return value * factor
+
+
+def unit(dataset: h5py.Dataset) -> str:
+    """Return the `units` attribute of a dataset, "" if there is none."""
+    value = dataset.attrs.get("units", "")
+    return (value.decode(errors="replace") if isinstance(value, bytes) else str(value)).strip()
+
+
+def text(value: Any) -> str:
+    """Return a string attribute or scalar as str."""
+    if isinstance(value, h5py.Dataset):
+        value = value[()]
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

@@ -1,0 +1,95 @@
+"""Look at stored frames, decide what they are, and make counts of them, now or when read."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import dask.array as da
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ptycho.io.counts import Plan, Survey, began_unsigned, plan
+from napari_ptycho.io.frames import Hdf5Frames
+from napari_ptycho.model.arrays import Bools
+
+BLOCK_BYTES = 32 * 2**20
+SAMPLE_FRAMES = 64
+
+
+@dataclass(frozen=True)
+class Interpreted:
+    """Counts, and how they were made."""
+
+    patterns: Any
+    """(N, H, W) counts, lazy if the frames were."""
+    valid: Any
+    """None where no code stands, else (H, W), or (N, H, W) if it changes with the frame."""
+    plan: Plan
+    notes: list[str]
+
+
+def interpret(frames: "NDArray[Any] | Hdf5Frames", own: Bools | None, near: bool) -> Interpreted:
+    """Make counts of stored frames.
+
+    Args:
+        frames: (N, H, W). In memory all are looked at; of those in a file, a sample.
+        own: (H, W) or (N, H, W), the mask that came with the frames, laid out as they are.
+        near: Near-field frames are images: zero frequency is not looked for.
+    """
+    usable: Bools = np.ones(frames.shape[1:], bool) if own is None else own
+    if usable.ndim == 3:
+        usable = np.logical_or.reduce(usable, axis=0)
+    lazy = isinstance(frames, Hdf5Frames)
+    dtype = np.dtype(frames.dtype)
+    survey = Survey(
+        (usable.shape[0], usable.shape[1]), dtype, began_unsigned(_blocks(frames), dtype)
+    )
+    for block in _blocks(frames):
+        survey.add(block)
+    decided, notes = plan(survey, usable, near, whole_stack=not lazy)
+    marked: Any
+    if isinstance(frames, Hdf5Frames):
+        if advice := frames.advice():
+            notes.append(advice)
+        patterns, marked = _lazily(frames, decided)
+    else:
+        patterns, marked = _at_once(frames, decided)
+    anywhere, everywhere = survey.bad(decided.ceiling)
+    if not decided.patchy:
+        marked = decided.centred(~everywhere) if anywhere.any() else None
+    return Interpreted(patterns, marked, decided, notes)
+
+
+def _blocks(frames: "NDArray[Any] | Hdf5Frames") -> Iterator[NDArray[Any]]:
+    """Yield all frames in memory, or a sample of those in a file: runs from all over the scan."""
+    n = frames.shape[0]
+    if not isinstance(frames, Hdf5Frames):
+        step = max(1, BLOCK_BYTES // max(1, frames[0].nbytes))
+        yield from (frames[first : first + step] for first in range(0, n, step))
+        return
+    together = min(frames.chunks[0] if frames.chunks else 1, SAMPLE_FRAMES)
+    starts = np.linspace(0, max(0, n - together), max(2, SAMPLE_FRAMES // together))
+    for first in np.unique(starts.astype(int) // together * together):
+        yield frames[first : first + together]
+
+
+def _at_once(frames: NDArray[Any], decided: Plan) -> tuple[NDArray[Any], Bools | None]:
+    patterns = np.empty(frames.shape, decided.dtype)
+    marked = np.empty(frames.shape, bool) if decided.patchy else None
+    first = 0
+    for block in _blocks(frames):
+        part = slice(first, first + len(block))
+        patterns[part] = decided.counts(block)
+        if marked is not None:
+            marked[part] = decided.valid(block)
+        first += len(block)
+    return patterns, marked
+
+
+def _lazily(frames: Hdf5Frames, decided: Plan) -> tuple[Any, Any]:
+    stored = frames.lazy()
+    empty = np.empty((0, 0, 0), decided.dtype)
+    lazily: Any = da.map_blocks
+    patterns = lazily(decided.counts, stored, dtype=decided.dtype, meta=empty)
+    marked = lazily(decided.valid, stored, dtype=bool, meta=empty.astype(bool))
+    return patterns, marked if decided.patchy else None

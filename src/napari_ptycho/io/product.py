@@ -1,0 +1,231 @@
+"""Reconstructions: our file is a Ptychodus product (HDF5) with the provenance added.
+
+A product has the *centres* of the probe in metres, around the middle of the object:
+x = center_x + (column - W/2) * pixel width, where columns are counted from the edge of the object,
+so that the window of w columns that starts at column k has its centre at k + w/2.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ptycho import __version__
+from napari_ptycho.errors import ScanError
+from napari_ptycho.io import hdf5
+from napari_ptycho.io.archive import Archive
+from napari_ptycho.io.atomic import written
+from napari_ptycho.io.draft import GEOMETRY
+from napari_ptycho.io.files import name_of
+from napari_ptycho.io.formats import ARRAYS, HDF5_FILE, Format
+from napari_ptycho.model import Geometry, Reconstruction
+
+MARK = "probe_position_x_m"
+EXTRA = "napari_ptycho"
+IN_PIXELS = "lengths_in_pixels"
+ARRAY_NAMES = ("probe_position_x_m", "probe_position_y_m", "probe", "object")
+LOSSES = ("loss_values", "costs")
+ATTRIBUTES = {
+    "probe": ("pixel_width_m", "pixel_height_m"),
+    "object": ("center_x_m", "center_y_m", "pixel_width_m", "pixel_height_m"),
+}
+ROOT = ("name", "probe_energy_eV", "detector_object_distance_m", IN_PIXELS)
+
+
+def recognises(content: h5py.File | Archive) -> bool:
+    """Whether a container holds a product."""
+    return MARK in content and "object" in content
+
+
+def write(reconstruction: Reconstruction, path: str | os.PathLike[str]) -> None:
+    """Write a product: see `io.write_reconstruction`."""
+    extra = _extra(reconstruction)
+    height, width = reconstruction.pixel_size_m or (1.0, 1.0)
+    half = (np.array(reconstruction.probe.shape[1:]) - reconstruction.object.shape) / 2
+    centres = (reconstruction.positions_px + half) * (height, width)
+    geometry = reconstruction.geometry
+    with written(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs.update(
+            {
+                "name": reconstruction.name,
+                "comments": f"napari-ptycho {__version__}",
+                "detector_object_distance_m": geometry.distance_m or 0.0,
+                "probe_energy_eV": geometry.energy_ev or 0.0,
+                "probe_photon_count": float(np.square(np.abs(reconstruction.probe)).sum()),
+                "exposure_time_s": 0.0,
+                "mass_attenuation_m2_kg": 0.0,
+            }
+        )
+        if reconstruction.pixel_size_m is None:
+            file.attrs[IN_PIXELS] = "pixel size unknown: all lengths called _m are in object pixels"
+        file["probe_position_indexes"] = np.arange(len(centres))
+        file["probe_position_y_m"], file["probe_position_x_m"] = centres.T
+        file["probe"] = reconstruction.probe[np.newaxis]
+        file["object"] = reconstruction.object[np.newaxis]
+        for name in ATTRIBUTES:
+            file[name].attrs.update({"pixel_height_m": height, "pixel_width_m": width})
+        file["object"].attrs.update({"center_x_m": 0.0, "center_y_m": 0.0})
+        file["object_layer_spacing_m"] = np.empty(0)
+        file["loss_values"] = np.array(reconstruction.errors, np.float64)
+        file["loss_epochs"] = np.arange(len(reconstruction.errors))
+        file[EXTRA] = extra
+
+
+def _extra(reconstruction: Reconstruction) -> str:
+    geometry = {name: getattr(reconstruction.geometry, name) for name in GEOMETRY}
+    try:
+        return json.dumps(
+            {"geometry": geometry, "provenance": dict(reconstruction.provenance)}, default=_plain
+        )
+    except (TypeError, ValueError) as error:
+        raise ScanError(
+            f"{reconstruction.name}: its provenance cannot be written as JSON: {error}"
+        ) from error
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{value!r} is a {type(value).__name__}")
+
+
+def read(content: h5py.File | Archive) -> Reconstruction:
+    """Read a product, our own or of Ptychodus.
+
+    Raises:
+        ScanError: Something is missing or contradicts itself.
+    """
+    if isinstance(content, Archive):
+        path, values = content.path, _from_archive(content)
+    else:
+        path, values = Path(content.filename), _from_hdf5(content)
+    return _build(path, values)
+
+
+def _from_hdf5(file: h5py.File) -> dict[str, Any]:
+    """Return the values under the names that a product in .npz gives them."""
+    values: dict[str, Any] = {name: file.attrs[name] for name in ROOT if name in file.attrs}
+    for name in ARRAY_NAMES:
+        values[name] = hdf5.require(file, name, "a product")[()]
+    for name in (*LOSSES, EXTRA, "opr_weights"):
+        if name in file:
+            values[name] = hdf5.require(file, name, "a product")[()]
+    for array, names in ATTRIBUTES.items():
+        found = file[array].attrs
+        values |= {f"{array}_{name}": found[name] for name in names if name in found}
+        if "opr_weights" in found:
+            values["opr_weights"] = found["opr_weights"]
+    return values
+
+
+def _from_archive(archive: Archive) -> dict[str, Any]:
+    missing = [name for name in ARRAY_NAMES if name not in archive]
+    if missing:
+        raise ScanError(f"{archive.path.name}: no array '{missing[0]}', which a product must have")
+    attributes = [f"{array}_{name}" for array, names in ATTRIBUTES.items() for name in names]
+    wanted = (*ARRAY_NAMES, *LOSSES, *ROOT, *attributes, "opr_weights")
+    return {name: archive.load(name) for name in wanted if name in archive}
+
+
+def _build(path: Path, values: Mapping[str, Any]) -> Reconstruction:
+    notes: list[str] = []
+    object_ = _object(path, values["object"], notes)
+    probe = _probe(path, values["probe"], notes)
+    pixel = [_length(path, values, f"object_pixel_{side}_m") for side in ("height", "width")]
+    center = [float(values.get(f"object_center_{axis}_m", 0.0)) for axis in "yx"]
+    centres = np.stack([np.ravel(values[f"probe_position_{axis}_m"]) for axis in "yx"], axis=1)
+    half = (np.array(probe.shape[1:]) - object_.shape) / 2
+    # A billionth of a pixel: else 31.5 comes back as 31.499..., which rounds to another window.
+    corners = np.round((centres - center) / pixel - half, 9) + 0.0
+    extra = json.loads(hdf5.text(values[EXTRA])) if EXTRA in values else None
+    provenance = {"format": "Ptychodus product"} if extra is None else extra["provenance"]
+    if notes:
+        provenance["notes"] = [*provenance.get("notes", []), *notes]
+    return Reconstruction(
+        object=object_,
+        probe=probe,
+        positions_px=corners,
+        pixel_size_m=None if IN_PIXELS in values else (pixel[0], pixel[1]),
+        errors=_errors(values),
+        geometry=_geometry(values, extra),
+        name=hdf5.text(_scalar(values.get("name", ""))) or name_of(path),
+        provenance=provenance,
+    )
+
+
+def _scalar(value: Any) -> Any:
+    return value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
+
+
+def _length(path: Path, values: Mapping[str, Any], name: str) -> float:
+    value = float(values.get(name, 0.0))
+    if not 0 < value < np.inf:
+        raise ScanError(
+            f"{path.name}: {name} is {value}; the positions mean nothing without the pixel size"
+        )
+    return value
+
+
+def _object(path: Path, stored: NDArray[Any], notes: list[str]) -> NDArray[Any]:
+    """Return (H, W); the layers of a thick object are multiplied, as a plane wave sees them."""
+    if stored.ndim == 2:
+        return stored
+    if stored.ndim != 3 or len(stored) == 0:
+        raise ScanError(
+            f"{path.name}: object has shape {stored.shape}; need (H, W) or (layers, H, W)"
+        )
+    if len(stored) > 1:
+        notes.append(f"The object has {len(stored)} layers; their product is shown.")
+    return np.asarray(np.prod(stored, axis=0))
+
+
+def _probe(path: Path, stored: NDArray[Any], notes: list[str]) -> NDArray[Any]:
+    """Return (M, h, w) from (h, w), (M, h, w), or (OPR modes, M, h, w)."""
+    if stored.ndim == 2:
+        return stored[np.newaxis]
+    if stored.ndim == 4 and len(stored):
+        if len(stored) > 1:
+            notes.append(
+                f"The probe changes along the scan ({len(stored)} OPR modes); only the first, "
+                "its mean, is kept."
+            )
+        return np.asarray(stored[0])
+    if stored.ndim != 3:
+        raise ScanError(f"{path.name}: probe has shape {stored.shape}; need 2, 3 or 4 axes")
+    return stored
+
+
+def _errors(values: Mapping[str, Any]) -> tuple[float, ...]:
+    losses = next((np.asarray(values[name]) for name in LOSSES if name in values), np.empty(0))
+    if losses.ndim > 1:  # one per batch
+        losses = losses.reshape(len(losses), -1).mean(axis=1)
+    return tuple(np.ravel(losses).astype(np.float64).tolist())
+
+
+def _geometry(values: Mapping[str, Any], extra: Mapping[str, Any] | None) -> Geometry:
+    """Return the geometry; a product writes 0 for what is not known."""
+    if extra is not None:
+        return Geometry(**extra["geometry"])
+    energy = float(values.get("probe_energy_eV", 0.0))
+    distance = abs(float(values.get("detector_object_distance_m", 0.0)))
+    return Geometry(
+        energy_ev=energy if 0 < energy < np.inf else None,
+        distance_m=distance if 0 < distance < np.inf else None,
+    )
+
+
+FORMAT = Format(
+    title="reconstructions: Ptychodus products (.h5, .npz) and our own",
+    containers=(HDF5_FILE, ARRAYS),
+    recognises=recognises,
+    read_reconstruction=read,
+)

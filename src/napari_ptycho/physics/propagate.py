@@ -1,0 +1,101 @@
+"""Between sample and detector, and the modulus projection (torch; zero frequency in the corner)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_ptycho.errors import ScanError
+from napari_ptycho.model import Geometry
+from napari_ptycho.physics import kernels
+from napari_ptycho.physics.optics import angular_spectrum
+
+TINY = 1e-10  # counts; keeps 1/|wave| finite where the model has no light
+
+
+@dataclass(frozen=True)
+class Propagator:
+    """Unitary propagation of waves (..., h, w): sum |wave|^2 = photons on both sides."""
+
+    kernel: Tensor | None = None
+    """(h, w) near-field transfer function; None is the far field."""
+
+    def to_detector(self, wave: Tensor) -> Tensor:
+        """Return the wave on the detector; far field: forward FFT, zero frequency in the corner."""
+        spectrum = torch.fft.fft2(wave, norm="ortho")
+        if self.kernel is None:
+            return spectrum
+        return torch.fft.ifft2(spectrum.mul_(self.kernel), norm="ortho")
+
+    def to_sample(self, wave: Tensor) -> Tensor:
+        """Return the wave behind the sample: the inverse, and the adjoint, of `to_detector`."""
+        if self.kernel is None:
+            return torch.fft.ifft2(wave, norm="ortho")
+        spectrum = torch.fft.fft2(wave, norm="ortho")
+        return torch.fft.ifft2(spectrum.mul_(self.kernel.conj()), norm="ortho")
+
+
+def propagator(geometry: Geometry, shape: tuple[int, int], device: torch.device) -> Propagator:
+    """Build the propagator of an experiment.
+
+    Near field: angular spectrum over the effective distance with the demagnified pixel (Fresnel
+    scaling theorem: a beam from a focus z1 before the sample acts like a parallel one).
+
+    Raises:
+        ScanError: The near field lacks energy, distance or detector pixel.
+    """
+    if geometry.propagation == "far":
+        return Propagator()
+    pixel, distance = geometry.pixel_size_m(shape), geometry.effective_distance_m
+    if pixel is None or distance is None or geometry.wavelength_m is None:
+        raise ScanError(
+            "the near field needs energy_ev, distance_m and detector_pixel_m; one is unknown"
+        )
+    kernel = angular_spectrum(shape, pixel, geometry.wavelength_m, distance)
+    return Propagator(torch.from_numpy(kernel).to(device, torch.complex64))
+
+
+def abs2(wave: Tensor) -> Tensor:
+    """Return |wave|^2 of a complex tensor (..., h, w), several times faster than `wave.abs()`."""
+    parts = torch.view_as_real(wave)
+    parts = parts * parts
+    return torch.add(parts[..., 0], parts[..., 1])
+
+
+def modulus_change_(
+    wave: Tensor, amplitude: Tensor, valid: Tensor, ids: NDArray[np.int64]
+) -> float | Tensor:
+    """Replace a detector wave, in place, by (its modulus projection - itself).
+
+    Mixed states share one real factor, sqrt(I) / sqrt(sum over modes |wave|^2); pixels that are not
+    valid keep the model, so their change is 0 (Thibault & Menzel 2013).
+
+    Args:
+        wave: (B, M, h, w) complex.
+        amplitude: (N, h, w) sqrt counts of all frames.
+        valid: (1 or N, h, w) real, 1 where measured and 0 elsewhere.
+        ids: (B,) the frames that the waves belong to.
+
+    Returns:
+        The amplitude misfit sum(valid (|F| - sqrt I)^2) in counts (elsewhere than on the CPU a
+        scalar tensor, so that nothing waits for the device).
+    """
+    if wave.device.type == "cpu":
+        arrays = wave.numpy(), amplitude.numpy(), valid.numpy()
+        return float(kernels.modulus_change(*arrays, ids, np.float32(TINY)))
+    at = torch.from_numpy(ids).to(wave.device)
+    modulus = abs2(wave).sum(dim=1).add_(TINY).sqrt_()
+    off = (amplitude[at] - modulus).mul_(valid[at] if len(valid) > 1 else valid)
+    wave.mul_((off / modulus).unsqueeze(1))
+    return off.square().sum(dtype=torch.float64)
+
+
+def replace_modulus(wave: Tensor, amplitude: Tensor, valid: Tensor | None = None) -> Tensor:
+    """Return the modulus projection of waves (B, M, h, w) onto amplitudes (B, h, w)."""
+    change = wave.clone()
+    if valid is None:
+        valid = torch.ones_like(amplitude[:1])
+    modulus_change_(change, amplitude, valid, np.arange(len(wave)))
+    return wave + change

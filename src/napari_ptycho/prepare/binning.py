@@ -1,0 +1,233 @@
+"""Position binning: sum the counts of neighbouring positions into one pattern.
+
+A scan in memory is summed at once. A lazy scan gives a lazy scan again: each block of bins is
+summed when somebody reads it, from the runs of frames it needs, so that memory holds one block and
+one run however long the scan is. numpy's in-place add with a wider output is the fastest sum there
+is for this (`benchmarks/binning.py` compares it with reading the file alone).
+"""
+
+import math
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import dask.array as da
+import numpy as np
+from dask.array.optimization import optimize
+from dask.local import get_sync
+from numpy.typing import NDArray
+
+from napari_ptycho.errors import ScanError
+from napari_ptycho.model import Scan
+from napari_ptycho.prepare.groups import Groups, Neighbours, Size, check_size, group
+from napari_ptycho.prepare.raster import Ints
+
+BLOCK_BYTES = 16 * 2**20
+BLOCK_BYTES_MOST = 256 * 2**20
+GAP = 32
+"""Unneeded frames that are read all the same, because two reads would cost more."""
+REREAD = 1.5
+"""Blocks grow (up to `BLOCK_BYTES_MOST`) while more than this many times all frames are read."""
+
+
+def bin_positions(scan: Scan, size: Size, neighbours: Neighbours = "path") -> Scan:
+    """Sum neighbouring patterns; each bin stands at the mean position of its frames.
+
+    Counts are conserved exactly: integers are summed as uint32 or uint64, whichever cannot
+    overflow, floats as float64. A pixel is valid in a bin if it is valid in all its frames.
+    What is left over at the end of a line or of the scan stays, as a smaller bin; `exposure` holds
+    the frames in each bin (or the sum of their exposures), and a note says how many are smaller.
+
+    Args:
+        scan: N patterns. A lazy scan gives a lazy scan.
+        size: n positions per bin, or (ny, nx): a block of a raster, ny rows (along y) times nx
+            columns (along x) in space. 1 and (1, 1) return the scan itself.
+        neighbours: Of n positions: "path" takes consecutive ones, never across the end of a line
+            of a raster nor across a jump; "space" takes compact groups, wherever the path went
+            (the frames are halved across their longer side until n are left).
+
+    Returns:
+        The binned scan, in the order in which the path enters the bins.
+
+    Raises:
+        OptionsError: `size` or `neighbours` is none.
+        ScanError: (ny, nx) is asked for, but the scan is no raster; or a sum would not fit.
+    """
+    size = check_size(size, neighbours)
+    if math.prod(size if isinstance(size, tuple) else (size,)) == 1:
+        return scan
+    groups = group(scan, size, neighbours)
+    dtype = sum_dtype(scan, int(groups.count.max()))
+    label = size_label(size, neighbours)
+    exposure = np.ones(len(scan)) if scan.exposure is None else scan.exposure
+    given = "positions_px" if scan.positions_m is None else "positions_m"
+    means: dict[str, Any] = {given: groups.mean(getattr(scan, given))}
+    came = {name: scan.sources.get(name, "unknown") for name in ("patterns", given)}
+    return replace(
+        scan,
+        patterns=_binned(_Bins(scan.patterns, groups, np.add, dtype)),
+        valid=_binned_valid(scan, groups),
+        exposure=np.add.reduceat(exposure[groups.frames], groups.first),
+        sources={
+            **scan.sources,
+            **{name: f"binned {label} from {source}" for name, source in came.items()},
+            "exposure": f"binned {label}",
+        },
+        notes=(*scan.notes, _note(groups, label)),
+        **means,
+    )
+
+
+def size_label(size: Size, neighbours: str = "path") -> str:
+    """Name a bin size: "2x2", "4 along the path", "4 in space"."""
+    if isinstance(size, tuple):
+        return f"{size[0]}x{size[1]}"
+    return f"{size} {'in space' if neighbours == 'space' else 'along the path'}"
+
+
+def _note(groups: Groups, label: str) -> str:
+    total, bins = len(groups.bin), len(groups)
+    note = f"Positions were binned {label}: {total} patterns were summed into {bins}."
+    if groups.smaller:
+        note += (
+            f" {groups.smaller} bins are leftovers of {int(groups.count.min())} to "
+            f"{groups.full - 1} instead of {groups.full} patterns."
+        )
+    return note
+
+
+def sum_dtype(scan: Scan, n: int) -> np.dtype[Any]:
+    """Choose a dtype that holds the sum of any n frames; memory tells the largest count."""
+    source = np.dtype(scan.patterns.dtype)
+    if source.kind == "f":
+        return np.dtype(np.promote_types(source, np.float64))
+    top = int(np.iinfo(source).max)
+    if source.itemsize >= 4 and not scan.is_lazy:
+        top = int(scan.patterns.max())
+    return np.dtype(np.uint32 if n * top < 2**32 else np.uint64)
+
+
+def _binned_valid(scan: Scan, groups: Groups) -> Any:
+    assert scan.valid is not None  # set on construction
+    if scan.valid.ndim == 2:
+        return scan.valid
+    return _binned(_Bins(scan.valid, groups, np.logical_and, np.dtype(bool)))
+
+
+def _binned(bins: "_Bins") -> Any:
+    """Sum now, or promise to, as the source does."""
+    if not isinstance(bins.source, da.Array):
+        return bins[:]
+    return da.from_array(  # type: ignore[no-untyped-call]
+        bins,
+        chunks=(_bins_per_block(bins), *bins.shape[1:]),
+        name=f"binned-{uuid.uuid4().hex}",
+        asarray=False,  # not fancy=False: dask would sum a whole block to show one bin of it
+        meta=np.empty((0, 0, 0), bins.dtype),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Bins:
+    """(B, H, W) sums (or products) of frames, computed where they are indexed."""
+
+    source: Any
+    """(N, H, W) numpy or dask."""
+    groups: Groups
+    add: np.ufunc
+    dtype: np.dtype[Any]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(B, H, W)."""
+        return len(self.groups), int(self.source.shape[1]), int(self.source.shape[2])
+
+    @property
+    def ndim(self) -> int:
+        """3."""
+        return 3
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        first, *rest = key if isinstance(key, tuple) else (key,)
+        wanted = np.arange(len(self.groups))[first]
+        low = int(wanted.min()) if wanted.size else 0
+        block = self._sum(low, int(wanted.max()) + 1 if wanted.size else 0)
+        if not np.array_equal(wanted, np.arange(low, low + len(block))):
+            block = block[wanted - low]
+        return np.asarray(block[(..., *rest)] if wanted.ndim == 0 else block[(slice(None), *rest)])
+
+    def _sum(self, start: int, stop: int) -> NDArray[Any]:
+        identity = self.add.identity
+        out = np.full((stop - start, *self.shape[1:]), identity, self.dtype)
+        frames = self.needs(start, stop)
+        chunk = self.source.chunks[0][0] if isinstance(self.source, da.Array) else len(frames)
+        for run in _runs(frames, max(1, chunk)):
+            low, high = int(run[0]), int(run[-1]) + 1
+            block = self.source[low:high]
+            if isinstance(block, da.Array):
+                block = _read(block)
+                self._check(low, block)
+            bins = (self.groups.bin[run] - start).tolist()
+            for frame, number in zip((run - low).tolist(), bins, strict=True):
+                target = out[number]
+                self.add(target, block[frame], out=target, casting="unsafe")
+        return out
+
+    def needs(self, start: int, stop: int) -> Ints:
+        """List the frames of some bins, ascending."""
+        first = self.groups.first
+        end = first[stop] if stop < len(first) else len(self.groups.frames)
+        return np.sort(self.groups.frames[first[start] : end]) if stop > start else first[:0]
+
+    def _check(self, low: int, block: NDArray[Any]) -> None:
+        """Refuse what a sum in unsigned integers would hide."""
+        if block.dtype.kind == "i" and block.min() < 0:
+            frame = low + int(np.argmin(block.reshape(len(block), -1).min(axis=1)))
+            raise ScanError(
+                f"pattern {frame} has a count of {block.min()}; need counts >= 0 "
+                "(mask what the detector marks with negative codes)"
+            )
+        if block.dtype.kind in "iu" and block.dtype.itemsize == 8:
+            most = int(self.groups.count.max())
+            if int(block.max()) * most >= 2**64:
+                raise ScanError(f"{most} patterns of up to {block.max()} counts have no sum")
+
+
+def _read(block: da.Array) -> NDArray[Any]:
+    """Compute frames that lie in one chunk, without the copy that `compute` makes of it."""
+    key = (block.name, 0, 0, 0)
+    graph = optimize(block.dask, [key])  # type: ignore[no-untyped-call]
+    return np.asarray(get_sync(graph, key))
+
+
+def _runs(frames: Ints, chunk: int) -> Iterator[Ints]:
+    """Split ascending frames into runs: each lies in one chunk and has no large gap."""
+    ends = (np.diff(frames) > GAP) | (np.diff(frames // chunk) > 0)
+    yield from (run for run in np.split(frames, np.flatnonzero(ends) + 1) if len(run))
+
+
+def _bins_per_block(bins: _Bins) -> int:
+    """Choose how many bins are summed at once: few, but enough not to read frames repeatedly."""
+    total = len(bins.groups)
+    each = max(1, math.prod(bins.shape[1:]) * bins.dtype.itemsize)
+    step = max(1, BLOCK_BYTES // each)
+    while step < total and 2 * step * each <= BLOCK_BYTES_MOST:
+        if _frames_read(bins, range(0, total, step)) <= REREAD * len(bins.groups.bin):
+            break
+        step *= 2
+    chunk, n = bins.source.chunks[0][0], len(bins.groups.bin) // total
+    if chunk % n == 0 and step * n > chunk // 2:  # whole chunks of the source
+        step = max(1, round(step * n / chunk)) * chunk // n
+    return min(step, total)
+
+
+def _frames_read(bins: _Bins, starts: Sequence[int]) -> int:
+    step = starts[1] - starts[0] if len(starts) > 1 else len(bins.groups)
+    read = 0
+    for start in starts:
+        frames = bins.needs(start, min(start + step, len(bins.groups)))
+        breaks = np.flatnonzero(np.diff(frames) > GAP)
+        lengths = frames[np.append(breaks, -1)] - frames[np.append(0, breaks + 1)] + 1
+        read += int(np.maximum(lengths, GAP).sum())
+    return read

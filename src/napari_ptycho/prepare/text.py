@@ -1,0 +1,35 @@
+"""Numbers as a person reads them."""
+
+
+def plural(number: int, noun: str) -> str:
+    """Return "1 mode", "2 modes"."""
+    return f"{number} {noun}" + ("s" if number != 1 else "")
+
+
+def percent(part: float | None) -> str:
+    """Return "98 %", or "unknown"."""
+    return "unknown" if part is None else f"{100 * part:.0f} %"
+
+
+def length(length: float | None, unit: str) -> str:
+    """Return "25 nm", "1.2 um", "3 px", or "unknown"."""
+    if length is None:
+        return "unknown"
+    if unit == "px":
+        return f"{length:.3g} px"
+    scale, name = (1e9, "nm") if length < 1e-6 else (1e6, "um")
+    return f"{length * scale:.3g} {name}"
+
+
+def size(count: float) -> str:
+    """Return "134 MB"."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB"
+
+
+def time(seconds: float) -> str:
+    """Return "2.5 s", "12 min"."""
+    return f"{seconds:.2g} s" if seconds < 100 else f"{seconds / 60:.0f} min"

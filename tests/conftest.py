@@ -1,0 +1,24 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+settings.register_profile("ours", deadline=None, derandomize=True, max_examples=50)
+settings.load_profile("ours")
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """The folder of real scans, see its README.md."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("NAPARI_PTYCHO_DATA") or beside)
+    if not folder.is_dir():
+        pytest.skip(f"no real data: {folder} is not there; set NAPARI_PTYCHO_DATA")
+    return folder
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(20)

@@ -1,0 +1,80 @@
+import h5py
+import numpy as np
+import pytest
+
+from napari_ptycho.model import Geometry, Scan
+
+N, H, W = 12, 32, 24
+DETECTOR = "entry_1/instrument_1/detector_1"
+
+
+@pytest.fixture
+def counts(rng):
+    """(N, H, W) int64 counts, bright in the middle."""
+    y, x = np.ogrid[:H, :W]
+    mean = 900 * np.exp(-((y - H // 2) ** 2 + (x - W // 2) ** 2) / 20) + 0.2
+    return rng.poisson(np.broadcast_to(mean, (N, H, W)))
+
+
+@pytest.fixture
+def positions(rng):
+    """(N, 2) float64, metres."""
+    return rng.uniform(-2e-6, 2e-6, (N, 2))
+
+
+@pytest.fixture
+def scan(rng, counts, positions):
+    """A scan with everything in it."""
+    valid = np.ones((H, W), bool)
+    valid[3, 4] = False
+    return Scan(
+        patterns=counts.astype(np.uint16),
+        positions_m=positions,
+        valid=valid,
+        geometry=Geometry(8000.0, 1.5, (55e-6, 75e-6), "near", 3e-3),
+        probe=(rng.normal(size=(2, H, W)) + 1j).astype(np.complex64),
+        exposure=rng.uniform(1, 2, N),
+        name="made up",
+        sources={"energy_ev": "user", "patterns": "file: somewhere"},
+        notes=("Nothing was done.", "µ is a letter."),
+    )
+
+
+@pytest.fixture
+def npz(tmp_path):
+    """Write arrays to an .npz and return its path."""
+
+    def write(**arrays):
+        path = tmp_path / "made.npz"
+        np.savez(path, **arrays)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def cxi(tmp_path, counts, positions):
+    """Write a CXI file and return its path; keyword arguments replace (None: leave out) parts."""
+    usual = {
+        f"{DETECTOR}/data": counts.astype(np.int32),
+        f"{DETECTOR}/distance": 1.5,
+        f"{DETECTOR}/x_pixel_size": 75e-6,
+        f"{DETECTOR}/y_pixel_size": 55e-6,
+        f"{DETECTOR}/mask": np.zeros((H, W), np.uint32),
+        "entry_1/instrument_1/source_1/energy": 8000 * 1.602176634e-19,
+        "entry_1/data_1/translation": np.column_stack([positions[:, ::-1], np.zeros(N)]),
+    }
+
+    def write(parts=None, link=True, units=None):
+        path = tmp_path / "made.cxi"
+        with h5py.File(path, "w") as file:
+            for name, value in {**usual, **(parts or {})}.items():
+                if value is not None:
+                    file[name] = value
+            for name, unit in (units or {}).items():
+                file[name].attrs["units"] = unit
+            if link:
+                file["entry_1/data_1/data"] = h5py.SoftLink(f"/{DETECTOR}/data")
+        return path
+
+    return write
