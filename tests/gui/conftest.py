@@ -24,3 +24,102 @@ def notifications():
 
     notification_manager.records.clear()
     return lambda: [record.message for record in notification_manager.records]
+
+
+FRAME, STEP_PX = 32, 6
+
+
+def make_scan(rows=6, columns=6, name="weave", known=True):
+    """A raster over a phase object, far field; `known` says whether it has a scale."""
+    import numpy as np
+
+    from napari_ptycho.model import Geometry, Scan
+
+    rng = np.random.default_rng(0)
+    y, x = np.indices((FRAME, FRAME)) - FRAME / 2
+    probe = 30 * np.exp(-(y**2 + x**2) / 40) * np.exp(0.02j * (y**2 + x**2))
+    corners = np.array([(i * STEP_PX, j * STEP_PX) for i in range(rows) for j in range(columns)])
+    size = np.array((rows - 1, columns - 1)) * STEP_PX + FRAME
+    rows_px, columns_px = np.indices(size)
+    star = np.exp(0.6j * (np.sin(rows_px / 3) * np.sin(columns_px / 4) > 0))
+    windows = np.array([star[a : a + FRAME, b : b + FRAME] for a, b in corners])
+    waves = np.fft.fftshift(np.fft.fft2(windows * probe, norm="ortho"), axes=(1, 2))
+    patterns = rng.poisson(np.abs(waves) ** 2).astype(np.uint32)
+    if not known:
+        return Scan(patterns, positions_px=corners, name=name)
+    geometry = Geometry(energy_ev=8000.0, distance_m=1.0, detector_pixel_m=(75e-6, 75e-6))
+    pixel = np.array(geometry.pixel_size_m((FRAME, FRAME)))
+    sources = {"energy_ev": "file: energy"}
+    return Scan(
+        patterns, positions_m=corners * pixel, geometry=geometry, name=name, sources=sources
+    )
+
+
+@pytest.fixture
+def scan_file(tmp_path):
+    from napari_ptycho import io
+
+    path = tmp_path / "weave.h5"
+    io.write_scan(make_scan(), path)
+    return path
+
+
+class Docks:
+    """A real window with both docks, as a user drives it."""
+
+    def __init__(self, qtbot, viewer):
+        from napari_ptycho.gui.app import open_docks
+
+        self.qtbot, self.viewer = qtbot, viewer
+        self.scan, self.reconstruct = open_docks(viewer)
+        self.session = self.scan.session
+        form = self.reconstruct.forms.currentWidget()
+        form.fields["epochs"].setValue(3)
+
+    def open(self, path):
+        with self.qtbot.waitSignal(self.scan.loaded, timeout=120_000):
+            self.scan.open_path(path)
+
+    def show(self, **how):
+        """Open a scan that is in memory."""
+        from napari_ptycho.gui.views import view_scan
+
+        self.scan._open_shown(view_scan(make_scan(**how)))
+
+    def epochs(self, n):
+        self.reconstruct.forms.currentWidget().fields["epochs"].setValue(n)
+
+    def run(self, n=3):
+        self.epochs(n)
+        with self.qtbot.waitSignal(self.reconstruct.runner.finished, timeout=120_000):
+            self.reconstruct.start_button.click()
+
+    def begin(self, n=100_000):
+        """Start a run and wait for its first update."""
+        self.epochs(n)
+        with self.qtbot.waitSignal(self.reconstruct.runner.updated, timeout=120_000):
+            self.reconstruct.start_button.click()
+
+    def stop(self):
+        with self.qtbot.waitSignal(self.reconstruct.runner.finished, timeout=60_000):
+            self.reconstruct.stop_button.click()
+
+    def names(self):
+        return [layer.name for layer in self.viewer.layers]
+
+
+@pytest.fixture
+def docks(qtbot, make_napari_viewer):
+    docks = Docks(qtbot, make_napari_viewer())
+    yield docks
+    for runner in (docks.reconstruct.runner, docks.reconstruct.files, docks.scan.runner):
+        with suppress_deleted():
+            runner.stop()
+            runner.wait(30)
+
+
+def suppress_deleted():
+    """For what a test has closed already."""
+    import contextlib
+
+    return contextlib.suppress(RuntimeError)

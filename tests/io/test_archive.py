@@ -8,6 +8,7 @@ import pytest
 
 from napari_ptycho.errors import FileError
 from napari_ptycho.io import archive, read_scan
+from napari_ptycho.io.files import translated
 
 
 @pytest.fixture
@@ -57,3 +58,19 @@ def test_hdf5_that_is_packed_is_named(tmp_path):
     (tmp_path / "scan.h5.bz2").write_bytes(bz2.compress(b"\x89HDF\r\n\x1a\n" + bytes(100)))
     with pytest.raises(FileError, match="holding an HDF5 file"):
         read_scan(tmp_path / "scan.h5.bz2")
+
+
+def test_a_bare_array_is_read_by_no_name(tmp_path):
+    path = tmp_path / "bare.npy"
+    np.save(path, np.arange(6).reshape(2, 3))
+    with archive.open_archive(path, "npy") as content:
+        assert content.is_bare
+        assert content.names == ("",)
+        assert content.header("").shape == (2, 3)
+        assert content.load("").tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_too_little_memory_is_one_sentence(tmp_path):
+    path = tmp_path / "big.npz"
+    with pytest.raises(FileError, match=r"big.npz: not enough memory to read it"), translated(path):
+        raise MemoryError

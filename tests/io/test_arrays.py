@@ -136,6 +136,13 @@ REFUSED = {
     "need (12, 2)": lambda c, p: {"data": c, "scan": np.ones((len(c), 3))},
     "none of 12 positions": lambda c, p: {"data": c, "scan": p * np.nan},
     "need one of the two to fit": lambda c, p: {"data": c, "scan": p, "valid": np.ones((3, 3))},
+    "shape (5, 32, 24) but the frames have (12, 32, 24)": lambda c, p: {
+        "data": c,
+        "scan": p,
+        "valid": np.ones((5, *c.shape[1:])),
+    },
+    "exposure has shape (5,)": lambda c, p: {"data": c, "scan": p, "exposure": np.ones(5)},
+    "propagation is 'sideways'": lambda c, p: {"data": c, "scan": p, "propagation": "sideways"},
     "need (M, h, w)": lambda c, p: {"data": c, "scan": p, "probe": np.ones(9)},
     "mask inverted": lambda c, p: {"data": c, "scan": p, "valid": np.zeros(c.shape[1:])},
 }
@@ -188,3 +195,10 @@ def test_any_damaged_byte_gives_a_scan_or_a_sentence(npz, counts, positions, tmp
             sentences.append(str(error))
     assert len(sentences) > 10
     assert not any("\n" in sentence for sentence in sentences)
+
+
+def test_codes_are_a_source_of_the_mask(npz, counts, positions):
+    counts[:, 2, 3] = -1
+    scan = read_scan(npz(patterns=counts, positions_m=positions))
+    assert np.argwhere(~scan.valid).tolist() == [[2, 3]]
+    assert scan.sources["valid"] == "file: codes among the counts"

@@ -83,7 +83,9 @@ def test_a_unit_of_the_translation_counts(cxi, positions):
         ({TRANSLATION: None}, {}, "no positions; a CXI scan must have one of"),
         ({TRANSLATION: np.ones((12, 5))}, {}, "need (12, 3)"),
         ({}, {TRANSLATION: "furlong"}, "need a length such as m"),
-        ({f"{DETECTOR}/data": np.ones((4, 4))}, {}, "need (N, H, W)"),
+        ({f"{DETECTOR}/data": np.ones((4, 4))}, {}, "has shape (4, 4); need (N, H, W)"),
+        ({f"{DETECTOR}/data": 5}, {}, "has shape (); need (N, H, W)"),
+        ({f"{DETECTOR}/data": np.ones((0, 4, 4))}, {}, "patterns have shape (0, 4, 4)"),
         ({f"{DETECTOR}/mask": "text"}, {}, "need numbers"),
         ({f"{DETECTOR}/mask": np.zeros((3, 3))}, {}, "need one of the two to fit"),
         ({f"{DETECTOR}/mask": np.ones((32, 24))}, {}, "is the mask inverted"),
@@ -251,31 +253,22 @@ def test_the_user_has_the_last_word_on_the_geometry(cxi, counts, as_model):
     np.testing.assert_array_equal(scan.patterns, shifted)  # an image, not a diffraction pattern
 
 
-def test_a_lazy_scan_decides_as_an_eager_one_does(cxi, counts):
-    stored = np.fft.ifftshift(counts, axes=(1, 2)).astype(np.int32)
-    stored[:, 1, 1], stored[4, 9, 9] = -3, -1
-    path = cxi({f"{DETECTOR}/data": stored})
-    eager, lazy = read_scan(path), read_scan(path, lazy_above_bytes=0)
-    assert lazy.is_lazy
-    assert not eager.is_lazy
-    np.testing.assert_array_equal(np.concatenate([b for _, b in lazy.blocks()]), eager.patterns)
-    np.testing.assert_array_equal(lazy.valid_of(slice(0, 12)), eager.valid)
-    np.testing.assert_array_equal(lazy.patterns[5, 3:9, ::2].compute(), eager.patterns[5, 3:9, ::2])
-    assert lazy.patterns.dtype == np.uint32
-
-
-def test_lazy_chunks_are_whole_chunks_of_the_file(cxi, counts, monkeypatch):
-    monkeypatch.setattr("napari_ptycho.io.frames.CHUNK_BYTES", 8 * counts[0].nbytes // 2)
-    path = cxi({f"{DETECTOR}/data": None})
+def test_a_group_without_frames_is_refused(cxi):
+    path = cxi({f"{DETECTOR}/data": None}, link=False)
     with h5py.File(path, "a") as file:
-        data = counts.astype(np.int32)
-        file.create_dataset(f"{DETECTOR}/data", data=data, chunks=(5, 8, 8), compression="gzip")
-    scan = read_scan(path, lazy_above_bytes=0)
-    assert scan.patterns.chunks == ((5, 5, 2), (32,), (24,))
-    assert any("5 frames in one chunk (5, 8, 8)" in note for note in scan.notes)
-    assert not any("in one chunk" in note for note in read_scan(path).notes)
-    np.testing.assert_array_equal(scan.patterns.compute(), counts)
-    monkeypatch.setattr("napari_ptycho.io.frames.CHUNK_BYTES_MOST", 2 * counts[0].nbytes // 2)
-    scan = read_scan(path, lazy_above_bytes=0)
-    assert scan.patterns.chunks[0][0] == 2
-    assert any("decompresses everything 3 times" in note for note in scan.notes)
+        file.create_group("entry_1/data_1/data")
+    with pytest.raises(ScanError, match=r"no dataset 'entry_1/data_1/data', which a CXI scan"):
+        read_scan(path)
+
+
+def test_no_mask_means_all_is_measured(cxi):
+    scan = read_scan(cxi({f"{DETECTOR}/mask": None}))
+    assert scan.valid.all()
+    assert scan.sources["valid"] == "default"
+
+
+@pytest.mark.parametrize(("told", "pair"), [(5e-5, (5e-5, 5e-5)), ([4e-5, 5e-5], (4e-5, 5e-5))])
+def test_the_user_gives_one_pixel_size_or_two(cxi, told, pair):
+    scan = read_scan(cxi(), {"detector_pixel_m": told})
+    assert scan.geometry.detector_pixel_m == pair
+    assert scan.sources["detector_pixel_m"] == "user"

@@ -173,11 +173,23 @@ def test_frames_read_like_the_array_they_are(made):
     assert found.shape == expected.shape
     assert found.ndim == 3
     assert found.nbytes == expected.nbytes
-    for key in (1, -1, slice(1, None), slice(None, None, -1), (slice(0, 2), 1), (2, 0, 1)):
+    for key in (1, -1, slice(1, None), slice(None, None, -1), (slice(0, 2), 1), (2, 0, 1), [2, 0]):
         np.testing.assert_array_equal(found[key], expected[key])
     assert found[5:].shape == (0, 2, 3)
     copy = pickle.loads(pickle.dumps(found))  # as dask sends it to another process
     np.testing.assert_array_equal(copy[:], expected)
+
+
+def test_frames_that_pass_through_a_function(made):
+    with hdf5.open_file(made) as file:
+        found = frames.Hdf5Frames(file["group/data"])
+    doubled = frames._Made(found, lambda block: 2.0 * block, np.dtype(float))
+    expected = 2.0 * np.arange(24).reshape(4, 2, 3)
+    for key in (1, slice(1, None), (slice(0, 2), 1), (2, 0, 1)):
+        np.testing.assert_array_equal(doubled[key], expected[key])
+    lazy = found.lazy(lambda block: 2.0 * block, np.dtype(float))
+    assert lazy.dtype == float
+    np.testing.assert_array_equal(lazy[3].compute(), expected[3])
 
 
 def test_a_file_that_breaks_while_it_is_read_lazily_is_one_sentence(made):
@@ -196,3 +208,36 @@ def test_a_copy_elsewhere_is_not_in_use(made, tmp_path):
     assert not frames.in_use(tmp_path / "copy.h5")
     assert not frames.in_use(tmp_path / "nothing.h5")
     assert found.advice() is None
+
+
+def test_a_locked_file_is_opened_without_locks(made, monkeypatch):
+    opened, usual = [], h5py.File
+
+    def locked(path, mode, **options):
+        opened.append(options)
+        if not options:
+            raise BlockingIOError("unable to lock file")
+        return usual(path, mode, **options)
+
+    monkeypatch.setattr(h5py, "File", locked)
+    with hdf5.open_file(made) as file:
+        assert "group" in file
+    assert opened == [{}, {"locking": False}]
+
+
+def test_numbered_virtual_sources_are_looked_for_by_the_first(tmp_path):
+    space = h5py.h5s.create_simple((4, 8, 8), (h5py.h5s.UNLIMITED, 8, 8))
+    space.select_hyperslab((0, 0, 0), (h5py.h5s.UNLIMITED, 1, 1), (2, 1, 1), (2, 8, 8))
+    properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    part = h5py.h5s.create_simple((2, 8, 8))
+    properties.set_virtual(space, b"part_%b.h5", b"data", part)
+    path = tmp_path / "master.h5"
+    with h5py.File(path, "w") as file:
+        whole = h5py.h5s.create_simple((4, 8, 8), (h5py.h5s.UNLIMITED, 8, 8))
+        h5py.h5d.create(file.id, b"data", h5py.h5t.NATIVE_UINT16, whole, properties)
+    with hdf5.open_file(path) as file, pytest.raises(FileError, match=r"1 are missing \(part_0.h5"):
+        hdf5.find(file, "data")
+    with h5py.File(tmp_path / "part_0.h5", "w") as file:
+        file["data"] = np.ones((2, 8, 8), "u2")
+    with hdf5.open_file(path) as file:
+        assert hdf5.find(file, "data")[0].sum() == 64

@@ -1,6 +1,7 @@
 import dataclasses
 import json
 from pathlib import Path
+from types import MappingProxyType
 
 import h5py
 import numpy as np
@@ -243,9 +244,10 @@ def test_broken_products_are_refused_in_a_sentence(rng, tmp_path, suffix, replac
 
 def test_provenance_may_hold_arrays_and_paths(whole, tmp_path):
     provenance = {"path": Path("a/b"), "bins": np.array([2, 3]), "dose": np.float32(0.5)}
+    provenance["options"] = MappingProxyType({"epochs": 3})
     write_reconstruction(dataclasses.replace(whole, provenance=provenance), tmp_path / "result.h5")
     back = read_reconstruction(tmp_path / "result.h5").provenance
-    assert back == {"path": "a/b", "bins": [2, 3], "dose": 0.5}
+    assert back == {"path": "a/b", "bins": [2, 3], "dose": 0.5, "options": {"epochs": 3}}
     with h5py.File(tmp_path / "result.h5") as file:
         assert json.loads(file["napari_ptycho"][()])["provenance"] == back
 

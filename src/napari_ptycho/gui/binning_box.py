@@ -1,7 +1,7 @@
 """The bin size, and at once what it does."""
 
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from napari.viewer import Viewer
 from qtpy.QtCore import QTimer, Signal  # type: ignore[attr-defined]
@@ -22,6 +22,7 @@ from napari_ptycho.prepare import binning_report
 
 PAUSE_MS = 200
 Size = int | tuple[int, int]
+Neighbours = Literal["path", "space"]
 
 
 class BinningBox(QWidget):
@@ -44,8 +45,8 @@ class BinningBox(QWidget):
         self.rows_box, self.columns_box = _spin("rows"), _spin("columns")
         self.cross = QLabel("x")
         self.neighbours = QComboBox()
-        self.neighbours.addItem("along the path", "path")
-        self.neighbours.addItem("nearest in space", "space")
+        self.neighbours.addItem("along the path")
+        self.neighbours.addItem("nearest in space")
         self.neighbours.setToolTip("Which positions are summed into one where there is no raster.")
         self.bin_button, self.undo_button = QPushButton("Bin"), QPushButton("Unbinned")
         self.undo_button.setToolTip("Go back to the scan as it was read.")
@@ -97,8 +98,8 @@ class BinningBox(QWidget):
     def _on_raster(self) -> bool:
         return self._view is not None and self._view.raster is not None
 
-    def _chosen(self) -> tuple[Size, str]:
-        return self.size(), str(self.neighbours.currentData())
+    def _chosen(self) -> tuple[Size, Neighbours]:
+        return self.size(), "space" if self.neighbours.currentIndex() else "path"
 
     def _on_bin(self) -> None:
         self.asked.emit(*self._chosen())

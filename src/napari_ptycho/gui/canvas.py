@@ -10,7 +10,8 @@ them would mean nothing: the scale bar shows only while none of them is visible.
 gives their own pixels.)
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -30,10 +31,11 @@ DETECTOR = (PATTERNS, MEAN)
 SCAN = (*DETECTOR, POSITIONS)
 RECONSTRUCTION = (PHASE, AMPLITUDE, PROBE)
 Pair = Sequence[float] | NDArray[np.float64]
+Thing = Scan | Reconstruction | None
 
 
 def metadata(
-    role: str, thing: Scan | Reconstruction | None, stretch: Pair = (1, 1), offset: Pair = (0, 0)
+    role: str, thing: Thing, stretch: Pair = (1, 1), offset: Pair = (0, 0)
 ) -> dict[str, Any]:
     """Return the metadata of one of our layers.
 
@@ -46,9 +48,9 @@ def metadata(
     return {KEY: thing, ROLE: role, STRETCH: tuple(stretch), OFFSET: tuple(offset)}
 
 
-def held_by(layer: Layer) -> Scan | Reconstruction | None:
+def held_by(layer: Layer) -> Thing:
     """Return what a layer shows, or None if it is not one of ours."""
-    held: Scan | Reconstruction | None = layer.metadata.get(KEY)
+    held: Thing = layer.metadata.get(KEY)
     return held
 
 
@@ -57,69 +59,85 @@ def find(layers: Iterable[Layer], roles: Sequence[str]) -> list[Layer]:
     return [layer for layer in layers if layer.metadata.get(ROLE) in roles]
 
 
-def place(viewer: Viewer) -> None:
-    """Give all our layers the same unit, and the scale and position that go with it."""
+def place(viewer: Viewer, coming: Thing = None) -> str:
+    """Give all our layers the same unit, and the scale and position that go with it.
+
+    Args:
+        viewer: The viewer.
+        coming: What a layer that is about to be added shows.
+
+    Returns:
+        The unit, "nm" or "pixel".
+    """
     ours = [layer for layer in viewer.layers if ROLE in layer.metadata]
     foreign = [layer for layer in viewer.layers if ROLE not in layer.metadata]
-    reason = _why_pixels(ours, foreign)
+    things = [thing for thing in (coming, *map(held_by, ours)) if thing is not None]
+    reason = _why_pixels(things, foreign)
+    unit = "nm" if things and not reason else "pixel"
     for layer in ours:
-        pixel = (1.0, 1.0) if reason else _pixel_nm(held_by(layer))
-        _put(layer, "pixel" if reason else "nm", np.asarray(pixel))
-    known = [layer for layer in ours if _pixel_nm(held_by(layer))]
+        for name, value in _placing(layer.metadata, layer.ndim, unit).items():
+            if name == "units" or not np.allclose(getattr(layer, name), value):
+                setattr(layer, name, value)
+    known = any(_pixel_nm(thing) for thing in things)
     if reason and known and reason != _told.get(viewer):
         show_info(f"All layers are drawn in pixels: {reason}.")
     _told[viewer] = reason
     refresh_scale_bar(viewer)
+    return unit
+
+
+def placing(viewer: Viewer, meta: dict[str, Any], ndim: int) -> dict[str, Any]:
+    """Return units, scale and translate for a layer with this metadata that is to be added.
+
+    The layers that are there take the same unit first: napari draws at once, and complains.
+    """
+    return _placing(meta, ndim, place(viewer, meta[KEY]))
 
 
 _told: "WeakKeyDictionary[Viewer, str]" = WeakKeyDictionary()
 
 
-def _why_pixels(ours: list[Layer], foreign: list[Layer]) -> str:
-    for layer in ours:
-        thing = held_by(layer)
-        if thing is not None and _pixel_nm(thing) is None:
+def _why_pixels(things: Sequence[Scan | Reconstruction], foreign: Sequence[Layer]) -> str:
+    for thing in things:
+        if _pixel_nm(thing) is None:
             return f"the pixel size of {thing.name} is unknown"
     for layer in foreign:
         if any(not unit.is_compatible_with("nm") for unit in layer.units[-2:]):
             return f"layer '{layer.name}' has no length unit"
-    return "" if any(held_by(layer) is not None for layer in ours) else "nothing is scaled yet"
+    return ""
 
 
-def _pixel_nm(thing: Scan | Reconstruction | None) -> tuple[float, float] | None:
+def _pixel_nm(thing: Thing) -> tuple[float, float] | None:
     if thing is None or thing.pixel_size_m is None:
         return None
     return thing.pixel_size_m[0] * 1e9, thing.pixel_size_m[1] * 1e9
 
 
-def _put(layer: Layer, unit: str, pixel: NDArray[np.float64]) -> None:
-    leading = layer.ndim - 2
-    units = ("pixel",) * leading + (unit, unit)
-    scale = (1.0,) * leading + tuple(layer.metadata[STRETCH] * pixel)
-    shift = (0.0,) * leading + tuple(layer.metadata[OFFSET] * pixel)
-    if tuple(str(u) for u in layer.units) != tuple(str(u) for u in _full(units)):
-        layer.units = units
-    if not np.allclose(layer.scale, scale):
-        layer.scale = scale
-    if not np.allclose(layer.translate, shift):
-        layer.translate = shift
+def _placing(meta: dict[str, Any], ndim: int, unit: str) -> dict[str, Any]:
+    pixel = np.asarray((unit == "nm" and _pixel_nm(meta[KEY])) or (1.0, 1.0))
+    return {
+        "units": ("pixel",) * (ndim - 2) + (unit, unit),
+        "scale": (1.0,) * (ndim - 2) + tuple(meta[STRETCH] * pixel),
+        "translate": (0.0,) * (ndim - 2) + tuple(meta[OFFSET] * pixel),
+    }
 
 
-def _full(units: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple({"nm": "nanometer"}.get(unit, unit) for unit in units)
+@contextmanager
+def showing(viewer: Viewer, roles: Sequence[str]) -> Iterator[None]:
+    """After the block, show our layers with these roles and hide our others, beside each other.
 
-
-def show_only(viewer: Viewer, roles: Sequence[str]) -> None:
-    """Show our layers with these roles and hide our others; lay them out beside each other.
-
-    The grid is left as it is where the user has layers of his own.
+    The grid is off inside: with it on, napari lays the canvas out anew for every layer that comes,
+    goes or is hidden, half a second each in software rendering. It is left off where the user has
+    layers of their own.
     """
+    viewer.canvas.grid.enabled = False
+    yield
     for layer in find(viewer.layers, (*SCAN, *RECONSTRUCTION)):
         layer.visible = layer.metadata[ROLE] in roles
-    if all(ROLE in layer.metadata for layer in viewer.layers):
-        viewer.canvas.grid.enabled = True
-        viewer.canvas.overlays.scale_bar.gridded = True
     place(viewer)
+    if all(ROLE in layer.metadata for layer in viewer.layers):
+        viewer.canvas.overlays.scale_bar.gridded = True
+        viewer.canvas.grid.enabled = True
     viewer.reset_view()
 
 

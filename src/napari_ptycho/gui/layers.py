@@ -38,6 +38,18 @@ class ViewerLayers:
     def _on_visible(self, event: Any = None) -> None:
         canvas.refresh_scale_bar(self._viewer)
 
+    def _add_image(self, data: Any, meta: dict[str, Any], **look: Any) -> Image:
+        layer = Image(
+            data,
+            multiscale=False,
+            rgb=False,
+            axis_labels=("frame", "y", "x")[-data.ndim :],
+            metadata=meta,
+            **canvas.placing(self._viewer, meta, data.ndim),
+            **look,
+        )
+        return self._ready(self._viewer.add_layer(layer))
+
     def _ready(self, layer: Layer) -> Layer:
         layer.name_overlay.visible = True
         layer.events.visible.connect(self._on_visible)
@@ -49,25 +61,24 @@ class ScanLayers(ViewerLayers):
 
     def show(self, view: ScanView) -> None:
         """Show a scan instead of the one before."""
-        self.clear()
+        with canvas.showing(self._viewer, canvas.SCAN):
+            self.clear()
+            self._add(view)
+        self._viewer.dims.set_current_step(0, 0)
+
+    def _add(self, view: ScanView) -> None:
         scan = view.scan
         corners = corners_px(scan)
         field = np.ptp(corners, axis=0) + scan.frame_shape
         for role, data in ((canvas.MEAN, view.mean), (canvas.PATTERNS, view.patterns)):
-            layer = Image(
+            self._add_image(
                 data,
+                canvas.metadata(role, scan, field / scan.frame_shape),
                 name=role,
-                multiscale=False,
-                rgb=False,
                 colormap="inferno",
                 contrast_limits=(0.0, max(view.brightest, 0.1)),
-                axis_labels=("frame", "y", "x")[-len(data.shape) :],
-                metadata=canvas.metadata(role, scan, field / scan.frame_shape),
             )
-            self._ready(self._viewer.add_layer(layer))
         self._add_positions(view, corners + np.array(scan.frame_shape) / 2)
-        canvas.show_only(self._viewer, canvas.SCAN)
-        self._viewer.dims.set_current_step(0, 0)
 
     def clear(self) -> None:
         """Remove the layers of the scan before."""
@@ -83,6 +94,7 @@ class ScanLayers(ViewerLayers):
     def _add_positions(self, view: ScanView, centres: Floats) -> None:
         counts = np.where(np.isfinite(view.counts), view.counts, np.nanmean(view.counts))
         low, high = (float(value) for value in np.percentile(counts, (1, 99)))
+        meta = canvas.metadata(canvas.POSITIONS, view.scan)
         layer = self._viewer.add_points(
             centres,
             name=canvas.POSITIONS,
@@ -93,7 +105,8 @@ class ScanLayers(ViewerLayers):
             face_contrast_limits=(low, max(high, low + 1)),
             border_width=0,
             axis_labels=("y", "x"),
-            metadata=canvas.metadata(canvas.POSITIONS, view.scan),
+            metadata=meta,
+            **canvas.placing(self._viewer, meta, 2),
         )
         self._ready(layer)
 
@@ -124,29 +137,29 @@ class ReconstructionLayers(ViewerLayers):
     def begin(self, shown: Picture) -> None:
         """Make the layers of a run, or take over those of the same name."""
         self._layers, self._limits, self._picture = {}, {}, None
-        for role in canvas.RECONSTRUCTION:
-            name = f"{shown.of.name} · {role}"
-            old = [one for one in canvas.find(self._viewer.layers, (role,)) if one.name == name]
-            self._layers[role] = old[0] if old else self._add(role, name, shown)
-        self.show(shown)
-        self._follow_positions(shown.of)
-        canvas.show_only(self._viewer, canvas.RECONSTRUCTION)
+        with canvas.showing(self._viewer, (*canvas.RECONSTRUCTION, canvas.POSITIONS)):
+            for role in canvas.RECONSTRUCTION:
+                name = f"{shown.of.name} · {role}"
+                old = [one for one in canvas.find(self._viewer.layers, (role,)) if one.name == name]
+                self._layers[role] = old[0] if old else self._add(role, name, shown)
+            probe = self._layers[canvas.PROBE]
+            probe.metadata[canvas.OFFSET] = _middle(shown)
+            self.show(shown)
+            self._follow_positions(shown.of)
 
     def _add(self, role: str, name: str, shown: Picture) -> Layer:
-        layer = Image(
+        offset = _middle(shown) if role == canvas.PROBE else (0.0, 0.0)
+        layer = self._add_image(
             _data(shown, role),
+            canvas.metadata(role, shown.of, offset=offset),
             name=name,
-            multiscale=False,
-            rgb=False,
             contrast_limits=_limits(shown, role),
-            axis_labels=("y", "x"),
-            metadata=canvas.metadata(role, shown.of),
             **LOOKS[role],
         )
         layer.colorbar.visible = role != canvas.PROBE
         layer.colorbar.size, layer.colorbar.font_size = (12, 90), 8
         layer.colorbar.position = "bottom_left"
-        return self._ready(self._viewer.add_layer(layer))
+        return layer
 
     def show(self, shown: Picture) -> None:
         """Bring the layers of the run up to date; those the user has deleted are left alone."""
@@ -156,14 +169,9 @@ class ReconstructionLayers(ViewerLayers):
         for role, layer in self._layers.items():
             if layer not in self._viewer.layers:
                 continue
-            moved = layer.data.shape != _data(shown, role).shape
             layer.data = _data(shown, role)
             layer.metadata[canvas.KEY] = shown.of
             self._steady(role, layer, _limits(shown, role))
-            if role == canvas.PROBE and (moved or not any(layer.metadata[canvas.OFFSET])):
-                room = np.subtract(shown.phase.shape, shown.probe.shape) / 2
-                layer.metadata[canvas.OFFSET] = tuple(room)
-                canvas.place(self._viewer)
 
     def _steady(self, role: str, layer: Layer, limits: Limits) -> None:
         """Set the contrast once it has moved a lot, unless the user has set it himself."""
@@ -204,6 +212,11 @@ def _spot(centres: Floats) -> float:
     extent = np.ptp(centres, axis=0)
     spacing = max(np.sqrt(extent.prod() / len(centres)), extent.max() / len(centres))
     return float(max(0.7 * spacing, 1e-3))
+
+
+def _middle(shown: Picture) -> tuple[float, ...]:
+    """Where the probe modes begin so that they lie over the middle of the object."""
+    return tuple(np.subtract(shown.phase.shape, shown.probe.shape) / 2)
 
 
 def _data(shown: Picture, role: str) -> Any:

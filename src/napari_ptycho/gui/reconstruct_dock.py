@@ -179,6 +179,8 @@ class ReconstructDock(Dock):
 
     def _on_finished(self, outcome: str, value: Any) -> None:
         last = self.runner.last
+        if last is not None:  # by now its picture is the last state's, see `views.viewed`
+            self.layers.show(last.result.picture)
         done = "" if last is None else f" after epoch {int(last.done)} of {last.total:.0f}"
         self.status.show_lines([f"{outcome}{done}"], [] if last is None else last.notes)
         self._refresh()

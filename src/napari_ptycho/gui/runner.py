@@ -16,6 +16,7 @@ from typing import Any
 from napari.utils import progress
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QLabel, QWidget
 
 from napari_ptycho.gui import worker
 from napari_ptycho.job import Update
@@ -105,6 +106,7 @@ class Runner(QObject):
         self.interval_ms, self._due = FLOOR_MS, 0.0
         self._task = worker.Task(title, total, self._abandoned)
         self._bars.append(_activity(title, total))
+        _calm(self.parent())
         worker.launch(self._task, body)
         self._ticks.start()
         return True
@@ -147,6 +149,20 @@ class Runner(QObject):
 def _activity(title: str, total: float) -> progress:
     """A bar in napari's activity dock; tqdm's own printing to the terminal is not wanted."""
     return progress(total=round(total), desc=title, file=_Nowhere())
+
+
+def _calm(widget: QObject | None) -> None:
+    """Hold napari's spinner still.
+
+    Every picture of it repaints the window and with it the canvas. On a graphics card that is
+    nothing; in software rendering (remote desktops, virtual machines) it took the event loop from
+    a median gap of 0.2 ms to 27 ms, for a picture of 18 x 18 pixels.
+    """
+    if isinstance(widget, QWidget):
+        for label in widget.window().findChildren(QLabel):
+            movie = label.movie()
+            if movie is not None:
+                movie.setPaused(True)
 
 
 def _advance(bar: progress, update: Update[Any]) -> None:

@@ -61,8 +61,8 @@ class ScanDock(Dock):
         self.rows.addWidget(self.status)
         self.rows.addWidget(self.table)
         self.headings = heading("Experiment"), heading("Position binning")
-        for title, widget in zip(self.headings, (self.form, self.binning), strict=True):
-            self.rows.addWidget(title)
+        for above, widget in zip(self.headings, (self.form, self.binning), strict=True):
+            self.rows.addWidget(above)
             self.rows.addWidget(widget)
         self.rows.addStretch(1)
 

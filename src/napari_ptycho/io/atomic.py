@@ -4,7 +4,7 @@ import gc
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from napari_ptycho.errors import FileError
@@ -36,17 +36,18 @@ def written(path: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         with translated(target, "write"):
             yield temporary
-            _sync(temporary)
+            _sync(temporary, os.O_RDWR)
             os.replace(temporary, target)  # noqa: PTH105
-            if os.name == "posix":
-                _sync(target.parent)
+        if os.name == "posix":
+            with suppress(OSError):  # not every network disk can, and the file is there
+                _sync(target.parent, os.O_RDONLY)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _sync(path: Path) -> None:
+def _sync(path: Path, mode: int) -> None:
     """Make the system put a file (or the list of names in a folder) on the disk now."""
-    handle = os.open(path, os.O_RDONLY)
+    handle = os.open(path, mode)
     try:
         os.fsync(handle)
     finally:

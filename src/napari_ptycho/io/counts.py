@@ -44,7 +44,9 @@ class Plan:
         if self.squared:
             with np.errstate(over="ignore", invalid="ignore"):
                 block = np.rint(np.square(block, dtype=np.float64))
-        counts = np.where(good, block, 0).astype(self.dtype)
+        counts = block if good.all() else np.where(good, block, 0)
+        same_size = counts.dtype.kind == "i" and counts.dtype.itemsize == self.dtype.itemsize
+        counts = counts.view(self.dtype) if same_size else counts.astype(self.dtype, copy=False)
         return self.centred(counts)
 
     def valid(self, block: NDArray[Any]) -> Bools:
@@ -66,10 +68,9 @@ def measured(block: NDArray[Any], ceiling: float | None) -> Bools:
     """Return where a block holds counts: not negative, finite, below the largest value."""
     if block.dtype.kind == "f":
         good = (block >= 0) & (block < np.inf)
-    else:
-        good = block < np.iinfo(block.dtype).max
-        if block.dtype.kind == "i":
-            good &= block >= 0
+    else:  # as unsigned, negative numbers are beyond the largest positive one
+        unsigned = block.view(f"u{block.dtype.itemsize}")
+        good = unsigned < np.iinfo(block.dtype).max
     if ceiling is not None:
         good &= block < ceiling
     return np.asarray(good)

@@ -67,6 +67,10 @@ def read(file: h5py.File) -> Draft:
     """
     entry, *others = _entries(file)
     frames = _frames(file, entry)
+    if frames.ndim != 3:
+        raise ScanError(
+            f"{Path(file.filename).name}: {frames.name} has shape {frames.shape}; need (N, H, W)"
+        )
     notes: list[str] = []
     if others:
         notes.append(f"The file has more entries ({', '.join(others)}); {entry} was read.")

@@ -100,12 +100,18 @@ class Draft:
             ScanError: What was found makes no scan.
         """
         self._check_kind()
-        overrides = request.overrides()
-        geometry = geometry_of(self.geometry, overrides, self.sources)
+        n = self.patterns.shape[0]
+        geometry = geometry_of(self.geometry, request.overrides(), self.sources)
+        own = self._own_mask()
         keep = self._matching()
+        if own is not None and own.ndim == 3:
+            own = own[keep]
+        exposure = self.exposure
+        if exposure is not None and len(exposure) == n:
+            exposure = exposure[keep]
         frames, positions = self._select(keep), self.positions[keep]
         lazy = isinstance(frames, Hdf5Frames) and frames.nbytes > request.lazy_above_bytes
-        patterns, valid = self._interpret(frames, geometry.propagation == "near", lazy, keep)
+        patterns, valid = self._interpret(frames, own, geometry.propagation == "near", lazy)
         return Scan(
             patterns=patterns,
             positions_m=positions if self.unit == "m" else None,
@@ -113,7 +119,7 @@ class Draft:
             valid=valid,
             geometry=geometry,
             probe=self._fitting_probe(tuple(patterns.shape[1:])),
-            exposure=None if self.exposure is None else self.exposure[keep],
+            exposure=exposure,
             name=name_of(self.file),
             sources=dict(self.sources),
             notes=tuple(self.notes),
@@ -159,11 +165,10 @@ class Draft:
         return self.patterns if whole else self.patterns[keep]
 
     def _interpret(
-        self, frames: "NDArray[Any] | Hdf5Frames", near: bool, lazy: bool, keep: NDArray[np.intp]
+        self, frames: "NDArray[Any] | Hdf5Frames", own: Bools | None, near: bool, lazy: bool
     ) -> tuple[Any, Any]:
         if isinstance(frames, Hdf5Frames) and not lazy:
             frames = frames[:]
-        own = self._own_mask(keep, tuple(frames.shape))
         found = interpret(frames, own, near)
         self.notes += found.notes
         if found.valid is not None and own is None:
@@ -173,20 +178,21 @@ class Draft:
         own = found.plan.centred(own)
         return found.patterns, own if found.valid is None else found.valid & own
 
-    def _own_mask(self, keep: NDArray[np.intp], shape: tuple[int, ...]) -> Bools | None:
-        if self.valid is None:
+    def _own_mask(self) -> Bools | None:
+        """Return the mask of the file, which must fit the frames."""
+        valid, shape = self.valid, tuple(self.patterns.shape)
+        if valid is None:
             self.sources.setdefault("valid", "default")
             return None
-        valid = self.valid[keep] if self.valid.ndim == 3 else self.valid
         if valid.shape not in (shape, shape[1:]):
             raise ScanError(
-                f"{self.file.name}: the mask has shape {self.valid.shape} but the frames have "
-                f"{tuple(self.patterns.shape)}; need one of the two to fit"
+                f"{self.file.name}: the mask has shape {valid.shape} but the frames have "
+                f"{shape}; need one of the two to fit"
             )
         bad = 1 - valid.mean()
         if bad:
-            doubt = "; is the mask inverted?" if bad > 0.5 else ""
-            self.notes.append(f"The file's own mask marks {bad:.3%} of the pixels as bad{doubt}.")
+            doubt = "; is the mask inverted?" if bad > 0.5 else "."
+            self.notes.append(f"The file's own mask marks {bad:.3%} of the pixels as bad{doubt}")
         return valid
 
     def _fitting_probe(self, shape: tuple[int, ...]) -> NDArray[Any] | None:

@@ -83,13 +83,15 @@ def existing(path: str | os.PathLike[str]) -> Path:
     Raises:
         FileError: No such file, a folder, or an empty file.
     """
-    path = Path(path).expanduser()
-    if path.is_dir():
-        raise FileError(f"{path}: is a folder; give the file inside it")
-    if not path.is_file():
-        raise FileError(f"{path}: no such file")
-    if path.stat().st_size == 0:
-        raise FileError(f"{path.name}: the file is empty (0 bytes)")
+    path = Path(path)
+    with translated(path, "find"):
+        path = path.expanduser()
+        if path.is_dir():
+            raise FileError(f"{path}: is a folder; give the file inside it")
+        if not path.is_file():
+            raise FileError(f"{path}: no such file")
+        if path.stat().st_size == 0:
+            raise FileError(f"{path.name}: the file is empty (0 bytes)")
     return path
 
 

@@ -4,6 +4,7 @@ import math
 import os
 import uuid
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -111,16 +112,47 @@ class Hdf5Frames:
             f"decompresses {together} ({cost}){again}. A copy made with write_scan is quick."
         )
 
-    def lazy(self) -> da.Array:
-        """Return the frames as a dask array, chunked along N only."""
+    def lazy(
+        self,
+        made: Callable[[NDArray[Any]], NDArray[Any]] | None = None,
+        dtype: np.dtype[Any] | None = None,
+    ) -> da.Array:
+        """Return the frames as a dask array, chunked along N only.
+
+        Args:
+            made: What is made of (n, H, W) frames as they are read, of the same shape; None: the
+                frames themselves.
+            dtype: What it makes them of.
+        """
+        source = self if made is None else _Made(self, made, dtype or self.dtype)
         return da.from_array(  # type: ignore[no-untyped-call]
-            self,
+            source,
             chunks=(self.per_block(), *self.shape[1:]),
             name=f"frames-{uuid.uuid4().hex}",
             asarray=False,
-            fancy=False,
-            meta=np.empty((0, 0, 0), self.dtype),
+            fancy=True,  # only so does dask ask for one frame where one frame is wanted
+            meta=np.empty((0, 0, 0), source.dtype),
         )
+
+
+class _Made:
+    """Frames that pass through a function when read: dask then reads one where one is asked for."""
+
+    def __init__(
+        self,
+        frames: Hdf5Frames,
+        made: Callable[[NDArray[Any]], NDArray[Any]],
+        dtype: np.dtype[Any],
+    ) -> None:
+        self.frames, self.made = frames, made
+        self.shape, self.ndim, self.dtype = frames.shape, frames.ndim, dtype
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        first, *rest = key if isinstance(key, tuple) else (key,)
+        block = self.frames[first]
+        if block.ndim == 2:
+            return np.asarray(self.made(block[np.newaxis])[0][tuple(rest)])
+        return np.asarray(self.made(block)[(slice(None), *rest)])
 
 
 def in_use(path: Path) -> bool:

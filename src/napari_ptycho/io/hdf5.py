@@ -177,23 +177,23 @@ def _check_virtual(dataset: h5py.Dataset, file: h5py.File) -> None:
             f"{_owner(file)}: '{dataset.name}' is put together from other files, of which "
             f"{len(lost)} are missing ({lost[0].name}, ...); put them beside this file"
         )
-    for source in dataset.virtual_sources() if dataset.is_virtual else ():
-        if not _has(dataset, source):
+    sources = dataset.virtual_sources() if dataset.is_virtual else ()
+    for other, name in sorted({(source.file_name, source.dset_name) for source in sources}):
+        if not _has(dataset, other, name):
             raise FileError(
-                f"{_owner(file)}: '{dataset.name}' is put together from '{source.dset_name}' in "
-                f"{_owner(dataset.file) if source.file_name == '.' else source.file_name}, "
-                "which lacks it"
+                f"{_owner(file)}: '{dataset.name}' is put together from '{name}' in "
+                f"{_owner(dataset.file) if other == '.' else other}, which lacks it"
             )
 
 
-def _has(dataset: h5py.Dataset, source: Any) -> bool:
-    if source.file_name == ".":
-        return source.dset_name in dataset.file
-    if "%b" in source.file_name + source.dset_name:
+def _has(dataset: h5py.Dataset, other: str, name: str) -> bool:
+    if other == ".":
+        return name in dataset.file
+    if "%b" in other + name:
         return True
-    path = Path(dataset.file.filename).parent / source.file_name
-    with open_file(path if path.is_file() else path.name) as other:
-        return source.dset_name in other
+    path = Path(dataset.file.filename).parent / other
+    with open_file(path if path.is_file() else path.name) as opened:
+        return name in opened
 
 
 def _here(path: Path) -> bool:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
@@ -87,9 +86,5 @@ def _at_once(frames: NDArray[Any], decided: Plan) -> tuple[NDArray[Any], Bools |
 
 
 def _lazily(frames: Hdf5Frames, decided: Plan) -> tuple[Any, Any]:
-    stored = frames.lazy()
-    empty = np.empty((0, 0, 0), decided.dtype)
-    lazily: Any = da.map_blocks
-    patterns = lazily(decided.counts, stored, dtype=decided.dtype, meta=empty)
-    marked = lazily(decided.valid, stored, dtype=bool, meta=empty.astype(bool))
-    return patterns, marked if decided.patchy else None
+    patterns = frames.lazy(decided.counts, decided.dtype)
+    return patterns, frames.lazy(decided.valid, np.dtype(bool)) if decided.patchy else None

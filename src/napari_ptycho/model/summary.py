@@ -139,7 +139,9 @@ def _doubt(value: float, limits: Pair, scale: float, unit: str) -> str:
     low, high = limits
     if low <= value <= high:
         return ""
-    factor = next((f for f in FACTORS if low <= value * f <= high), None)
-    likely = "" if factor is None else f"; a unit slip by a factor of {factor:g} is likely"
+    middle = np.sqrt(low * high)
+    factors = sorted(FACTORS, key=lambda factor: abs(np.log(abs(value) * factor / middle)))
+    fits = low <= value * factors[0] <= high
+    likely = f"; a unit slip by a factor of {factors[0]:g} is likely" if fits else ""
     usual = f"usual are {low * scale:g} to {high * scale:g} {unit}"
     return f"{value * scale:.6g} {unit}? Here {usual}{likely}."

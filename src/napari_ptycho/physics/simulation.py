@@ -55,11 +55,9 @@ def simulate(
     geometry = geometry or Geometry()
     kernel = _kernel(geometry, shape)
     rng = None if seed is None else np.random.default_rng(seed)
-    # A pixel cannot come near the limit of uint16 while a whole pattern stays below it.
-    dtype = np.float32 if rng is None else np.uint16 if photons < 40_000 else np.uint32
-    largest = np.iinfo(np.uint16 if photons < 40_000 else np.uint32).max
+    dtype = np.float32 if rng is None else np.uint32
     patterns = np.empty((len(positions), *shape), dtype)
-    steps = int(np.ceil(np.abs(sweep_px).max() * 4)) + 1 if any(sweep_px) else 1
+    steps = int(np.ceil(np.abs(sweep_px).max() * 3)) + 1 if any(sweep_px) else 1
     along = (np.arange(steps) - (steps - 1) / 2)[:, None] / max(1, steps) * np.asarray(sweep_px)
     spectrum = fft.fft2(modes)
     for first in range(0, len(positions), BATCH):
@@ -70,8 +68,9 @@ def simulate(
             shifts = positions[some] - corners[some] + offset
             mean += _intensity(windows.astype(np.complex64), spectrum, shifts, kernel)
         mean /= steps
-        counted = mean if rng is None else np.minimum(rng.poisson(mean), largest)
-        patterns[some] = counted.astype(dtype)
+        patterns[some] = mean if rng is None else rng.poisson(mean)
+    if rng is not None and patterns.max() <= np.iinfo(np.uint16).max:
+        patterns = patterns.astype(np.uint16)
     pixel = geometry.pixel_size_m(shape)
     return Scan(
         patterns=patterns,

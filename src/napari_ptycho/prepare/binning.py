@@ -8,7 +8,6 @@ is for this (`benchmarks/binning.py` compares it with reading the file alone).
 
 import math
 import uuid
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,8 +24,8 @@ from napari_ptycho.prepare.raster import Ints
 
 BLOCK_BYTES = 16 * 2**20
 BLOCK_BYTES_MOST = 256 * 2**20
-GAP = 32
-"""Unneeded frames that are read all the same, because two reads would cost more."""
+RUN = 256
+"""Frames in memory that are summed together."""
 REREAD = 1.5
 """Blocks grow (up to `BLOCK_BYTES_MOST`) while more than this many times all frames are read."""
 
@@ -161,18 +160,37 @@ class _Bins:
         identity = self.add.identity
         out = np.full((stop - start, *self.shape[1:]), identity, self.dtype)
         frames = self.needs(start, stop)
-        chunk = self.source.chunks[0][0] if isinstance(self.source, da.Array) else len(frames)
-        for run in _runs(frames, max(1, chunk)):
+        lazy = isinstance(self.source, da.Array)
+        for run in _runs(frames, self.source.chunks[0][0] if lazy else RUN):
             low, high = int(run[0]), int(run[-1]) + 1
             block = self.source[low:high]
-            if isinstance(block, da.Array):
+            if lazy:
                 block = _read(block)
+            if lazy or block.dtype.itemsize == 8:
                 self._check(low, block)
-            bins = (self.groups.bin[run] - start).tolist()
-            for frame, number in zip((run - low).tolist(), bins, strict=True):
-                target = out[number]
-                self.add(target, block[frame], out=target, casting="unsafe")
+            self._add(out, block, run - low, self.groups.bin[run] - start)
         return out
+
+    def _add(self, out: NDArray[Any], block: NDArray[Any], places: Ints, bins: Ints) -> None:
+        """Add frames of a block to their bins.
+
+        Counts of a block are mostly small: then the frames of a bin are added in the narrow dtype
+        that they have, which is quicker, and widened once.
+        """
+        narrow = block.dtype == self.dtype or (
+            block.dtype.kind == "u"
+            and int(self.groups.count.max()) * int(block.max()) <= np.iinfo(block.dtype).max
+        )
+        part = np.empty(block.shape[1:], block.dtype)
+        order = np.argsort(bins, kind="stable")
+        ends = np.flatnonzero(np.diff(bins[order])) + 1
+        for members in np.split(order, ends):
+            first, *others = (block[place] for place in places[members].tolist())
+            target = out[bins[members[0]]]
+            while narrow and others:
+                first = self.add(first, others.pop(), out=part)
+            for frame in (first, *others):
+                self.add(target, frame, out=target, casting="unsafe")
 
     def needs(self, start: int, stop: int) -> Ints:
         """List the frames of some bins, ascending."""
@@ -201,33 +219,34 @@ def _read(block: da.Array) -> NDArray[Any]:
     return np.asarray(get_sync(graph, key))
 
 
-def _runs(frames: Ints, chunk: int) -> Iterator[Ints]:
-    """Split ascending frames into runs: each lies in one chunk and has no large gap."""
-    ends = (np.diff(frames) > GAP) | (np.diff(frames // chunk) > 0)
-    yield from (run for run in np.split(frames, np.flatnonzero(ends) + 1) if len(run))
+def _runs(frames: Ints, chunk: int) -> list[Ints]:
+    """Split ascending frames into runs that lie in one chunk, which is read once."""
+    return np.split(frames, np.flatnonzero(np.diff(frames // chunk)) + 1) if len(frames) else []
 
 
 def _bins_per_block(bins: _Bins) -> int:
     """Choose how many bins are summed at once: few, but enough not to read frames repeatedly."""
     total = len(bins.groups)
     each = max(1, math.prod(bins.shape[1:]) * bins.dtype.itemsize)
-    step = max(1, BLOCK_BYTES // each)
+    step = _whole(bins, max(1, BLOCK_BYTES // each))
     while step < total and 2 * step * each <= BLOCK_BYTES_MOST:
-        if _frames_read(bins, range(0, total, step)) <= REREAD * len(bins.groups.bin):
+        if _frames_read(bins, step) <= REREAD * len(bins.groups.bin):
             break
         step *= 2
-    chunk, n = bins.source.chunks[0][0], len(bins.groups.bin) // total
-    if chunk % n == 0 and step * n > chunk // 2:  # whole chunks of the source
-        step = max(1, round(step * n / chunk)) * chunk // n
     return min(step, total)
 
 
-def _frames_read(bins: _Bins, starts: Sequence[int]) -> int:
-    step = starts[1] - starts[0] if len(starts) > 1 else len(bins.groups)
-    read = 0
-    for start in starts:
-        frames = bins.needs(start, min(start + step, len(bins.groups)))
-        breaks = np.flatnonzero(np.diff(frames) > GAP)
-        lengths = frames[np.append(breaks, -1)] - frames[np.append(0, breaks + 1)] + 1
-        read += int(np.maximum(lengths, GAP).sum())
-    return read
+def _whole(bins: _Bins, step: int) -> int:
+    """Round a number of bins so that they need whole chunks of the source, if they can."""
+    chunk, n = int(bins.source.chunks[0][0]), len(bins.groups.bin) // len(bins.groups)
+    if chunk % n or step * n <= chunk // 2:
+        return step
+    return max(1, round(step * n / chunk)) * chunk // n
+
+
+def _frames_read(bins: _Bins, step: int) -> int:
+    """Count the frames that are read if so many bins are summed at once."""
+    chunk, total = bins.source.chunks[0][0], len(bins.groups)
+    starts = range(0, total, step)
+    needs = (bins.needs(start, min(start + step, total)) for start in starts)
+    return sum(len(np.unique(frames // chunk)) for frames in needs) * int(chunk)

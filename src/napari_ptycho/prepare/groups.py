@@ -59,21 +59,15 @@ def check_size(size: Size | Sequence[int], neighbours: str) -> Size:
     """
     if neighbours not in get_args(Neighbours):
         raise OptionsError(f"neighbours is {neighbours!r}; it must be one of path, space")
+    pair = isinstance(size, Sequence | np.ndarray)
     sides = tuple(size) if isinstance(size, Sequence | np.ndarray) else (size,)
     whole = all(isinstance(n, int | np.integer) and not isinstance(n, bool) for n in sides)
-    if len(sides) not in (1, 2) or not whole or min(sides, default=0) < 1:
+    if len(sides) != 1 + pair or not whole or min(sides) < 1:
         raise OptionsError(
             f"bin size is {size!r}; it must be a number of positions (4) or "
             "rows and columns (2, 2), each at least 1"
         )
-    return (
-        int(sides[0])
-        if not isinstance(size, Sequence | np.ndarray)
-        else (
-            int(sides[0]),
-            int(sides[-1]),
-        )
-    )
+    return (int(sides[0]), int(sides[1])) if pair else int(sides[0])
 
 
 def group(scan: Scan, size: Size, neighbours: Neighbours = "path") -> Groups:
@@ -159,7 +153,7 @@ def _compact(positions: Floats, n: int) -> Ints:
         axis = np.argmax(high - low, axis=1)[part]
         key = np.take_along_axis(placed, axis[:, None], axis=1)[:, 0]
         other = np.take_along_axis(placed, 1 - axis[:, None], axis=1)[:, 0]
-        order = order[np.lexsort((order, other, key, part))]
+        order = order[np.lexsort((other, key, part))]
         groups = -(-sizes // n)
         left = np.where(groups > 1, (groups // 2) * n, sizes)
         sizes = np.stack([left, sizes - left], axis=1).ravel()

@@ -67,7 +67,14 @@ def find_raster(scan: Scan) -> Raster | None:
     if best is None or best.changes > len(positions) / 2:
         turned = _turned(positions)
         best = _along_path([best, *(_lines_across(turned, axis) for axis in (0, 1))])
-    return best
+    return None if best is None or _winds(positions, best) else best
+
+
+def _winds(positions: Floats, raster: Raster) -> bool:
+    """Tell whether the path goes in small steps but not along the lines, as a short spiral does."""
+    spacing = np.sqrt(np.prod(np.ptp(positions, axis=0)) / len(positions))
+    steps = np.hypot(*np.diff(positions, axis=0).T)
+    return raster.changes > 1.5 * raster.rows and bool(np.median(steps) < 1.5 * spacing)
 
 
 def _along_path(found: list[Raster | None]) -> Raster | None:

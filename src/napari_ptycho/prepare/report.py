@@ -180,14 +180,14 @@ _known: "weakref.WeakKeyDictionary[Scan, _Facts]" = weakref.WeakKeyDictionary()
 def _facts(scan: Scan) -> _Facts:
     found = _known.get(scan)
     if found is None:
-        pattern = _mean_pattern(scan)
+        pattern = mean_pattern(scan)
         _, scale = _unit(scan)
         step = _median_step(_positions(scan) * scale)
         found = _known[scan] = _Facts(pattern, float(pattern.sum()), step)
     return found
 
 
-def _mean_pattern(scan: Scan) -> Floats:
+def mean_pattern(scan: Scan) -> Floats:
     """Average all frames, or some runs of frames spread over the scan; invalid pixels are 0."""
     n = len(scan)
     size = n * math.prod(scan.frame_shape) * scan.patterns.dtype.itemsize
@@ -239,7 +239,7 @@ def _median_step(positions: Floats) -> float | None:
     if len(positions) < 2:
         return None
     some = positions[:: max(1, len(positions) // SAMPLED_POINTS)]
-    distances, _ = cKDTree(positions).query(some, k=2)
+    distances = np.asarray(cKDTree(positions).query(some, k=2)[0])
     return float(np.median(distances[:, 1]))
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from napari_ptycho.errors import ScanError
-from napari_ptycho.model import Reconstruction, Scan
+from napari_ptycho.model import Geometry, Reconstruction, Scan
 from napari_ptycho.model.arrays import Floats
 from napari_ptycho.options import Options, Range
 from napari_ptycho.physics.optics import angular_spectrum, propagate, zone_plate_wave
@@ -59,7 +59,7 @@ def first_guess(
             raise ScanError(f"{scan.name}: it has no probe; start from optics or the mean pattern")
         waves = np.array(scan.probe)
     elif chosen == "optics":
-        waves = _from_optics(scan, optics or Optics())
+        waves = optics_wave(scan.geometry, scan.frame_shape, optics or Optics())
     else:
         waves = _from_mean(scan, mean)
     positions = scan.in_pixels()
@@ -128,15 +128,20 @@ def _mean_pattern(scan: Scan) -> Floats:
     return np.divide(total, seen, out=np.zeros_like(total), where=seen > 0)
 
 
-def _from_optics(scan: Scan, optics: Optics) -> Waves:
-    pixel, wavelength = scan.pixel_size_m, scan.geometry.wavelength_m
+def optics_wave(geometry: Geometry, shape: tuple[int, int], optics: Optics) -> Waves:
+    """Return the probe (1, H, W) that a zone plate makes at the sample, sum |probe|^2 = 1.
+
+    Raises:
+        ScanError: Energy, distance or detector pixel is unknown.
+    """
+    pixel, wavelength = geometry.pixel_size_m(shape), geometry.wavelength_m
     if pixel is None or wavelength is None:
         raise ScanError(
-            f"{scan.name}: a probe from optics needs energy, distance and detector pixel; "
+            "a probe from optics needs energy, distance and detector pixel; "
             "give them, or start from the mean pattern"
         )
     wave = zone_plate_wave(
-        scan.frame_shape,
+        shape,
         pixel,
         wavelength,
         diameter_m=optics.diameter_um * 1e-6,

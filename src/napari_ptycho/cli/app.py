@@ -1,0 +1,67 @@
+"""All commands in one table, and how their failures reach the user."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import napari_ptycho
+from napari_ptycho.cli import flags, show
+from napari_ptycho.cli.bin import BinFlags, bin_scan
+from napari_ptycho.cli.info import InfoFlags, info
+from napari_ptycho.cli.reconstruct import ReconstructFlags, reconstruct
+from napari_ptycho.cli.simulate import SimulateFlags, simulate
+from napari_ptycho.cli.window import OpenFlags, open_window
+from napari_ptycho.errors import PtychoError
+
+USAGE_ERROR: Any = typer.BadParameter.__mro__[1]
+"""What typer raises for anything wrong with the flags."""
+
+app = typer.Typer(
+    name="napari-ptycho",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+flags.add(app, "open", OpenFlags, open_window)
+flags.add(app, "info", InfoFlags, info)
+flags.add(app, "bin", BinFlags, bin_scan)
+flags.add(app, "reconstruct", ReconstructFlags, reconstruct)
+flags.add(app, "simulate", SimulateFlags, simulate)
+
+
+@app.callback(invoke_without_command=True)
+def start(
+    context: typer.Context,
+    sample: Annotated[str, typer.Option(metavar="NAME", help="Open this sample.")] = "",
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Ptychography: scans, position binning, reconstruction.
+
+    Without a command, or with a FILE in its place, napari opens with the docks.
+    """
+    if version:
+        typer.echo(f"napari-ptycho {napari_ptycho.__version__}")
+        raise typer.Exit()
+    if context.invoked_subcommand is None:
+        raise typer.Exit(open_window(OpenFlags(sample=sample)))
+
+
+def run(words: list[str]) -> int:
+    """Run a command line and return its exit code; a bad one is told in one sentence."""
+    commands = [str(command.name) for command in app.registered_commands]
+    if words and not words[0].startswith("-") and words[0] not in commands:
+        if not Path(words[0]).exists():
+            named = ", ".join(commands)
+            show.error(f"'{words[0]}' is neither a file nor a command; commands are {named}")
+            return 2
+        words = ["open", *words]
+    try:
+        code = app(words, standalone_mode=False)
+    except PtychoError as error:
+        show.error(str(error))
+        return 2
+    except USAGE_ERROR as error:
+        show.error(f"{error.format_message().rstrip('.')} (--help lists the flags)")
+        return 2
+    return int(code or 0)

@@ -1,0 +1,53 @@
+"""`napari-ptycho bin FILE --size 2x2 -o OUT`: position binning."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from napari_ptycho.cli import show
+from napari_ptycho.cli.flags import (
+    SIZE_HELP,
+    File,
+    Json,
+    Neighbours,
+    Output,
+    Overwrite,
+    check_output,
+    parse_size,
+)
+
+
+@dataclass(frozen=True)
+class BinFlags:
+    """Sum the patterns of neighbouring positions and write the binned scan."""
+
+    file: File
+    size: Annotated[str, typer.Option(help=SIZE_HELP)]
+    output: Output
+    neighbours: Neighbours = "path"
+    overwrite: Overwrite = False
+    json: Json = False
+
+
+def bin_scan(flags: BinFlags) -> int:
+    """Print the report and write the binned scan."""
+    size = parse_size(flags.size)
+    check_output(flags.output, flags.overwrite, {"scan": flags.file})
+
+    from napari_ptycho.io import read_scan, write_scan
+    from napari_ptycho.prepare import bin_positions, binning_report
+
+    with show.busy(f"reading {flags.file.name}"):
+        scan = read_scan(flags.file)
+        report = binning_report(scan, size, flags.neighbours)
+    show.lines(report.lines(), flags.json)
+    show.lines((f"! {warning}" for warning in report.warnings), flags.json)
+    with show.busy(f"binning {len(scan)} patterns"):
+        binned = bin_positions(scan, size, flags.neighbours)
+        write_scan(binned, flags.output)
+    show.lines([f"{flags.output} written, {len(binned)} patterns."], flags.json)
+    if flags.json:
+        values = {"file": str(flags.file), "output": str(flags.output)}
+        show.as_json({**values, "notes": list(binned.notes), "report": report.as_dict()})
+    return 0

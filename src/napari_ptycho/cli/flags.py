@@ -1,0 +1,103 @@
+"""A command is a frozen dataclass of flags and a function of it."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, get_type_hints
+
+import typer
+
+from napari_ptycho.cli import show
+from napari_ptycho.errors import FileError, OptionsError
+
+Request = TypeVar("Request")
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="A scan of any known format.")]
+Output = Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="File to write.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")]
+Neighbours = Annotated[
+    Literal["path", "space"],
+    typer.Option(help="Of N positions per bin: consecutive ones, or the nearest in space."),
+]
+SIZE_HELP = "Bin size: 2x2 (rows x columns of a raster) or 4 (positions)."
+
+
+def add(app: typer.Typer, name: str, flags: type[Request], run: Callable[[Request], int]) -> None:
+    """Make a command of a dataclass: its fields are the flags, its docstring is the help.
+
+    Args:
+        app: Where to add it.
+        name: What to type.
+        flags: Fields `name: Annotated[type, typer.Option(...)] = default`.
+        run: Gets the filled dataclass and returns the exit code.
+    """
+    hints = get_type_hints(flags, include_extras=True)
+
+    def command(**values: Any) -> None:
+        try:
+            code = run(flags(**values))
+        except KeyboardInterrupt:
+            show.error("stopped before the end")
+            code = 130
+        raise typer.Exit(code)
+
+    parameters = [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if field.default is MISSING else field.default,
+            annotation=hints[field.name],
+        )
+        for field in fields(flags)  # type: ignore[arg-type]
+    ]
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = hints
+    command.__doc__ = flags.__doc__
+    app.command(name)(command)
+
+
+def parse_size(word: str) -> int | tuple[int, int]:
+    """Turn "4" into 4 and "2x3" into (2, 3).
+
+    Raises:
+        OptionsError: It is neither.
+    """
+    sides = word.lower().split("x")
+    if len(sides) > 2 or not all(side.isascii() and side.isdigit() for side in sides):
+        raise OptionsError(f"bin size is '{word}'; it must be like 2x2 (a raster block) or 4")
+    return int(sides[0]) if len(sides) == 1 else (int(sides[0]), int(sides[1]))
+
+
+def pairs(words: Sequence[str], flag: str) -> dict[str, str]:
+    """Turn "name=value" words into a dictionary.
+
+    Raises:
+        OptionsError: A word has no "=".
+    """
+    split = [word.partition("=") for word in words]
+    for name, equals, value in split:
+        if not (name and equals and value):
+            raise OptionsError(f"{flag} {name}{equals}{value}: it must be name=value")
+    return {name.strip(): value.strip() for name, _, value in split}
+
+
+def check_output(path: Path, overwrite: bool, sources: Mapping[str, Path | None]) -> None:
+    """Refuse an output that cannot or should not be written, before any work is done.
+
+    Args:
+        path: The file to write.
+        overwrite: Whether it may exist.
+        sources: Files that are read, by what they are; the output must be none of them.
+
+    Raises:
+        FileError: The folder is missing, the file exists, or it is one that is read.
+    """
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise FileError(f"{path}: cannot be written, its folder is missing or it is a folder")
+    for name, source in sources.items():
+        if source is not None and source.exists() and path.exists() and path.samefile(source):
+            raise FileError(f"{path}: is the {name} that is read; write to another file")
+    if path.exists() and not overwrite:
+        raise FileError(f"{path}: exists already; add --overwrite to replace it")

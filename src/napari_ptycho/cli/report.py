@@ -1,0 +1,148 @@
+"""One picture of a reconstruction: object, probe, error, mean pattern."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from napari_ptycho.errors import FileError
+from napari_ptycho.model import Reconstruction, Scan
+from napari_ptycho.model.arrays import Bools, Complexes
+from napari_ptycho.physics.align import flatten, illuminated
+from napari_ptycho.prepare import text
+from napari_ptycho.prepare.report import mean_pattern
+
+INK, PAPER, ACCENT = "#e6e6e6", "#262930", "#4fc3f7"
+MOST_MODES = 4
+
+
+def write_report(reconstruction: Reconstruction, scan: Scan, path: Path) -> None:
+    """Draw object phase and amplitude, probe modes, error curve and mean pattern to a PNG.
+
+    Args:
+        reconstruction: What to draw; global phase and ramp are removed.
+        scan: The scan it was made from.
+        path: The file to write.
+
+    Raises:
+        FileError: The file cannot be written.
+    """
+    figure = Figure(figsize=(12, 8.4), dpi=120, facecolor=PAPER, layout="constrained")
+    canvas: Any = FigureCanvasAgg(figure)
+    parts: Any = figure.subfigures(2, 1, height_ratios=(1.75, 1))
+    upper, lower = parts
+    for part in parts:
+        part.set_facecolor(PAPER)
+    _draw_object(upper, reconstruction)
+    _draw_below(lower, reconstruction, scan)
+    figure.suptitle(numbers(reconstruction), color=INK, fontsize=11)
+    try:
+        with path.open("wb") as file:
+            canvas.print_png(file)
+    except OSError as error:
+        raise FileError(f"{path}: cannot be written ({error})") from error
+
+
+def numbers(reconstruction: Reconstruction) -> str:
+    """Return the line of numbers over the picture."""
+    parts = [reconstruction.name, f"{len(reconstruction.positions_px)} patterns"]
+    parts.append(text.plural(reconstruction.n_modes, "probe mode"))
+    if reconstruction.errors:
+        parts.append(f"{len(reconstruction.errors)} epochs")
+        parts.append(f"error {reconstruction.errors[-1]:.4f}")
+    pixel = reconstruction.pixel_size_m
+    parts.append("pixel size unknown" if pixel is None else f"pixel {pixel[1] * 1e9:.3g} nm")
+    return "   ·   ".join(parts)
+
+
+def scale_bar(width_px: int, pixel_m: float | None) -> tuple[float, str]:
+    """Return length in pixels and label of a bar of about a fifth of the width.
+
+    The length is 1, 2 or 5 times a power of ten, in nm or um, or px where the scale is unknown.
+    """
+    unit = 1.0 if pixel_m is None else pixel_m
+    target = width_px * unit / 5
+    power = 10.0 ** np.floor(np.log10(target))
+    length = power * max(step for step in (1, 2, 5) if step * power <= target * (1 + 1e-9))
+    if pixel_m is None:
+        return length, f"{length:.0f} px"
+    if length < 0.9999e-6:
+        return length / unit, f"{length * 1e9:.3g} nm"
+    return length / unit, f"{length * 1e6:.3g} µm"
+
+
+def _draw_object(part: Any, reconstruction: Reconstruction) -> None:
+    known = illuminated(reconstruction)
+    area = _box(known)
+    image, known = flatten(reconstruction)[area], known[area]
+    pixel = None if reconstruction.pixel_size_m is None else reconstruction.pixel_size_m[1]
+    pictures: tuple[tuple[str, NDArray[Any], str], ...] = (
+        ("object phase (rad)", np.angle(image), "gray"),
+        ("object amplitude", np.abs(image), "gray"),
+    )
+    for axes, (title, values, colours) in zip(part.subplots(1, 2), pictures, strict=True):
+        low, high = np.percentile(values[known], (0.5, 99.5))
+        shown = axes.imshow(values, cmap=colours, vmin=low, vmax=high, interpolation="nearest")
+        _bare(axes, title)
+        _draw_bar(axes, values.shape, pixel)
+        bar = part.colorbar(shown, ax=axes, shrink=0.9, pad=0.01)
+        bar.ax.tick_params(colors=INK, labelsize=8)
+        bar.outline.set_visible(False)
+
+
+def _draw_bar(axes: Any, shape: tuple[int, ...], pixel_m: float | None) -> None:
+    length, label = scale_bar(shape[1], pixel_m)
+    left, bottom = 0.04 * shape[1], 0.95 * shape[0]
+    box = {"facecolor": "black", "alpha": 0.55, "edgecolor": "none", "pad": 2}
+    middle = left + length / 2
+    above = bottom - 0.02 * shape[0]
+    axes.plot([left, left + length], [bottom, bottom], color="black", lw=5, alpha=0.55)
+    axes.plot([left, left + length], [bottom, bottom], color="white", lw=3)
+    axes.text(middle, above, label, color="white", ha="center", va="bottom", fontsize=9, bbox=box)
+
+
+def _draw_below(part: Any, reconstruction: Reconstruction, scan: Scan) -> None:
+    modes = reconstruction.probe[:MOST_MODES]
+    *probes, error, pattern = part.subplots(
+        1, len(modes) + 2, width_ratios=[1] * len(modes) + [1.6, 1]
+    )
+    power = (np.abs(reconstruction.probe) ** 2).sum(axis=(1, 2), dtype=np.float64)
+    for number, (axes, mode) in enumerate(zip(probes, modes, strict=True)):
+        axes.imshow(in_colour(mode), interpolation="nearest")
+        _bare(axes, f"probe {number + 1}: {100 * power[number] / power.sum():.1f} %")
+    _bare(error, "error per epoch")
+    error.set_axis_on()
+    error.set_facecolor("#1c1e24")
+    errors = reconstruction.errors
+    error.semilogy(range(1, len(errors) + 1), errors, color=ACCENT, marker="." * (len(errors) < 30))
+    error.tick_params(colors=INK, labelsize=8, which="both")
+    error.grid(color=INK, alpha=0.15, which="both")
+    mean = mean_pattern(scan)
+    lit = mean[mean > 0]
+    low = max(np.percentile(lit, 5), lit.max() / 1e6) if lit.size else 0.1
+    norm = LogNorm(low, max(lit.max(initial=1), 2 * low))
+    pattern.imshow(np.maximum(mean, low), norm=norm, cmap="magma", interpolation="nearest")
+    _bare(pattern, f"mean pattern: {mean.sum():.3g} counts")
+
+
+def in_colour(wave: Complexes) -> NDArray[np.float64]:
+    """Return a wave (H, W) as RGB (H, W, 3): hue is the phase, brightness the amplitude."""
+    phase = np.angle(wave)[..., None] + np.array([0, -2, 2]) * np.pi / 3
+    amplitude = np.abs(wave)[..., None] / max(float(np.abs(wave).max()), 1e-30)
+    return amplitude * (0.5 + 0.5 * np.cos(phase))
+
+
+def _bare(axes: Any, title: str) -> None:
+    axes.set_title(title, color=INK, fontsize=9)
+    axes.set_axis_off()
+
+
+def _box(area: Bools) -> tuple[slice, slice]:
+    """Return the smallest rectangle that holds all of an area."""
+    sides = [np.flatnonzero(area.any(axis=axis)) for axis in (1, 0)]
+    rows, columns = (slice(int(side[0]), int(side[-1]) + 1) for side in sides)
+    return rows, columns

@@ -1,0 +1,50 @@
+"""`napari-ptycho simulate NAME -o OUT`: write a sample scan to a file."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from napari_ptycho.cli import show
+from napari_ptycho.cli.flags import Json, Output, Overwrite, check_output, pairs
+from napari_ptycho.errors import OptionsError
+
+
+@dataclass(frozen=True)
+class SimulateFlags:
+    """Write a sample scan to a file: simulated ones, or the real ones that can be fetched."""
+
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A wrong name lists all.")]
+    output: Output
+    set: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="lines, columns, step_nm, photons, seed."),
+    ] = None
+    overwrite: Overwrite = False
+    json: Json = False
+
+
+def simulate(flags: SimulateFlags) -> int:
+    """Make the scan and write it.
+
+    Raises:
+        OptionsError: There is no such sample.
+    """
+    check_output(flags.output, flags.overwrite, {})
+
+    from napari_ptycho import samples
+    from napari_ptycho.io import write_scan
+
+    if flags.name not in samples.SAMPLES:
+        named = "; ".join(f"{key} ({title})" for key, title in samples.SAMPLES.items())
+        raise OptionsError(f"no sample '{flags.name}'; there is {named}")
+    words = pairs(flags.set or (), "--set")
+    options = samples.SampleOptions.from_words(words) if words else None
+    with show.busy(f"making {flags.name}"):
+        scan = samples.open_sample(flags.name, options)
+        write_scan(scan, flags.output)
+    show.lines([f"{flags.output} written, {len(scan)} patterns."], flags.json)
+    if flags.json:
+        shape = {"patterns": len(scan), "height": scan.frame_shape[0], "width": scan.frame_shape[1]}
+        show.as_json({"name": flags.name, "output": str(flags.output), **shape})
+    return 0

@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+
+from napari_ptycho.cli.report import in_colour, numbers, scale_bar, write_report
+from napari_ptycho.errors import FileError
+from napari_ptycho.model import Reconstruction, Scan
+
+
+@pytest.mark.parametrize(
+    ("width", "pixel", "length", "label"),
+    [
+        (500, None, 100, "100 px"),
+        (400, 10e-9, 50, "500 nm"),
+        (512, 25e-9, 80, "2 µm"),
+        (200, 1e-9, 20, "20 nm"),
+        (256, 20e-9, 50, "1 µm"),
+    ],
+)
+def test_the_scale_bar_is_a_round_length(width, pixel, length, label):
+    assert scale_bar(width, pixel) == (pytest.approx(length), label)
+
+
+def test_hue_is_phase_and_brightness_amplitude():
+    wave = np.array([[1, 0.5j, 0, -1]], np.complex64)
+    colour = in_colour(wave)
+    assert colour.shape == (1, 4, 3)
+    np.testing.assert_allclose(colour[0, 0], [1, 0.25, 0.25], atol=1e-6)
+    np.testing.assert_allclose(colour[0, 2], 0, atol=1e-12)
+    assert colour.min() >= 0
+    assert colour.max() <= 1
+
+
+def result(**fields):
+    probe = np.ones((2, 8, 8), np.complex64)
+    corners = np.array([[2.0, 2.0], [4.0, 6.0]])
+    return Reconstruction(np.ones((16, 20), np.complex64), probe, corners, name="star", **fields)
+
+
+def test_the_numbers_say_what_is_known():
+    assert numbers(result()).split("   ·   ") == [
+        "star",
+        "2 patterns",
+        "2 probe modes",
+        "pixel size unknown",
+    ]
+    told = numbers(result(errors=(0.5, 0.25), pixel_size_m=(1e-8, 1e-8)))
+    assert "2 epochs   ·   error 0.2500   ·   pixel 10 nm" in told
+
+
+def test_a_dark_scan_without_errors_can_be_drawn(tmp_path):
+    scan = Scan(np.zeros((2, 8, 8), np.uint16), positions_px=np.array([[0.0, 0], [2, 4]]))
+    write_report(result(), scan, tmp_path / "out.png")
+    assert (tmp_path / "out.png").stat().st_size > 10_000
+    with pytest.raises(FileError, match="cannot be written"):
+        write_report(result(), scan, tmp_path / "no" / "out.png")
