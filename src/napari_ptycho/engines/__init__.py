@@ -6,6 +6,7 @@ Importing this package imports no torch; the first step of a job does.
 from collections.abc import Iterator
 
 from napari_ptycho.engines.options import ENGINES, EngineOptions, EpieOptions, RpieOptions
+from napari_ptycho.errors import OptionsError
 from napari_ptycho.job import Update
 from napari_ptycho.model import Reconstruction, Scan
 from napari_ptycho.prepare.start import first_guess
@@ -33,9 +34,12 @@ def reconstruct(
         sum(valid (|F| - sqrt I)^2) / sum(valid I).
 
     Raises:
+        OptionsError: These are not the options of an engine.
         ScanError: The scan lacks what the engine needs (a pixel size), or `start` does not fit.
         JobError: The device is not there.
     """
+    if not isinstance(options, EpieOptions | RpieOptions):
+        raise OptionsError(f"{type(options).__name__} are not the options of an engine")
     from napari_ptycho.engines.pie import pie
 
     yield from pie(scan, options, start or first_guess(scan, options.modes), device)

@@ -26,7 +26,7 @@ from napari_ptycho.engines.state import (
     load,
     provenance_of,
 )
-from napari_ptycho.errors import OptionsError, ScanError
+from napari_ptycho.errors import ScanError
 from napari_ptycho.job import Update, run
 from napari_ptycho.model import Reconstruction, Scan
 from napari_ptycho.physics.propagate import Propagator, modulus_change_, propagator
@@ -47,11 +47,9 @@ ANNEALED = 0.1  # the steps at the end of the run, as a share of the first
 
 
 def pie(
-    scan: Scan, options: EngineOptions, start: Reconstruction, device: str
+    scan: Scan, options: EpieOptions | RpieOptions, start: Reconstruction, device: str
 ) -> Iterator[Update[Reconstruction]]:
     """Run ePIE or rPIE as a job; arguments and errors as in `engines.reconstruct`."""
-    if not isinstance(options, EpieOptions | RpieOptions):
-        raise OptionsError(f"{type(options).__name__} are not the options of ePIE or rPIE")
     if len(start.positions_px) != len(scan) or start.probe.shape[1:] != scan.frame_shape:
         raise ScanError(
             f"{scan.name}: {len(scan)} patterns of {scan.frame_shape} but the start has "

@@ -63,15 +63,15 @@ class BinningBox(QWidget):
 
     def _lay_out(self) -> None:
         size, buttons = QHBoxLayout(), QHBoxLayout()
-        for widget in (self.rows_box, self.cross, self.columns_box, self.neighbours):
-            size.addWidget(widget)
-        for spin in (self.rows_box, self.columns_box, self.neighbours):
-            size.setStretchFactor(spin, 1)
+        size.addWidget(self.rows_box, 1)
+        size.addWidget(self.cross)
+        size.addWidget(self.columns_box, 1)
         buttons.addWidget(self.bin_button)
         buttons.addWidget(self.undo_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(size)
+        layout.addWidget(self.neighbours)
         layout.addWidget(self.note)
         layout.addLayout(buttons)
 
@@ -127,5 +127,6 @@ def _spin(name: str) -> QSpinBox:
     spin = QSpinBox()
     spin.setRange(1, 1)
     spin.setKeyboardTracking(False)
+    spin.setMinimumWidth(80)
     spin.setToolTip(f"Neighbouring {name} that are summed into one pattern.")
     return spin

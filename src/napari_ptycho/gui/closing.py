@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, QObject
-from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
+from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_ptycho import io
 from napari_ptycho.errors import PtychoError
@@ -21,14 +21,10 @@ class CloseGuard(QObject):
     def __init__(self, dock: "ReconstructDock") -> None:
         super().__init__(dock)
         self._dock = dock
-        self._watched: QWidget | None = None
 
     def watch(self) -> None:
-        """Watch the window that the dock lies in now."""
-        top = self._dock.window()
-        if top is not self._watched:
-            top.installEventFilter(self)
-            self._watched = top
+        """Watch the window that the dock lies in now; watching it again changes nothing."""
+        self._dock.window().installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Swallow the closing of the window if the user would rather go on."""

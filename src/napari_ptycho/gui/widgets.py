@@ -1,5 +1,6 @@
 """Small widgets that the docks share: a scrolling dock, a titled box, a coloured note."""
 
+import re
 from collections.abc import Sequence
 from html import escape
 from typing import Any
@@ -76,10 +77,18 @@ class Note(QLabel):
     def _draw(self, event: Any = None) -> None:
         lines, warnings = self._content
         red = RED[get_theme(self._viewer.theme).type]
-        texts = [escape(line) for line in lines]
-        texts += [f'<span style="color:{red}">{escape(warning)}</span>' for warning in warnings]
-        self.setText("<br>".join(texts))
-        self.setVisible(bool(texts))
+        rows = [_row(line) for line in lines]
+        rows += [f'<tr><td colspan="2" style="color:{red}">{escape(w)}</td></tr>' for w in warnings]
+        self.setText(f"<table>{''.join(rows)}</table>" if rows else "")
+        self.setVisible(bool(rows))
+
+
+def _row(line: str) -> str:
+    """Return a line of text as a row; a name and its value, spaces between, as two cells."""
+    name, *value = re.split(r"\s{2,}", line.strip(), maxsplit=1)
+    if not value:
+        return f'<tr><td colspan="2">{escape(line)}</td></tr>'
+    return f'<tr><td style="padding-right:10px">{escape(name)}</td><td>{escape(value[0])}</td></tr>'
 
 
 class SummaryTable(QTableWidget):

@@ -14,6 +14,7 @@ import numba
 import numpy as np
 
 U = np.uint64
+FUSED = {"cpu"}  # the kinds of device whose tensors go through the loops here
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -82,7 +82,7 @@ def modulus_change_(
         The amplitude misfit sum(valid (|F| - sqrt I)^2) in counts (elsewhere than on the CPU a
         scalar tensor, so that nothing waits for the device).
     """
-    if wave.device.type == "cpu":
+    if wave.device.type in kernels.FUSED:
         arrays = wave.numpy(), amplitude.numpy(), valid.numpy()
         return float(kernels.modulus_change(*arrays, ids, np.float32(TINY)))
     at = torch.from_numpy(ids).to(wave.device)

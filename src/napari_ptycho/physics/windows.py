@@ -29,7 +29,7 @@ def add_(image: Tensor, corners: Corners, windows: Tensor) -> Tensor:
 
 def exit_waves(image: Tensor, probe: Tensor, corners: Corners) -> Tensor:
     """Return (B, M, h, w): the window under each probe, times the probe."""
-    if image.device.type != "cpu":
+    if image.device.type not in kernels.FUSED:
         return cut(image, corners, _shape(probe)).unsqueeze(1) * probe
     out = torch.empty((len(corners), *probe.shape[1:]), dtype=image.dtype)
     kernels.exit_waves(image.numpy(), probe.numpy(), corners, out.numpy())
@@ -38,7 +38,7 @@ def exit_waves(image: Tensor, probe: Tensor, corners: Corners) -> Tensor:
 
 def object_pull(change: Tensor, probe: Tensor, out: Tensor) -> None:
     """Write sum over modes of conj(probe) * change (B, M, h, w) to `out` (B, h, w)."""
-    if change.device.type != "cpu":
+    if change.device.type not in kernels.FUSED:
         torch.sum(change * probe.conj(), dim=1, out=out)
         return
     kernels.object_pull(change.numpy(), probe.numpy(), out.numpy())
@@ -56,7 +56,7 @@ def probe_pull_(
         pull: (M, h, w) complex, changed in place.
         light: (h, w) real, changed in place.
     """
-    if change.device.type != "cpu":
+    if change.device.type not in kernels.FUSED:
         windows = cut(image, corners, _shape(change))
         pull.add_((change * windows.conj().unsqueeze(1)).sum(dim=0))
         light.add_(abs2(windows).sum(dim=0))
@@ -66,7 +66,7 @@ def probe_pull_(
 
 def light_of(probe: Tensor) -> Tensor:
     """Return (B, h, w): sum over modes of |probe|^2, for a probe (B, M, h, w)."""
-    if probe.device.type != "cpu":
+    if probe.device.type not in kernels.FUSED:
         return abs2(probe).sum(dim=1)
     out = torch.empty((probe.shape[0], *probe.shape[2:]))
     kernels.light_of(probe.numpy(), out.numpy())
@@ -84,7 +84,7 @@ def sum_light_(light: Tensor, lit: Tensor, corners: Corners) -> Number:
     Returns:
         The brightest value.
     """
-    if light.device.type == "cpu":
+    if light.device.type in kernels.FUSED:
         return float(kernels.sum_light(light.numpy(), lit.numpy(), corners))
     light.zero_()
     return add_(light, corners, lit.expand(len(corners), *lit.shape[1:])).amax()
@@ -103,7 +103,7 @@ def add_weighted_(
         weights: (step, rest, floor).
     """
     step, rest, floor = weights
-    if image.device.type == "cpu":
+    if image.device.type in kernels.FUSED:
         numbers = np.array(weights, np.float32)
         kernels.add_weighted(image.numpy(), pull.numpy(), light.numpy(), corners, numbers)
         return
@@ -121,7 +121,7 @@ def move_probe_(probe: Tensor, pull: Tensor, light: Tensor, step: float, alpha: 
         step: Step size.
         alpha: Weight of the largest light, 0..1.
     """
-    if probe.device.type == "cpu":
+    if probe.device.type in kernels.FUSED:
         numbers = np.float32(step), np.float32(alpha)
         kernels.move_probe(probe.numpy(), pull.numpy(), light.numpy(), *numbers)
         return

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from napari_ptycho.errors import ScanError
 from napari_ptycho.model import Scan
+from napari_ptycho.model.arrays import Bools
 from napari_ptycho.prepare.groups import Groups, Neighbours, Size, check_size, group
 from napari_ptycho.prepare.raster import Ints
 
@@ -157,8 +158,8 @@ class _Bins:
         return np.asarray(block[(..., *rest)] if wanted.ndim == 0 else block[(slice(None), *rest)])
 
     def _sum(self, start: int, stop: int) -> NDArray[Any]:
-        identity = self.add.identity
-        out = np.full((stop - start, *self.shape[1:]), identity, self.dtype)
+        out = np.empty((stop - start, *self.shape[1:]), self.dtype)
+        empty = np.ones(len(out), bool)
         frames = self.needs(start, stop)
         lazy = isinstance(self.source, da.Array)
         for run in _runs(frames, self.source.chunks[0][0] if lazy else RUN):
@@ -168,11 +169,13 @@ class _Bins:
                 block = _read(block)
             if lazy or block.dtype.itemsize == 8:
                 self._check(low, block)
-            self._add(out, block, run - low, self.groups.bin[run] - start)
+            self._add(out, block, run - low, self.groups.bin[run] - start, empty)
         return out
 
-    def _add(self, out: NDArray[Any], block: NDArray[Any], places: Ints, bins: Ints) -> None:
-        """Add frames of a block to their bins.
+    def _add(
+        self, out: NDArray[Any], block: NDArray[Any], places: Ints, bins: Ints, empty: Bools
+    ) -> None:
+        """Add frames of a block to their bins; the first one fills a bin that is empty.
 
         Counts of a block are mostly small: then the frames of a bin are added in the narrow dtype
         that they have, which is quicker, and widened once.
@@ -186,10 +189,16 @@ class _Bins:
         ends = np.flatnonzero(np.diff(bins[order])) + 1
         for members in np.split(order, ends):
             first, *others = (block[place] for place in places[members].tolist())
-            target = out[bins[members[0]]]
+            number = bins[members[0]]
+            target = out[number]
             while narrow and others:
                 first = self.add(first, others.pop(), out=part)
-            for frame in (first, *others):
+            if empty[number]:
+                np.copyto(target, first, casting="unsafe")
+                empty[number] = False
+            else:
+                others.append(first)
+            for frame in others:
                 self.add(target, frame, out=target, casting="unsafe")
 
     def needs(self, start: int, stop: int) -> Ints:

@@ -25,8 +25,9 @@ WHOLE_BYTES = 32 * 2**20
 """A scan in memory up to this size is looked at whole."""
 SAMPLED_POINTS = 4096
 PURITY_WARNING = 0.95
-"""Below this the blur is worth a warning. One coherent mode then misses 5 % of the light: a
-fit to real data stops at 1 to 2 % from noise and imperfect positions alone."""
+"""Below this the blur is worth a warning. On the simulated star (60 nm steps, 3e5 photons, 60
+epochs) one mode made the phase error 1.13 times that of the needed modes at a purity of 0.89, 1.4
+times at 0.75, 2.2 times at 0.60; so above 0.95 little is to be gained."""
 OVERLAP_WARNING = 0.5
 """Below this linear overlap of neighbouring probes, reconstructions become fragile."""
 
