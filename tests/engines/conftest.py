@@ -6,7 +6,7 @@ from napari_ptycho.model import Geometry, Reconstruction
 from napari_ptycho.physics import simulate
 from napari_ptycho.prepare import first_guess
 
-NEAR = Geometry(12_000.0, 0.5, (50e-6, 50e-6), "near", focus_to_sample_m=5e-3)
+NEAR = Geometry(12_000.0, 0.5, (15e-6, 15e-6), "near", focus_to_sample_m=5e-3)
 
 
 def a_probe(n=32, modes=1):

@@ -33,7 +33,7 @@ def test_open_bin_reconstruct_stop_continue_save_reopen(
     docks.stop()
     reached = len(docks.session.reconstruction.errors)
     name = docks.session.scan.name
-    assert [f"{name} · {role}" for role in canvas.RECONSTRUCTION] == docks.names()[-3:]
+    assert [f"{name} · {role}" for role in canvas.RECONSTRUCTION] == docks.names()[-4:-1]
     assert docks.reconstruct.continue_button.isEnabled()
 
     docks.epochs(2)

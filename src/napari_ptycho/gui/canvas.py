@@ -5,8 +5,8 @@ nanometres where every layer has a known scale, else pixels for all of them, and
 says whose scale is missing. `place` is called whenever layers come, go or change.
 
 Detector layers (patterns, mean pattern) have no place in the object. They are stretched over the
-field of view of the scan, in the unit of the others, so that one camera shows both. A length on
-them would mean nothing: the scale bar shows only while none of them is visible. (The status bar
+square that the positions span, in the unit of the others, so that one camera shows both. A length
+on them would mean nothing: the scale bar shows only while none of them is visible. (The status bar
 gives their own pixels.)
 """
 
@@ -138,7 +138,19 @@ def showing(viewer: Viewer, roles: Sequence[str]) -> Iterator[None]:
     if all(ROLE in layer.metadata for layer in viewer.layers):
         viewer.canvas.overlays.scale_bar.gridded = True
         viewer.canvas.grid.enabled = True
-    viewer.reset_view()
+    _fit(viewer)
+
+
+def _fit(viewer: Viewer) -> None:
+    """Fit the camera to what is visible; napari 0.9 needs a layer with all dimensions among it."""
+    ndim = viewer.dims.ndim
+    layers = [layer for layer in viewer.layers if layer.visible]
+    if all(layer.ndim < ndim for layer in layers):
+        layers += find(viewer.layers, (PATTERNS,))
+    if any(layer.ndim == ndim for layer in layers):
+        viewer.reset_view(layers=layers)
+    else:
+        viewer.reset_view()
 
 
 def refresh_scale_bar(viewer: Viewer) -> None:

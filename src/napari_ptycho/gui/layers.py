@@ -68,17 +68,16 @@ class ScanLayers(ViewerLayers):
 
     def _add(self, view: ScanView) -> None:
         scan = view.scan
-        corners = corners_px(scan)
-        field = np.ptp(corners, axis=0) + scan.frame_shape
+        centres = centres_px(scan)
         for role, data in ((canvas.MEAN, view.mean), (canvas.PATTERNS, view.patterns)):
             self._add_image(
                 data,
-                canvas.metadata(role, scan, field / scan.frame_shape),
+                canvas.metadata(role, scan, *_over(centres, scan)),
                 name=role,
                 colormap="inferno",
                 contrast_limits=(0.0, max(view.brightest, 0.1)),
             )
-        self._add_positions(view, corners + np.array(scan.frame_shape) / 2)
+        self._add_positions(view, centres)
 
     def clear(self) -> None:
         """Remove the layers of the scan before."""
@@ -104,6 +103,7 @@ class ScanLayers(ViewerLayers):
             face_colormap="viridis",
             face_contrast_limits=(low, max(high, low + 1)),
             border_width=0,
+            border_color="transparent",
             axis_labels=("y", "x"),
             metadata=meta,
             **canvas.placing(self._viewer, meta, 2),
@@ -114,12 +114,12 @@ class ScanLayers(ViewerLayers):
         """Point the layers at the same scan with another geometry, and rescale them."""
         for layer in canvas.find(self._viewer.layers, canvas.SCAN):
             layer.metadata[canvas.KEY] = scan
-        corners = corners_px(scan)
-        field = np.ptp(corners, axis=0) + scan.frame_shape
+        centres = centres_px(scan)
+        stretch, offset = _over(centres, scan)
         for layer in canvas.find(self._viewer.layers, canvas.DETECTOR):
-            layer.metadata[canvas.STRETCH] = tuple(field / scan.frame_shape)
+            layer.metadata |= {canvas.STRETCH: tuple(stretch), canvas.OFFSET: tuple(offset)}
         for layer in canvas.find(self._viewer.layers, (canvas.POSITIONS,)):
-            layer.data = corners + np.array(scan.frame_shape) / 2
+            layer.data = centres
             layer.size = _spot(layer.data)
         canvas.place(self._viewer)
         self._viewer.reset_view()
@@ -145,7 +145,7 @@ class ReconstructionLayers(ViewerLayers):
             probe = self._layers[canvas.PROBE]
             probe.metadata[canvas.OFFSET] = _middle(shown)
             self.show(shown)
-            self._follow_positions(shown.of)
+            self._positions_last(shown.of)
 
     def _add(self, role: str, name: str, shown: Picture) -> Layer:
         offset = _middle(shown) if role == canvas.PROBE else (0.0, 0.0)
@@ -187,15 +187,16 @@ class ReconstructionLayers(ViewerLayers):
         layer.contrast_limits = limits
         self._limits[role] = limits
 
-    def _follow_positions(self, thing: Reconstruction) -> None:
-        """Put the positions where the windows lie in the object."""
+    def _positions_last(self, thing: Reconstruction) -> None:
+        """Put the positions where the windows lie in the object, and on top in the list."""
         for layer in canvas.find(self._viewer.layers, (canvas.POSITIONS,)):
+            self._viewer.layers.move(self._viewer.layers.index(layer), len(self._viewer.layers))
             if len(layer.data) == len(thing.positions_px):
                 layer.data = thing.positions_px + np.array(thing.probe.shape[1:]) / 2
 
 
-def corners_px(scan: Scan) -> Floats:
-    """Return the (N, 2) window corners (y, x) in object pixels, the first at 0.
+def centres_px(scan: Scan) -> Floats:
+    """Return the (N, 2) probe centres (y, x) in object pixels, the first window at 0.
 
     Positions in metres are stretched over `NO_SCALE_PX` while the object pixel is unknown.
     """
@@ -204,7 +205,14 @@ def corners_px(scan: Scan) -> Floats:
     except ScanError:
         positions = np.asarray(scan.positions_m)
         positions = positions * (NO_SCALE_PX / (float(np.ptp(positions, axis=0).max()) or 1.0))
-    return np.asarray(positions - positions.min(axis=0))
+    return np.asarray(positions - positions.min(axis=0) + np.array(scan.frame_shape) / 2)
+
+
+def _over(centres: Floats, scan: Scan) -> tuple[Floats, Floats]:
+    """Return stretch and offset of patterns that are drawn over the square of the positions."""
+    low, high = centres.min(axis=0), centres.max(axis=0)
+    side = max(float((high - low).max()), 1.0)
+    return side / np.array(scan.frame_shape), (low + high - side) / 2
 
 
 def _spot(centres: Floats) -> float:

@@ -7,7 +7,7 @@ import numpy as np
 import pyqtgraph as pg
 from napari.utils.theme import get_theme
 from napari.viewer import Viewer
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 CURVE = {"dark": "#4fc3f7", "light": "#1f77b4"}
@@ -68,7 +68,8 @@ class LivePlot(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._canvas)
-        self.setMinimumHeight(180)
+        self._canvas.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
+        self.setMinimumHeight(200)
         viewer.events.theme.connect(self.follow_theme)
         self.follow_theme()
 

@@ -75,14 +75,17 @@ class BinningReport:
         per_epoch = f"{text.time(self.epoch_s[0])} -> {text.time(self.epoch_s[1])}"
         purity = "unknown" if self.purity is None else f"{100 * self.purity:.1f} %"
         needed = "" if self.modes_needed is None else f", {text.plural(self.modes_needed, 'mode')}"
-        width = text.length(self.probe_width, self.unit)
+        overlap = "unknown"
+        if None not in self.overlap:
+            overlap = " -> ".join(text.percent(part) for part in self.overlap)
+            overlap += f" of {text.length(self.probe_width, self.unit)}"
         rows = {
             "Bin": self.label,
             "Frames": f"{self.frames[0]} -> {self.frames[1]}{smaller}",
             "Counts": f"{self.counts[0]:.3g} -> {self.counts[1]:.3g} per pattern",
             "SNR": f"x {self.snr_gain:.2f}",
             "Step": " -> ".join(text.length(step, self.unit) for step in self.step),
-            "Overlap": " -> ".join(text.percent(part) for part in self.overlap) + f" of {width}",
+            "Overlap": overlap,
             "Memory": " -> ".join(text.size(size) for size in self.memory_bytes),
             "Epoch": f"{per_epoch} (1 CPU thread)",
             "Coherence": purity + needed,

@@ -1,0 +1,97 @@
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import pytest
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QWheelEvent
+from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QDoubleSpinBox, QSpinBox
+
+from napari_ptycho.engines import ENGINES
+from napari_ptycho.gui.form import OptionsForm, label
+from napari_ptycho.options import Options, Range
+from napari_ptycho.prepare import Optics
+
+
+@dataclass(frozen=True)
+class Everything(Options):
+    count: Annotated[int, Range(1, 100_000), "How many."] = 7
+    small: Annotated[float, Range(1e-5, 1, 0.1), "A small number."] = 1e-4
+    free: Annotated[float, "Any number."] = -2.5
+    on: Annotated[bool, "Whether."] = True
+    kind: Annotated[Literal["a", "b"], "Which."] = "b"
+
+
+@pytest.mark.parametrize("cls", [Everything, Optics, *ENGINES.values()])
+def test_a_fresh_form_gives_the_defaults(qtbot, cls):
+    form = OptionsForm(cls)
+    qtbot.addWidget(form)
+    assert form.options() == cls()
+
+
+def test_every_kind_of_parameter_has_its_field(qtbot):
+    form = OptionsForm(Everything)
+    qtbot.addWidget(form)
+    kinds = {"count": QSpinBox, "small": QDoubleSpinBox, "on": QCheckBox, "kind": QComboBox}
+    for name, kind in kinds.items():
+        assert isinstance(form.fields[name], kind)
+
+
+def test_what_is_edited_comes_out_and_is_announced(qtbot):
+    form = OptionsForm(Everything)
+    qtbot.addWidget(form)
+    with qtbot.waitSignals([form.changed] * 4):
+        form.fields["count"].setValue(9)
+        form.fields["small"].setValue(0.00003)
+        form.fields["on"].setChecked(False)
+        form.fields["kind"].setCurrentText("a")
+    assert form.options() == Everything(9, 0.00003, -2.5, False, "a")
+
+
+def test_options_can_be_shown(qtbot):
+    form = OptionsForm(Everything)
+    qtbot.addWidget(form)
+    wanted = Everything(3, 0.5, 1.25, False, "a")
+    form.set_options(wanted)
+    assert form.options() == wanted
+
+
+def test_a_field_holds_to_its_range_and_tells_it(qtbot):
+    form = OptionsForm(Everything)
+    qtbot.addWidget(form)
+    form.fields["count"].setValue(10**6)
+    assert form.options().count == 100_000
+    assert "How many." in form.fields["count"].toolTip()
+    assert "From 1 to 100000." in form.fields["count"].toolTip()
+
+
+def test_less_used_parameters_fold(qtbot):
+    form = OptionsForm(Everything, main=("count",))
+    qtbot.addWidget(form)
+    form.show()
+    assert form.fields["count"].isVisible()
+    assert not form.fields["small"].isVisible()
+    assert form.options() == Everything()
+
+
+def test_the_wheel_changes_only_a_field_that_has_the_focus(qtbot):
+    form = OptionsForm(Everything)
+    qtbot.addWidget(form)
+    field = form.fields["count"]
+    turn = QWheelEvent(
+        QPointF(2, 2),
+        QPointF(2, 2),
+        QPoint(0, 0),
+        QPoint(0, 120),
+        Qt.MouseButton.NoButton,
+        Qt.KeyboardModifier.NoModifier,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    assert turn.type() == QEvent.Type.Wheel
+    QApplication.sendEvent(field, turn)
+    assert field.value() == 7
+
+
+def test_names_become_labels_with_units():
+    assert label("object_step") == "Object step"
+    assert label("diameter_um") == "Diameter (µm)"
