@@ -5,6 +5,7 @@ import pytest
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
 from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QDoubleSpinBox, QSpinBox
+from superqt import QCollapsible
 
 from napari_ptycho.engines import ENGINES
 from napari_ptycho.gui.form import OptionsForm, label
@@ -68,8 +69,10 @@ def test_less_used_parameters_fold(qtbot):
     form = OptionsForm(Everything, main=("count",))
     qtbot.addWidget(form)
     form.show()
-    assert form.fields["count"].isVisible()
-    assert not form.fields["small"].isVisible()
+    fold = form.findChild(QCollapsible)
+    assert not fold.isExpanded()
+    assert fold.isAncestorOf(form.fields["small"])
+    assert not fold.isAncestorOf(form.fields["count"])
     assert form.options() == Everything()
 
 

@@ -1,13 +1,17 @@
 """The window as a user drives it: real napari, real engine."""
 
 import threading
+from dataclasses import replace
 
 import numpy as np
-from napari.layers import Image
 
 from napari_ptycho import io
 from napari_ptycho.gui import canvas
+from napari_ptycho.gui.views import picture
 from napari_ptycho.model import Reconstruction
+from napari_ptycho.prepare import first_guess
+
+from .conftest import make_scan
 
 NM = "nanometer"
 
@@ -148,7 +152,7 @@ def test_a_bad_file_gives_one_notification(docks, tmp_path, notifications):
 
 
 def test_two_viewers_do_not_mix(docks, qtbot, make_napari_viewer):
-    from tests.gui.conftest import Docks
+    from .conftest import Docks
 
     other = Docks(qtbot, make_napari_viewer())
     docks.show(name="first")
@@ -271,18 +275,35 @@ def test_layers_hold_what_they_show(docks):
     assert isinstance(held["weave · probe"], Reconstruction)
 
 
-def test_contrast_follows_the_run_until_the_user_sets_it(docks, qtbot):
-    docks.show()
-    docks.run(1)
+def test_contrast_moves_with_the_image_until_the_user_sets_it(docks):
+    start = first_guess(make_scan())
+    layers = docks.reconstruct.layers
+
+    def shown(strength):
+        rows = np.indices(start.object.shape)[0]
+        image = np.exp(1j * strength * np.sin(rows / 3))
+        return picture(replace(start, object=image))
+
+    layers.begin(picture(start))  # flat
     phase = docks.viewer.layers["weave · phase"]
-    low, high = phase.contrast_limits
-    assert high - low < 3
-    phase.contrast_limits = (-2.0, 2.0)
-    docks.epochs(2)
-    with qtbot.waitSignal(docks.reconstruct.runner.finished, timeout=60_000):
-        docks.reconstruct.layers.show(docks.reconstruct.runner.last.result.picture)
-        docks.reconstruct.go_on()
-    assert isinstance(phase, Image)
+    layers.show(shown(0.5))
+    first = tuple(phase.contrast_limits)
+    assert 0.5 < first[1] - first[0] < 1.2
+    layers.show(shown(0.52))  # hardly another: the picture must not flicker
+    assert tuple(phase.contrast_limits) == first
+    layers.show(shown(1.2))
+    assert phase.contrast_limits[1] > 1.5 * first[1]
+    phase.contrast_limits = (-1.5, 1.5)
+    layers.show(shown(0.3))
+    assert tuple(phase.contrast_limits) == (-1.5, 1.5)
+
+
+def test_the_phase_is_shown_without_ramp_and_offset(docks):
+    start = first_guess(make_scan())
+    rows, columns = np.indices(start.object.shape)
+    ramp = np.exp(1j * (0.05 * rows - 0.03 * columns + 1))
+    docks.reconstruct.layers.begin(picture(replace(start, object=ramp)))
+    assert np.abs(docks.viewer.layers["weave · phase"].data).max() < 1e-3
 
 
 def test_the_docks_fit_into_320_pixels(docks):

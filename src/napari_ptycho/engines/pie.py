@@ -43,6 +43,7 @@ from napari_ptycho.physics.windows import (
 from napari_ptycho.prepare.start import fit_modes
 
 CACHE_BYTES = 2**19  # waves worked on at a time on a CPU: half of a core's own cache
+SHARED_PIXELS = 2**20  # of a batch, from which on its FFTs gain by more than one CPU thread
 ANNEALED = 0.1  # the steps at the end of the run, as a share of the first
 
 
@@ -63,17 +64,24 @@ def pie(
         state = begin(start, where)
     beam = propagator(scan.geometry, scan.frame_shape, where)
     made = provenance_of(scan, frames, options, start, where)
+    threads = 1 if where.type == "cpu" and _small(scan, options) else None
     yield from run(
-        _inference(epochs(frames, state, beam, options)),
+        _guarded(epochs(frames, state, beam, options), threads),
         options.epochs,
         lambda live: freeze(live, start, made),
     )
 
 
-def _inference(states: Iterator[LiveState]) -> Iterator[LiveState]:
-    """Drive the loop in inference mode without leaking the mode to the caller between steps."""
+def _small(scan: Scan, options: EngineOptions) -> bool:
+    """Whether the FFTs of a batch are too small to share: threads would wait more than work."""
+    h, w = scan.frame_shape
+    return options.batch * options.modes * h * w < SHARED_PIXELS
+
+
+def _guarded(states: Iterator[LiveState], threads: int | None) -> Iterator[LiveState]:
+    """Drive the loop without gradients, on so many CPU threads; between steps all is as before."""
     while True:
-        with torch.inference_mode():
+        with torch.inference_mode(), devices.threads(threads):
             state = next(states, None)
         if state is None:
             return

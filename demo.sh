@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Makes .venv, installs, and opens napari with the docks and the sample scan loaded. Without a
+# display, or with --headless: load, bin, reconstruct and save without a window, into demo-output/.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+headless=no
+[ "${1:-}" = "--headless" ] && headless=yes
+if [ "$(uname)" = Linux ] && [ -z "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ]; then headless=yes; fi
+
+source ./python.sh
+extras="[gui]"
+[ $headless = yes ] && extras=""
+echo "Installing into .venv (a few minutes the first time) ..."
+make_venv .venv --editable ".$extras"
+ptycho=.venv/bin/napari-ptycho
+
+if [ $headless = no ]; then
+  exec $ptycho --sample siemens-real
+fi
+
+out=demo-output
+rm -rf "$out" && mkdir "$out"
+echo; echo "1. A simulated fly-scan of a Siemens star: load, bin, reconstruct, save"
+$ptycho simulate siemens-star -o "$out/star-scan.h5"
+$ptycho bin "$out/star-scan.h5" --size 2x2 -o "$out/star-binned.h5"
+$ptycho reconstruct "$out/star-binned.h5" --epochs 30 -o "$out/star.h5" --report "$out/star.png"
+echo; echo "2. A measured Siemens star"
+if $ptycho simulate siemens-real -o "$out/real-scan.h5"; then
+  $ptycho info "$out/real-scan.h5"
+  $ptycho reconstruct "$out/real-scan.h5" --epochs 30 -o "$out/real.h5" --report "$out/real.png"
+else
+  echo "(left out: it needs the internet once)"
+fi
+echo; echo "Reports (PNG) and results (HDF5) are in $out/:"
+ls "$out"
