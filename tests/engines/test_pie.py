@@ -38,18 +38,31 @@ def textbook(scan, start, options, order):
                 slice(corners[j, 0], corners[j, 0] + h),
                 slice(corners[j, 1], corners[j, 1] + w),
             )
-            wave = np.fft.fft2(probe * image[here], norm="ortho")
+            over, back = shifted(probe, start.positions_px[j] - corners[j], options.subpixel)
+            wave = np.fft.fft2(over * image[here], norm="ortho")
             modulus = np.sqrt((np.abs(wave) ** 2).sum(axis=0))
             projected = np.where(valid, wave * amplitude[j] / modulus, wave)
             change = np.fft.ifft2(projected - wave, norm="ortho")
-            up[here] += (probe.conj() * change).sum(axis=0)
-            down[here] += (np.abs(probe) ** 2).sum(axis=0)
-            probe_up += image[here].conj() * change
+            up[here] += (over.conj() * change).sum(axis=0)
+            down[here] += (np.abs(over) ** 2).sum(axis=0)
+            probe_up += back(image[here].conj() * change)
             probe_down += np.abs(image[here]) ** 2
         image = image + options.object_step * up / ((1 - alpha) * down + alpha * down.max())
         floor = beta * probe_down.max()
         probe = probe + options.probe_step * probe_up / ((1 - beta) * probe_down + floor)
     return image, probe
+
+
+def shifted(probe, by, subpixel):
+    """Return the probe shifted by a fraction of a pixel, and the adjoint of that shift."""
+    if not subpixel:
+        return probe, lambda wave: wave
+    ky, kx = np.fft.fftfreq(probe.shape[1])[:, None], np.fft.fftfreq(probe.shape[2])
+    ramp = np.exp(-2j * np.pi * (ky * by[0] + kx * by[1]))
+    return (
+        np.fft.ifft2(np.fft.fft2(probe) * ramp),
+        lambda wave: np.fft.ifft2(np.fft.fft2(wave) * ramp.conj()),
+    )
 
 
 def one_epoch(scan, start, options):
@@ -75,8 +88,9 @@ def one_epoch(scan, start, options):
 @pytest.mark.parametrize("batch", [1, 5], ids=["batch 1", "batch 5"])
 @pytest.mark.parametrize("path", ["fused", "torch"])
 @pytest.mark.parametrize("engine", [EpieOptions, RpieOptions], ids=["ePIE", "rPIE"])
-def test_an_epoch_is_the_textbook_update(engine, path, batch, modes, make, monkeypatch):
-    scan, _ = make(modes=modes, lines=4)
+@pytest.mark.parametrize("subpixel", [False, True], ids=["whole pixels", "sub-pixel"])
+def test_an_epoch_is_the_textbook_update(subpixel, engine, path, batch, modes, make, monkeypatch):
+    scan, _ = make(modes=modes, lines=4, fraction=0.5)
     valid = np.ones(scan.frame_shape, bool)
     valid[10:13, 4:20] = False
     scan = replace(scan, valid=valid)

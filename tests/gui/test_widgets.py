@@ -167,9 +167,8 @@ def test_the_view_of_a_scan_counts_valid_pixels_and_stops_reading_a_large_one(mo
     from napari_ptycho.gui import views
 
     monkeypatch.setattr(views, "READ_BYTES", 1)
-    monkeypatch.setattr("napari_ptycho.model.scan.BLOCK_BYTES", 1)
     blocks = scan.blocks
-    monkeypatch.setattr(type(scan), "blocks", lambda self: blocks(8 * 32 * 32 * 4))
+    monkeypatch.setattr(type(scan), "blocks", lambda self, *_: blocks(8 * 32 * 32 * 4))
     part = view_scan(scan)
     assert part.frames_read == 8
     assert np.isnan(part.counts[8:]).all()

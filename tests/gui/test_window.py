@@ -11,7 +11,7 @@ from napari_ptycho.gui.views import picture
 from napari_ptycho.model import Reconstruction
 from napari_ptycho.prepare import first_guess
 
-from .conftest import make_scan
+from .conftest import Docks, make_scan
 
 NM = "nanometer"
 
@@ -117,6 +117,21 @@ def test_the_scale_bar_hides_while_a_detector_layer_shows(docks):
     assert bar.visible
 
 
+def test_eyes_can_be_opened_and_closed_in_a_shown_grid(qtbot, make_napari_viewer):
+    docks = Docks(qtbot, make_napari_viewer(show=True))
+    docks.show()
+    docks.reconstruct.layers.begin(picture(first_guess(make_scan())))
+    bar = docks.viewer.canvas.overlays.scale_bar
+    for name in ("patterns", "weave · phase", "mean pattern"):
+        for shown in (True, False, True, False):
+            docks.viewer.layers[name].visible = shown
+            assert bar.visible == (not shown or name == "weave · phase")
+            docks.viewer.screenshot(flash=False)
+    docks.show(rows=4)
+    docks.viewer.screenshot(flash=False)
+    assert not bar.visible
+
+
 def test_a_new_geometry_is_the_users_and_rescales_the_layers(docks, qtbot):
     docks.show()
     before = docks.viewer.layers["positions"].scale[0]
@@ -127,6 +142,10 @@ def test_a_new_geometry_is_the_users_and_rescales_the_layers(docks, qtbot):
     assert docks.session.scan.geometry.energy_ev == 16_000
     assert docks.session.scan.sources["energy_ev"] == "user"
     np.testing.assert_allclose(docks.viewer.layers["positions"].scale[0], before / 2)
+    assert all(canvas.held_by(layer) is docks.session.scan for layer in docks.viewer.layers)
+    extents = [layer.extent.world[:, -1] for layer in docks.viewer.layers]
+    np.testing.assert_allclose(extents[0], extents[1])  # patterns still lie over the positions
+    np.testing.assert_allclose(extents[0], extents[2], atol=docks.viewer.layers[0].scale[-1])
     sources = [docks.scan.table.item(i, 2).text() for i in range(docks.scan.table.rowCount())]
     assert "user" in sources
 
@@ -152,8 +171,6 @@ def test_a_bad_file_gives_one_notification(docks, tmp_path, notifications):
 
 
 def test_two_viewers_do_not_mix(docks, qtbot, make_napari_viewer):
-    from .conftest import Docks
-
     other = Docks(qtbot, make_napari_viewer())
     docks.show(name="first")
     other.show(name="second", rows=4)

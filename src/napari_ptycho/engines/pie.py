@@ -25,6 +25,7 @@ from napari_ptycho.engines.state import (
     freeze,
     load,
     provenance_of,
+    roomy,
 )
 from napari_ptycho.errors import ScanError
 from napari_ptycho.job import Update, run
@@ -36,13 +37,12 @@ from napari_ptycho.physics.windows import (
     exit_waves,
     light_of,
     move_probe_,
-    object_pull,
-    probe_pull_,
+    pulls_,
     sum_light_,
 )
 from napari_ptycho.prepare.start import fit_modes
 
-CACHE_BYTES = 2**19  # waves worked on at a time on a CPU: half of a core's own cache
+CACHE_BYTES = 2**20  # waves worked on at a time on a CPU, to keep them in a core's own cache
 SHARED_PIXELS = 2**20  # of a batch, from which on its FFTs gain by more than one CPU thread
 ANNEALED = 0.1  # the steps at the end of the run, as a share of the first
 
@@ -135,10 +135,7 @@ class Batch:
         self.alpha = getattr(options, "object_alpha", 1.0)
         self.beta = getattr(options, "probe_alpha", 1.0)
         where = state.object.device
-        self.light = torch.zeros(state.object.shape, device=where)
-        count = min(options.batch, len(frames.amplitude))
-        shape = (count, *state.probe.shape[1:])
-        self.pull = torch.zeros(shape, dtype=torch.complex64, device=where)
+        self.light = roomy(tuple(state.object.shape), torch.float32, where)
         self.misfit: Number = 0.0
         self.factor, self.with_probe = 1.0, True
         at_once = CACHE_BYTES // (state.probe.numel() * state.probe.element_size())
@@ -159,7 +156,7 @@ class Batch:
         probe, turn = self._probe_at(ids)
         probe_pull = torch.zeros_like(state.probe)
         object_light = torch.zeros(probe.shape[2:], device=probe.device)
-        pull = self.pull[: len(ids)]
+        pulled = []
         for first in range(0, len(ids), self.at_once):
             some = slice(first, first + self.at_once)
             corners = state.corners[ids[some]]
@@ -169,16 +166,14 @@ class Batch:
                 wave, self.frames.amplitude, self.frames.valid, ids[some]
             )
             change = self.beam.to_sample(wave)
-            object_pull(change, over, pull[some])
-            if self.with_probe:
-                if turn is not None:
-                    change = _turned_back(change, turn[some])
-                probe_pull_(change, state.object, corners, probe_pull, object_light)
+            back = None if turn is None else turn[some]
+            pulls_(change, state.object, over, corners, (probe_pull, object_light), back)
+            pulled.append((change, corners))
         if self.options.object_step:
-            corners = state.corners[ids]
-            floor = self.alpha * sum_light_(self.light, light_of(probe), corners)
+            floor = self.alpha * sum_light_(self.light, light_of(probe), state.corners[ids])
             weights = (self.options.object_step * self.factor, 1 - self.alpha, floor)
-            add_weighted_(state.object, pull, self.light, corners, weights)
+            for change, corners in pulled:
+                add_weighted_(state.object, change, self.light, corners, weights)
         if self.with_probe:
             step = self.options.probe_step * self.factor
             move_probe_(state.probe, probe_pull, object_light, step, self.beta)
@@ -192,8 +187,3 @@ class Batch:
         angle = (self.ky * y + self.kx * x) * (-2 * torch.pi)
         turn = torch.polar(torch.ones_like(angle), angle).unsqueeze(1)
         return torch.fft.ifft2(torch.fft.fft2(self.state.probe) * turn), turn
-
-
-def _turned_back(change: Tensor, turn: Tensor) -> Tensor:
-    """Undo the sub-pixel shift of the probe on its change: the adjoint of the shift."""
-    return torch.fft.ifft2(torch.fft.fft2(change) * turn.conj())

@@ -157,4 +157,12 @@ def refresh_scale_bar(viewer: Viewer) -> None:
     """Show the scale bar while something of the object is visible and nothing of the detector."""
     visible = [layer for layer in viewer.layers if layer.visible]
     in_object = find(visible, (POSITIONS, *RECONSTRUCTION))
-    viewer.canvas.overlays.scale_bar.visible = bool(in_object and not find(visible, DETECTOR))
+    bar = viewer.canvas.overlays.scale_bar
+    wanted = bool(in_object and not find(visible, DETECTOR))
+    if wanted and not bar.visible:
+        # Shown in a grid at once, napari 0.9 places the bars of all cells before it has made them.
+        gridded, bar.gridded = bar.gridded, False
+        bar.visible = True
+        bar.gridded = gridded
+    elif bar.visible and not wanted:
+        bar.visible = False

@@ -117,7 +117,7 @@ class ScanLayers(ViewerLayers):
         centres = centres_px(scan)
         stretch, offset = _over(centres, scan)
         for layer in canvas.find(self._viewer.layers, canvas.DETECTOR):
-            layer.metadata |= {canvas.STRETCH: tuple(stretch), canvas.OFFSET: tuple(offset)}
+            layer.metadata.update({canvas.STRETCH: tuple(stretch), canvas.OFFSET: tuple(offset)})
         for layer in canvas.find(self._viewer.layers, (canvas.POSITIONS,)):
             layer.data = centres
             layer.size = _spot(layer.data)

@@ -44,10 +44,10 @@ def modulus_change(wave: Any, amplitude: Any, valid: Any, ids: Any, tiny: Any) -
     modes, height, width = U(wave.shape[1]), U(wave.shape[2]), U(wave.shape[3])
     row, squares = np.empty(wave.shape[3], np.float32), np.zeros(wave.shape[3], np.float32)
     misfit = 0.0
-    for b in range(U(wave.shape[0])):
-        n = U(ids[b])
-        v = n % U(valid.shape[0])
-        for y in range(height):
+    for y in range(height):
+        for b in range(U(wave.shape[0])):
+            n = U(ids[b])
+            v = n % U(valid.shape[0])
             row[:] = tiny
             for m in range(modes):
                 for x in range(width):
@@ -67,33 +67,27 @@ def modulus_change(wave: Any, amplitude: Any, valid: Any, ids: Any, tiny: Any) -
 
 
 @compiled
-def probe_pull(change: Any, image: Any, corners: Any, out: Any, light: Any) -> None:
-    """Add to out[m] sum_b conj(window b) * change[b, m], and to light sum_b |window b|^2."""
+def pulls(change: Any, image: Any, probe: Any, corners: Any, probe_pull: Any, light: Any) -> None:
+    """Set change[b, 0] to sum_m conj(probe[b or 0, m]) change[b, m]; add to the last two.
+
+    probe_pull[m] += sum_b conj(window b) change[b, m]; light += sum_b |window b|^2.
+    """
     modes, height, width = U(change.shape[1]), U(change.shape[2]), U(change.shape[3])
     for y in range(height):
         for b in range(U(change.shape[0])):
-            y0, x0 = U(corners[b, 0]), U(corners[b, 1])
+            y0, x0, q = U(corners[b, 0]), U(corners[b, 1]), b % U(probe.shape[0])
             for x in range(width):
                 o = image[y0 + y, x0 + x]
                 light[y, x] += o.real * o.real + o.imag * o.imag
             for m in range(modes):
                 for x in range(width):
                     o = image[y0 + y, x0 + x].conjugate()
-                    out[m, y, x] += o * change[b, m, y, x]
-
-
-@compiled
-def object_pull(change: Any, probe: Any, out: Any) -> None:
-    """Write out[b] = sum over modes of conj(probe[b or 0, m]) * change[b, m]."""
-    modes, height, width = U(change.shape[1]), U(change.shape[2]), U(change.shape[3])
-    for y in range(height):
-        for b in range(U(change.shape[0])):
-            q = b % U(probe.shape[0])
+                    probe_pull[m, y, x] += o * change[b, m, y, x]
             for x in range(width):
-                out[b, y, x] = probe[q, U(0), y, x].conjugate() * change[b, U(0), y, x]
+                change[b, U(0), y, x] *= probe[q, U(0), y, x].conjugate()
             for m in range(U(1), modes):
                 for x in range(width):
-                    out[b, y, x] += probe[q, m, y, x].conjugate() * change[b, m, y, x]
+                    change[b, U(0), y, x] += probe[q, m, y, x].conjugate() * change[b, m, y, x]
 
 
 @compiled
@@ -131,15 +125,15 @@ def sum_light(light: Any, lit: Any, corners: Any) -> Any:
 
 @compiled
 def add_weighted(image: Any, pull: Any, light: Any, corners: Any, weights: Any) -> None:
-    """Add pull[b] * step / (rest * light + floor) to window b; weights = (step, rest, floor)."""
-    height, width = U(pull.shape[1]), U(pull.shape[2])
+    """Add pull[b, 0] * step / (rest * light + floor) to window b; weights = (step, rest, floor)."""
+    height, width = U(pull.shape[2]), U(pull.shape[3])
     step, rest, floor = weights[0], weights[1], weights[2]
     for b in range(U(len(corners))):
         y0, x0 = U(corners[b, 0]), U(corners[b, 1])
         for y in range(height):
             for x in range(width):
                 weight = step / (rest * light[y0 + y, x0 + x] + floor)
-                image[y0 + y, x0 + x] += pull[b, y, x] * weight
+                image[y0 + y, x0 + x] += pull[b, U(0), y, x] * weight
 
 
 @compiled

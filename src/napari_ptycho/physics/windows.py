@@ -36,32 +36,39 @@ def exit_waves(image: Tensor, probe: Tensor, corners: Corners) -> Tensor:
     return out
 
 
-def object_pull(change: Tensor, probe: Tensor, out: Tensor) -> None:
-    """Write sum over modes of conj(probe) * change (B, M, h, w) to `out` (B, h, w)."""
-    if change.device.type not in kernels.FUSED:
-        torch.sum(change * probe.conj(), dim=1, out=out)
-        return
-    kernels.object_pull(change.numpy(), probe.numpy(), out.numpy())
-
-
-def probe_pull_(
-    change: Tensor, image: Tensor, corners: Corners, pull: Tensor, light: Tensor
+def pulls_(
+    change: Tensor,
+    image: Tensor,
+    probe: Tensor,
+    corners: Corners,
+    into: tuple[Tensor, Tensor],
+    turn: Tensor | None = None,
 ) -> None:
-    """Add conj(window) * change, summed over the batch, to `pull`, and |window|^2 to `light`.
+    """Project a change of the exit waves on the probe (for the object) and on the object (for it).
 
     Args:
-        change: (B, M, h, w) complex.
+        change: (B, M, h, w) complex; its first mode is set to the pull on the object, the sum over
+            modes of conj(probe) * change.
         image: (H, W) complex.
+        probe: (1 or B, M, h, w) complex, as it stands over each window.
         corners: (B, 2).
-        pull: (M, h, w) complex, changed in place.
-        light: (h, w) real, changed in place.
+        into: Pull on the probe (M, h, w), increased by the sum over the batch of
+            conj(window) * change; and light (h, w), increased by the sum of |window|^2.
+        turn: (B, 1, h, w) the phase ramps in Fourier space that shifted each probe; its pull is
+            shifted back by their conjugates, which is the adjoint.
     """
-    if change.device.type not in kernels.FUSED:
-        windows = cut(image, corners, _shape(change))
-        pull.add_((change * windows.conj().unsqueeze(1)).sum(dim=0))
-        light.add_(abs2(windows).sum(dim=0))
+    probe_pull, light = into
+    if change.device.type in kernels.FUSED and turn is None:
+        arrays = (change.numpy(), image.numpy(), probe.numpy(), corners)
+        kernels.pulls(*arrays, probe_pull.numpy(), light.numpy())
         return
-    kernels.probe_pull(change.numpy(), image.numpy(), corners, pull.numpy(), light.numpy())
+    windows = cut(image, corners, _shape(change))
+    pull = change * windows.conj().unsqueeze(1)
+    if turn is not None:
+        pull = torch.fft.ifft2(torch.fft.fft2(pull) * turn.conj())
+    probe_pull.add_(pull.sum(dim=0))
+    light.add_(abs2(windows).sum(dim=0))
+    change[:, 0] = (change * probe.conj()).sum(dim=1)
 
 
 def light_of(probe: Tensor) -> Tensor:
@@ -97,7 +104,7 @@ def add_weighted_(
 
     Args:
         image: (H, W) complex.
-        pull: (B, h, w) complex.
+        pull: (B, M, h, w) complex, of which the first mode counts: from `pulls_`.
         light: (H, W) real, from `sum_light_`.
         corners: (B, 2).
         weights: (step, rest, floor).
@@ -108,7 +115,7 @@ def add_weighted_(
         kernels.add_weighted(image.numpy(), pull.numpy(), light.numpy(), corners, numbers)
         return
     here = cut(light, corners, _shape(pull))
-    add_(image, corners, pull * (step / (here * rest + floor)))
+    add_(image, corners, pull[:, 0] * (step / (here * rest + floor)))
 
 
 def move_probe_(probe: Tensor, pull: Tensor, light: Tensor, step: float, alpha: float) -> None:
@@ -116,8 +123,8 @@ def move_probe_(probe: Tensor, pull: Tensor, light: Tensor, step: float, alpha: 
 
     Args:
         probe: (M, h, w) complex.
-        pull: (M, h, w) complex, from `probe_pull_`.
-        light: (h, w) real, from `probe_pull_`.
+        pull: (M, h, w) complex, from `pulls_`.
+        light: (h, w) real, from `pulls_`.
         step: Step size.
         alpha: Weight of the largest light, 0..1.
     """
