@@ -112,7 +112,11 @@ class Docks:
 def docks(qtbot, make_napari_viewer):
     docks = Docks(qtbot, make_napari_viewer())
     yield docks
-    for runner in (docks.reconstruct.runner, docks.reconstruct.files, docks.scan.runner):
+    for runner in (
+        docks.reconstruct.runner,
+        docks.reconstruct.save_button.runner,
+        docks.scan.runner,
+    ):
         with suppress_deleted():
             runner.stop()
             runner.wait(30)

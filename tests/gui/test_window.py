@@ -1,17 +1,13 @@
 """The window as a user drives it: real napari, real engine."""
 
 import threading
-from dataclasses import replace
 
 import numpy as np
 
 from napari_ptycho import io
 from napari_ptycho.gui import canvas
-from napari_ptycho.gui.views import picture
-from napari_ptycho.model import Reconstruction
-from napari_ptycho.prepare import first_guess
 
-from .conftest import Docks, make_scan
+from .conftest import Docks
 
 NM = "nanometer"
 
@@ -47,8 +43,8 @@ def test_open_bin_reconstruct_stop_continue_save_reopen(
     assert len(errors) == reached + 2
 
     path = tmp_path / "result.h5"
-    with qtbot.waitSignal(docks.reconstruct.saved, timeout=60_000):
-        docks.reconstruct.save(path)
+    with qtbot.waitSignal(docks.reconstruct.save_button.saved, timeout=60_000):
+        docks.reconstruct.save_button.save(path)
     np.testing.assert_allclose(io.read_reconstruction(path).errors, errors, rtol=1e-6)
 
     docks.viewer.layers.clear()
@@ -77,59 +73,6 @@ def test_the_bin_report_follows_the_size(docks, qtbot):
     with qtbot.waitSignal(docks.scan.binning.runner.finished, timeout=60_000):
         docks.scan.binning.columns_box.setValue(3)
     assert note.text() != before
-
-
-def test_all_layers_are_in_nanometres_and_napari_does_not_complain(docks, notifications, qtbot):
-    docks.show()
-    docks.run()
-    qtbot.waitUntil(lambda: docks.viewer.layers.extent.units is not None)
-    docks.viewer.screenshot(flash=False)
-    assert {str(layer.units[-1]) for layer in docks.viewer.layers} == {NM}
-    pixel = docks.session.scan.pixel_size_m[0] * 1e9
-    np.testing.assert_allclose(docks.viewer.layers["weave · phase"].scale, (pixel, pixel))
-    assert notifications() == []
-
-
-def test_without_a_pixel_size_all_layers_are_in_pixels(docks, notifications):
-    docks.show(known=False)
-    docks.run()
-    docks.viewer.screenshot(flash=False)
-    assert {str(layer.units[-1]) for layer in docks.viewer.layers} == {"pixel"}
-    assert notifications() == []
-
-
-def test_a_foreign_layer_in_pixels_moves_all_to_pixels_and_says_so(docks, notifications):
-    docks.show()
-    docks.viewer.add_image(np.zeros((8, 8)), name="photo")
-    ours = "All layers are drawn in pixels: layer 'photo' has no length unit."
-    assert notifications().count(ours) == 1
-    assert {str(layer.units[-1]) for layer in docks.viewer.layers} == {"pixel"}
-    docks.viewer.layers.remove("photo")
-    assert {str(layer.units[-1]) for layer in docks.viewer.layers} == {NM}
-
-
-def test_the_scale_bar_hides_while_a_detector_layer_shows(docks):
-    bar = docks.viewer.canvas.overlays.scale_bar
-    docks.show()
-    assert not bar.visible
-    for name in ("patterns", "mean pattern"):
-        docks.viewer.layers[name].visible = False
-    assert bar.visible
-
-
-def test_eyes_can_be_opened_and_closed_in_a_shown_grid(qtbot, make_napari_viewer):
-    docks = Docks(qtbot, make_napari_viewer(show=True))
-    docks.show()
-    docks.reconstruct.layers.begin(picture(first_guess(make_scan())))
-    bar = docks.viewer.canvas.overlays.scale_bar
-    for name in ("patterns", "weave · phase", "mean pattern"):
-        for shown in (True, False, True, False):
-            docks.viewer.layers[name].visible = shown
-            assert bar.visible == (not shown or name == "weave · phase")
-            docks.viewer.screenshot(flash=False)
-    docks.show(rows=4)
-    docks.viewer.screenshot(flash=False)
-    assert not bar.visible
 
 
 def test_a_new_geometry_is_the_users_and_rescales_the_layers(docks, qtbot):
@@ -166,7 +109,7 @@ def test_a_bad_file_gives_one_notification(docks, tmp_path, notifications):
     docks.open(path)
     assert len(notifications()) == 1
     assert "nonsense.h5" in notifications()[0]
-    assert docks.scan.open_button.isEnabled()
+    assert docks.scan.bar.isEnabled()
     assert docks.session.scan is None
 
 
@@ -274,53 +217,6 @@ def test_a_start_that_does_not_fit_is_one_sentence(docks, notifications):
     docks.qtbot.waitUntil(lambda: not docks.reconstruct.runner.running, timeout=60_000)
     assert len(notifications()) == 1
     assert "start from a reconstruction of the same scan" in notifications()[0]
-
-
-def test_probe_modes_lie_beside_each_other(docks):
-    docks.show()
-    docks.reconstruct.forms.currentWidget().fields["modes"].setValue(3)
-    docks.run(1)
-    assert docks.viewer.layers["weave · probe"].data.shape == (66, 66)
-
-
-def test_layers_hold_what_they_show(docks):
-    docks.show()
-    docks.run(1)
-    held = {layer.name: canvas.held_by(layer) for layer in docks.viewer.layers}
-    assert held["patterns"] is docks.session.scan
-    assert held["weave · phase"] is docks.session.reconstruction
-    assert isinstance(held["weave · probe"], Reconstruction)
-
-
-def test_contrast_moves_with_the_image_until_the_user_sets_it(docks):
-    start = first_guess(make_scan())
-    layers = docks.reconstruct.layers
-
-    def shown(strength):
-        rows = np.indices(start.object.shape)[0]
-        image = np.exp(1j * strength * np.sin(rows / 3))
-        return picture(replace(start, object=image))
-
-    layers.begin(picture(start))  # flat
-    phase = docks.viewer.layers["weave · phase"]
-    layers.show(shown(0.5))
-    first = tuple(phase.contrast_limits)
-    assert 0.5 < first[1] - first[0] < 1.2
-    layers.show(shown(0.52))  # hardly another: the picture must not flicker
-    assert tuple(phase.contrast_limits) == first
-    layers.show(shown(1.2))
-    assert phase.contrast_limits[1] > 1.5 * first[1]
-    phase.contrast_limits = (-1.5, 1.5)
-    layers.show(shown(0.3))
-    assert tuple(phase.contrast_limits) == (-1.5, 1.5)
-
-
-def test_the_phase_is_shown_without_ramp_and_offset(docks):
-    start = first_guess(make_scan())
-    rows, columns = np.indices(start.object.shape)
-    ramp = np.exp(1j * (0.05 * rows - 0.03 * columns + 1))
-    docks.reconstruct.layers.begin(picture(replace(start, object=ramp)))
-    assert np.abs(docks.viewer.layers["weave · phase"].data).max() < 1e-3
 
 
 def test_the_docks_fit_into_320_pixels(docks):

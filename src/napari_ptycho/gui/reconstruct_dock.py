@@ -2,22 +2,18 @@
 
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from napari.utils.notifications import show_info
 from napari.viewer import Viewer
-from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QComboBox,
-    QFileDialog,
     QHBoxLayout,
     QProgressBar,
     QPushButton,
     QStackedWidget,
 )
 
-from napari_ptycho import io
 from napari_ptycho.device import CHOICES
 from napari_ptycho.engines import ENGINES, EngineOptions, reconstruct
 from napari_ptycho.errors import PtychoError
@@ -27,12 +23,13 @@ from napari_ptycho.gui.layers import ReconstructionLayers
 from napari_ptycho.gui.pace import Pace
 from napari_ptycho.gui.plot import LivePlot
 from napari_ptycho.gui.runner import Runner
+from napari_ptycho.gui.save_button import SaveButton
 from napari_ptycho.gui.session import real_viewer, session_of
 from napari_ptycho.gui.start_box import Start, StartBox
 from napari_ptycho.gui.views import ReconstructionView, viewed
 from napari_ptycho.gui.widgets import Dock, Note, form_rows
 from napari_ptycho.job import Update
-from napari_ptycho.model import Reconstruction, Scan
+from napari_ptycho.model import Scan
 
 MAIN = ("epochs", "modes", "batch", "object_step", "probe_step")
 BAR = 1000
@@ -48,14 +45,11 @@ def make_job(
 class ReconstructDock(Dock):
     """Reconstructs the current scan of one viewer."""
 
-    saved = Signal(str)
-    """A reconstruction was written to this path."""
-
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(real_viewer(napari_viewer))
         self.session = session_of(self.viewer)
         self.layers = ReconstructionLayers(self.viewer)
-        self.runner, self.files = Runner(self), Runner(self)
+        self.runner = Runner(self)
         self._pace, self._begun = Pace(), False
         self.scan_note, self.status = Note(self.viewer), Note(self.viewer)
         self.engine, self.device, self.forms = QComboBox(), QComboBox(), QStackedWidget()
@@ -63,7 +57,8 @@ class ReconstructDock(Dock):
         self.plot = LivePlot(self.viewer, "error")
         self.bar = QProgressBar()
         self.start_button, self.stop_button = QPushButton("Start"), QPushButton("Stop")
-        self.continue_button, self.save_button = QPushButton("Continue"), QPushButton("Save…")
+        self.continue_button = QPushButton("Continue")
+        self.save_button = SaveButton(self.session)
         self._lay_out()
         self._connect()
         self.guard = CloseGuard(self)
@@ -103,10 +98,9 @@ class ReconstructDock(Dock):
         self.start_button.clicked.connect(self.start)
         self.stop_button.clicked.connect(self.runner.stop)
         self.continue_button.clicked.connect(self.go_on)
-        self.save_button.clicked.connect(self._ask_path)
+        self.save_button.saved.connect(self._on_saved)
         self.runner.updated.connect(self._on_update)
         self.runner.finished.connect(self._on_finished)
-        self.files.finished.connect(self._on_written)
         self.session.scan_changed.connect(self._refresh)
         self.session.reconstruction_changed.connect(self._on_reconstruction)
 
@@ -144,22 +138,6 @@ class ReconstructDock(Dock):
             self.guard.watch()
             self._refresh()
 
-    def save(self, path: str | Path) -> None:
-        """Write the reconstruction that is shown; `saved` says when it is done."""
-        if self.session.reconstruction is not None:
-            write = partial(_write, self.session.reconstruction, Path(path))
-            self.files.call(write, f"save {Path(path).name}")
-
-    def _ask_path(self) -> None:
-        reconstruction = self.session.reconstruction
-        if reconstruction is None:
-            return
-        path, _ = QFileDialog.getSaveFileName(
-            self, "Save the reconstruction", f"{reconstruction.name}.h5", "HDF5 (*.h5)"
-        )
-        if path:
-            self.save(path)
-
     def _on_update(self, update: Update[ReconstructionView]) -> None:
         view = update.result
         if self._begun:
@@ -185,10 +163,8 @@ class ReconstructDock(Dock):
         self.status.show_lines([f"{outcome}{done}"], [] if last is None else last.notes)
         self._refresh()
 
-    def _on_written(self, outcome: str, path: Any) -> None:
-        if outcome == "done":
-            self.status.show_lines([f"saved as {path}"])
-            self.saved.emit(str(path))
+    def _on_saved(self, path: str) -> None:
+        self.status.show_lines([f"saved as {path}"])
 
     def _refresh(self) -> None:
         """Make buttons and notes follow the session and the runner."""
@@ -199,11 +175,6 @@ class ReconstructDock(Dock):
         self.stop_button.setEnabled(running)
         self.continue_button.setEnabled(scan is not None and has_result and not running)
         self.save_button.setEnabled(has_result)
-
-
-def _write(reconstruction: Reconstruction, path: Path) -> Path:
-    io.write_reconstruction(reconstruction, path)
-    return path
 
 
 def _describe(scan: Scan | None) -> str:

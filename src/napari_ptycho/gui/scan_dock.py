@@ -8,19 +8,17 @@ from typing import Any
 from napari.viewer import Viewer
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QPushButton
 
 from napari_ptycho.gui import loading
 from napari_ptycho.gui.binning_box import BinningBox
 from napari_ptycho.gui.geometry_form import GeometryForm
 from napari_ptycho.gui.layers import ReconstructionLayers, ScanLayers
+from napari_ptycho.gui.open_bar import OpenBar
 from napari_ptycho.gui.runner import Runner
 from napari_ptycho.gui.session import real_viewer, session_of
 from napari_ptycho.gui.views import Picture, ScanView
 from napari_ptycho.gui.widgets import Dock, Note, SummaryTable, heading
 from napari_ptycho.samples import SAMPLES
-
-FILES = "Scans and reconstructions (*.cxi *.h5 *.hdf5 *.nxs *.npz *.npy *.bz2);;All files (*)"
 
 
 class ScanDock(Dock):
@@ -39,9 +37,10 @@ class ScanDock(Dock):
         self._show: Callable[[Any], None] = self._open_shown
         self.table, self.form = SummaryTable(self.viewer), GeometryForm()
         self.binning, self.status = BinningBox(self.viewer), Note(self.viewer)
-        self.open_button, self.sample_button = QPushButton("Open…"), QPushButton("Sample")
+        self.bar = OpenBar()
         self._lay_out()
-        self.open_button.clicked.connect(self._ask_path)
+        self.bar.path_chosen.connect(self.open_path)
+        self.bar.sample_chosen.connect(self.open_sample)
         self.form.edited.connect(self._on_geometry)
         self.binning.asked.connect(self.bin)
         self.binning.undone.connect(self.unbin)
@@ -49,15 +48,7 @@ class ScanDock(Dock):
         self._refresh()
 
     def _lay_out(self) -> None:
-        menu = QMenu(self)
-        for key, title in SAMPLES.items():
-            menu.addAction(title).setData(key)
-        menu.triggered.connect(self._on_sample)
-        self.sample_button.setMenu(menu)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.open_button)
-        buttons.addWidget(self.sample_button)
-        self.rows.addLayout(buttons)
+        self.rows.addWidget(self.bar)
         self.rows.addWidget(self.status)
         self.rows.addWidget(self.table)
         self.headings = heading("Experiment"), heading("Position binning")
@@ -77,14 +68,6 @@ class ScanDock(Dock):
         """Open a sample in the thread: simulated, or fetched once."""
         self._path = None
         self._run(partial(loading.open_sample, key), f"open {SAMPLES[key]}")
-
-    def _ask_path(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Open a scan", "", FILES)
-        if path:
-            self.open_path(path)
-
-    def _on_sample(self, action: Any) -> None:
-        self.open_sample(action.data())
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take files."""
@@ -177,5 +160,5 @@ class ScanDock(Dock):
         self.binning.show_scan(unbinned, binned=view is not unbinned)
 
     def _enable(self, on: bool) -> None:
-        for widget in (self.open_button, self.sample_button, self.form, self.binning):
+        for widget in (self.bar, self.form, self.binning):
             widget.setEnabled(on)
