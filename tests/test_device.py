@@ -37,7 +37,8 @@ def test_threads_are_put_back_even_after_an_error():
             assert torch.get_num_threads() == before + 1
             raise ArithmeticError
 
-    pytest.raises(ArithmeticError, failing)
+    with pytest.raises(ArithmeticError):
+        failing()
     assert torch.get_num_threads() == before
     with device.threads(None):
         assert torch.get_num_threads() == before
