@@ -84,7 +84,8 @@ class Docks:
         """Open a scan that is in memory."""
         from napari_ptycho.gui.views import view_scan
 
-        self.scan._open_shown(view_scan(make_scan(**how)))
+        view = view_scan(make_scan(**how))
+        self.scan.show_opened((view, view))
 
     def epochs(self, n):
         self.reconstruct.forms.currentWidget().fields["epochs"].setValue(n)
@@ -112,11 +113,8 @@ class Docks:
 def docks(qtbot, make_napari_viewer):
     docks = Docks(qtbot, make_napari_viewer())
     yield docks
-    for runner in (
-        docks.reconstruct.runner,
-        docks.reconstruct.save_button.runner,
-        docks.scan.runner,
-    ):
+    save = docks.reconstruct.save_button
+    for runner in (docks.reconstruct.runner, save.runner, docks.scan.runner):
         with suppress_deleted():
             runner.stop()
             runner.wait(30)

@@ -9,8 +9,6 @@ from napari_ptycho.gui import canvas
 
 from .conftest import Docks
 
-NM = "nanometer"
-
 
 def threads():
     return [t for t in threading.enumerate() if t.name.startswith("ptycho: reconstruct")]
@@ -91,6 +89,28 @@ def test_a_new_geometry_is_the_users_and_rescales_the_layers(docks, qtbot):
     np.testing.assert_allclose(extents[0], extents[2], atol=docks.viewer.layers[0].scale[-1])
     sources = [docks.scan.table.item(i, 2).text() for i in range(docks.scan.table.rowCount())]
     assert "user" in sources
+
+
+def test_another_propagation_reads_the_file_again(docks, qtbot, scan_file):
+    docks.open(scan_file)
+    with qtbot.waitSignal(docks.scan.loaded, timeout=60_000):
+        docks.scan.form.edited.emit("energy_ev", 9000.0)
+    before = docks.session.view
+    with qtbot.waitSignal(docks.scan.loaded, timeout=60_000):
+        docks.scan.form.edited.emit("propagation", "near")
+    geometry = docks.session.scan.geometry
+    assert (geometry.propagation, geometry.energy_ev) == ("near", 9000.0)
+    assert docks.session.view.patterns is not before.patterns
+
+
+def test_a_geometry_that_is_not_allowed_is_said_and_the_old_one_shown(docks, qtbot, notifications):
+    docks.show()
+    shown = docks.scan.form.fields["distance_m"].text()
+    docks.scan.form.fields["distance_m"].setText("7 m")
+    with qtbot.waitSignal(docks.scan.loaded, timeout=60_000):
+        docks.scan.form.edited.emit("distance_m", -1.0)
+    assert len(notifications()) == 1
+    assert docks.scan.form.fields["distance_m"].text() == shown
 
 
 def test_an_implausible_value_is_red_with_the_likely_factor(docks, qtbot):

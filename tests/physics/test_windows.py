@@ -40,15 +40,17 @@ def test_fused_loops_agree_with_torch(modes, probes, rng, monkeypatch):
     def everything():
         target, moved = image.clone(), probe[0].clone()
         probe_pull = torch.zeros_like(moved)
-        light, lit = torch.zeros(20, 18), torch.zeros(SHAPE)
+        lit = torch.zeros(SHAPE)
         waves_ = windows.exit_waves(image, probe, corners)
         pull = change.clone()
         windows.pulls_(pull, image, probe, corners, (probe_pull, lit))
-        top = float(windows.sum_light_(light, windows.light_of(probe), corners))
-        windows.add_weighted_(target, pull, light, corners, (0.7, 0.4, 0.6 * top))
+        lights = windows.light_of(probe)
+        top = float(windows.brightest(lights, corners, (20, 18)))
+        weights = (0.7, 0.4, 0.6 * top)
+        windows.add_weighted_(target, pull[:3], 0, lights, corners, weights)
+        windows.add_weighted_(target, pull[3:], 3, lights, corners, weights)
         windows.move_probe_(moved, probe_pull, lit, 0.8, 0.3)
-        here = windows.cut(light, corners, SHAPE)
-        return [waves_, pull[:, 0], probe_pull, lit, torch.tensor(top), here, target, moved]
+        return [waves_, pull[:, 0], probe_pull, lit, torch.tensor(top), lights, target, moved]
 
     fused = everything()
     monkeypatch.setattr(kernels, "FUSED", set())

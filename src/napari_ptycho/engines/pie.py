@@ -25,7 +25,6 @@ from napari_ptycho.engines.state import (
     freeze,
     load,
     provenance_of,
-    roomy,
 )
 from napari_ptycho.errors import ScanError
 from napari_ptycho.job import Update, run
@@ -34,11 +33,11 @@ from napari_ptycho.physics.propagate import Propagator, modulus_change_, propaga
 from napari_ptycho.physics.windows import (
     Number,
     add_weighted_,
+    brightest,
     exit_waves,
     light_of,
     move_probe_,
     pulls_,
-    sum_light_,
 )
 from napari_ptycho.prepare.start import fit_modes
 
@@ -135,7 +134,7 @@ class Batch:
         self.alpha = getattr(options, "object_alpha", 1.0)
         self.beta = getattr(options, "probe_alpha", 1.0)
         where = state.object.device
-        self.light = roomy(tuple(state.object.shape), torch.float32, where)
+        self.shape = (state.object.shape[0], state.object.shape[1])
         self.misfit: Number = 0.0
         self.factor, self.with_probe = 1.0, True
         at_once = CACHE_BYTES // (state.probe.numel() * state.probe.element_size())
@@ -156,7 +155,7 @@ class Batch:
         probe, turn = self._probe_at(ids)
         probe_pull = torch.zeros_like(state.probe)
         object_light = torch.zeros(probe.shape[2:], device=probe.device)
-        pulled = []
+        pulled = {}
         for first in range(0, len(ids), self.at_once):
             some = slice(first, first + self.at_once)
             corners = state.corners[ids[some]]
@@ -168,12 +167,13 @@ class Batch:
             change = self.beam.to_sample(wave)
             back = None if turn is None else turn[some]
             pulls_(change, state.object, over, corners, (probe_pull, object_light), back)
-            pulled.append((change, corners))
+            pulled[first] = change
         if self.options.object_step:
-            floor = self.alpha * sum_light_(self.light, light_of(probe), state.corners[ids])
+            lit, corners = light_of(probe), state.corners[ids]
+            floor = self.alpha * brightest(lit, corners, self.shape)
             weights = (self.options.object_step * self.factor, 1 - self.alpha, floor)
-            for change, corners in pulled:
-                add_weighted_(state.object, change, self.light, corners, weights)
+            for first, pull in pulled.items():
+                add_weighted_(state.object, pull, first, lit, corners, weights)
         if self.with_probe:
             step = self.options.probe_step * self.factor
             move_probe_(state.probe, probe_pull, object_light, step, self.beta)

@@ -71,14 +71,15 @@ def _sample(key: str) -> list[LayerData]:
     return [(np.empty((0, 2)), placeholder, "points")]
 
 
-def _layers(view: Any) -> list[LayerData]:
+def _layers(shown: loading.Scans | Picture) -> list[LayerData]:
     """Return plain layer tuples, for napari without a window."""
-    if isinstance(view, Picture):
-        name, held = view.of.name, {canvas.KEY: view.of}
+    if isinstance(shown, Picture):
+        name, held = shown.of.name, {canvas.KEY: shown.of}
         return [
             (data, {"name": f"{name} · {role}", "metadata": held}, "image")
-            for role, data in ((canvas.PHASE, view.phase), (canvas.AMPLITUDE, view.amplitude))
+            for role, data in ((canvas.PHASE, shown.phase), (canvas.AMPLITUDE, shown.amplitude))
         ]
+    view = shown[0]
     limits = (0.0, max(view.brightest, 0.1))
     look = {"contrast_limits": limits, "metadata": {canvas.KEY: view.scan}}
     return [

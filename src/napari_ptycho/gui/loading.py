@@ -11,40 +11,49 @@ from napari_ptycho.gui.views import Picture, ScanView, picture, view_scan
 from napari_ptycho.model import Geometry, Scan
 from napari_ptycho.model.summary import Row, summary
 
+Scans = tuple[ScanView, ScanView]
+"""A scan, and the one it was binned from (itself, if it is not binned)."""
 
-def open_file(path: Path, geometry: Mapping[str, Any] | None = None) -> ScanView | Picture:
+
+def open_file(path: Path, geometry: Mapping[str, Any] | None = None) -> Scans | Picture:
     """Open a file that holds a scan, or else a reconstruction.
 
     Raises:
         PtychoError: It holds neither, or what it holds is broken.
     """
     try:
-        return view_scan(io.read_scan(path, geometry))
+        view = replace(view_scan(io.read_scan(path, geometry)), path=path)
     except FileError as no_scan:
         try:
             return picture(io.read_reconstruction(path))
         except FileError:
             raise no_scan from None
+    return view, view
 
 
-def open_sample(key: str) -> ScanView:
+def open_sample(key: str) -> Scans:
     """Simulate or fetch a sample."""
-    return view_scan(samples.open_sample(key))
+    view = view_scan(samples.open_sample(key))
+    return view, view
 
 
-def bin_scan(scan: Any, size: Any, neighbours: Any) -> ScanView:
+def bin_scan(unbinned: ScanView, size: Any, neighbours: Any) -> Scans:
     """Bin a scan."""
-    return view_scan(prepare.bin_positions(scan, size, neighbours))
+    return view_scan(prepare.bin_positions(unbinned.scan, size, neighbours)), unbinned
 
 
-def change_geometry(
-    view: ScanView, unbinned: ScanView, name: str, value: Any
-) -> tuple[ScanView, ScanView]:
-    """Return a scan, and the one it was binned from, with one field of the geometry changed.
+def change_geometry(view: ScanView, unbinned: ScanView, name: str, value: Any) -> Scans | Picture:
+    """Change one field of the geometry of a scan, and of the one it was binned from.
+
+    Another propagation reads the file again: where frames have their zero frequency depends on it.
 
     Raises:
-        ScanError: The value is not allowed.
+        PtychoError: The value is not allowed, or the file cannot be read any more.
     """
+    if name == "propagation" and unbinned.path is not None:
+        scan = unbinned.scan
+        given = given_by_user(scan.geometry, scan.sources)
+        return open_file(unbinned.path, given | {name: value})
     new = _changed(view, name, value)
     return new, new if view is unbinned else _changed(unbinned, name, value)
 

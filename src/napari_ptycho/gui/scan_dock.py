@@ -16,7 +16,7 @@ from napari_ptycho.gui.layers import ReconstructionLayers, ScanLayers
 from napari_ptycho.gui.open_bar import OpenBar
 from napari_ptycho.gui.runner import Runner
 from napari_ptycho.gui.session import real_viewer, session_of
-from napari_ptycho.gui.views import Picture, ScanView
+from napari_ptycho.gui.views import Picture
 from napari_ptycho.gui.widgets import Dock, Note, SummaryTable, heading
 from napari_ptycho.samples import SAMPLES
 
@@ -33,8 +33,6 @@ class ScanDock(Dock):
         self.layers = ScanLayers(self.viewer)
         self.runner = Runner(self)
         self.runner.finished.connect(self._on_finished)
-        self._path: Path | None = None
-        self._show: Callable[[Any], None] = self._open_shown
         self.table, self.form = SummaryTable(self.viewer), GeometryForm()
         self.binning, self.status = BinningBox(self.viewer), Note(self.viewer)
         self.bar = OpenBar()
@@ -61,12 +59,10 @@ class ScanDock(Dock):
 
     def open_path(self, path: str | Path) -> None:
         """Open a scan or a reconstruction in the thread; `loaded` says when it is shown."""
-        self._path = Path(path)
-        self._run(partial(loading.open_file, self._path), f"open {self._path.name}")
+        self._run(partial(loading.open_file, Path(path)), f"open {Path(path).name}")
 
     def open_sample(self, key: str) -> None:
         """Open a sample in the thread: simulated, or fetched once."""
-        self._path = None
         self._run(partial(loading.open_sample, key), f"open {SAMPLES[key]}")
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
@@ -84,39 +80,25 @@ class ScanDock(Dock):
         """Bin the scan as it was read; the binned one becomes the current scan."""
         view = self.session.unbinned
         if view is not None:
-            self._run(
-                partial(loading.bin_scan, view.scan, size, neighbours),
-                f"bin {view.scan.name}",
-                self._bin_shown,
-            )
+            work = partial(loading.bin_scan, view, size, neighbours)
+            self._run(work, f"bin {view.scan.name}")
 
     def unbin(self) -> None:
         """Make the scan as it was read the current one again."""
-        if self.session.unbinned is not None:
-            self._open_shown(self.session.unbinned)
+        view = self.session.unbinned
+        if view is not None:
+            self.show_opened((view, view))
 
     def _on_geometry(self, name: str, value: Any) -> None:
         view, unbinned = self.session.view, self.session.unbinned
-        if view is None or unbinned is None:
-            return
-        if name == "propagation" and self._path is not None:
-            scan = unbinned.scan
-            given = loading.given_by_user(scan.geometry, scan.sources) | {name: value}
-            self._run(partial(loading.open_file, self._path, given), f"open {self._path.name}")
-            return
-        self._run(
-            partial(loading.change_geometry, view, unbinned, name, value),
-            f"change {name} of {view.scan.name}",
-            self._change_shown,
-        )
+        if view is not None and unbinned is not None:
+            work = partial(loading.change_geometry, view, unbinned, name, value)
+            self._run(work, f"change {name} of {view.scan.name}")
 
     # -- showing
 
-    def _run(
-        self, work: Callable[[], Any], title: str, show: Callable[[Any], None] | None = None
-    ) -> None:
+    def _run(self, work: Callable[[], Any], title: str) -> None:
         if self.runner.call(work, title):
-            self._show = show or self._open_shown
             self.status.show_lines([f"{title}…"])
             self._enable(False)
 
@@ -124,28 +106,24 @@ class ScanDock(Dock):
         self._enable(True)
         self.status.show_lines()
         if outcome == "done":
-            self._show(value)
+            self.show_opened(value)
         else:
             self.layers.clear_placeholder()
+            self._refresh()
         self.loaded.emit()
 
-    def _open_shown(self, view: ScanView | Picture) -> None:
-        if isinstance(view, Picture):
-            ReconstructionLayers(self.viewer).begin(view)
-            self.session.show_reconstruction(view.of)
+    def show_opened(self, opened: loading.Scans | Picture) -> None:
+        """Show what was opened, binned or changed."""
+        if isinstance(opened, Picture):
+            ReconstructionLayers(self.viewer).begin(opened)
+            self.session.show_reconstruction(opened.of)
             return
-        self.session.show_scan(view, view)
-        self.layers.show(view)
-        self._refresh()
-
-    def _bin_shown(self, view: ScanView) -> None:
-        self.session.show_scan(view, self.session.unbinned or view)
-        self.layers.show(view)
-        self._refresh()
-
-    def _change_shown(self, views: tuple[ScanView, ScanView]) -> None:
-        self.session.show_scan(*views)
-        self.layers.relabel(views[0].scan)
+        before, view = self.session.view, opened[0]
+        self.session.show_scan(*opened)
+        if before is not None and before.patterns is view.patterns:
+            self.layers.relabel(view.scan)  # the same patterns with another geometry
+        else:
+            self.layers.show(view)
         self._refresh()
 
     def _refresh(self) -> None:

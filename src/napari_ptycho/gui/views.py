@@ -7,6 +7,7 @@ frames, removing the phase ramp, percentiles) is done here before, and handed ov
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,8 @@ class ScanView:
     """The scan as a table: what was read and from where."""
     raster: Raster | None
     """Rows and columns, where the positions are a raster."""
+    path: Path | None = None
+    """The file it was read from; None for a sample or a binned scan."""
 
 
 def view_scan(scan: Scan) -> ScanView:

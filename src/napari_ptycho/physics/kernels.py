@@ -104,36 +104,46 @@ def light_of(probe: Any, out: Any) -> None:
 
 
 @compiled
-def sum_light(light: Any, lit: Any, corners: Any) -> Any:
-    """Set the windows of light to the sum of lit[b or 0] there; return its maximum."""
+def light_row(row: Any, y: Any, lit: Any, corners: Any) -> None:
+    """Set row (W,) to the light on row y of the object: the sum of lit[b or 0] of all windows."""
     height, width = U(lit.shape[1]), U(lit.shape[2])
+    row[:] = 0
     for b in range(U(len(corners))):
-        y0, x0 = U(corners[b, 0]), U(corners[b, 1])
-        for y in range(height):
+        y0, x0, q = U(corners[b, 0]), U(corners[b, 1]), b % U(lit.shape[0])
+        if y0 <= y < y0 + height:
             for x in range(width):
-                light[y0 + y, x0 + x] = 0
-    top = np.zeros(lit.shape[2], np.float32)
-    for y in range(height):
-        for b in range(U(len(corners))):
-            y0, x0, q = U(corners[b, 0]), U(corners[b, 1]), b % U(lit.shape[0])
-            for x in range(width):
-                value = light[y0 + y, x0 + x] + lit[q, y, x]
-                light[y0 + y, x0 + x] = value
-                top[x] = max(top[x], value)
+                row[x0 + x] += lit[q, y - y0, x]
+
+
+@compiled
+def brightest(lit: Any, corners: Any, length: Any) -> Any:
+    """Return the brightest pixel of an object with rows of this length under all windows."""
+    row, top = np.empty(length, np.float32), np.zeros(length, np.float32)
+    for y in range(U(corners[:, 0].min()), U(corners[:, 0].max() + lit.shape[1])):
+        light_row(row, y, lit, corners)
+        for x in range(U(length)):
+            top[x] = max(top[x], row[x])
     return top.max()
 
 
 @compiled
-def add_weighted(image: Any, pull: Any, light: Any, corners: Any, weights: Any) -> None:
-    """Add pull[b, 0] * step / (rest * light + floor) to window b; weights = (step, rest, floor)."""
-    height, width = U(pull.shape[2]), U(pull.shape[3])
+def add_weighted(image: Any, pull: Any, first: Any, lit: Any, corners: Any, weights: Any) -> None:
+    """Add pull[i, 0] * step / (rest * light + floor) to window first + i; weights = these three.
+
+    The light of all windows is made anew for each row: that row then stays in the nearest cache.
+    """
     step, rest, floor = weights[0], weights[1], weights[2]
-    for b in range(U(len(corners))):
-        y0, x0 = U(corners[b, 0]), U(corners[b, 1])
-        for y in range(height):
-            for x in range(width):
-                weight = step / (rest * light[y0 + y, x0 + x] + floor)
-                image[y0 + y, x0 + x] += pull[b, U(0), y, x] * weight
+    height, width = U(pull.shape[2]), U(pull.shape[3])
+    row = np.empty(image.shape[1], np.float32)
+    for y in range(U(corners[:, 0].min()), U(corners[:, 0].max() + lit.shape[1])):
+        light_row(row, y, lit, corners)
+        for x in range(U(len(row))):
+            row[x] = step / (rest * row[x] + floor)
+        for i in range(U(len(pull))):
+            y0, x0 = U(corners[U(first) + i, 0]), U(corners[U(first) + i, 1])
+            if y0 <= y < y0 + height:
+                for x in range(width):
+                    image[y, x0 + x] += pull[i, U(0), y - y0, x] * row[x0 + x]
 
 
 @compiled

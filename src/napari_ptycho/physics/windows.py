@@ -13,6 +13,7 @@ from napari_ptycho.physics import kernels
 from napari_ptycho.physics.propagate import abs2
 
 Corners = NDArray[np.int64]
+Weights = tuple["Number", "Number", "Number"]
 Number = float | Tensor  # a plain number on the CPU, a scalar on the device elsewhere
 
 
@@ -80,42 +81,47 @@ def light_of(probe: Tensor) -> Tensor:
     return out
 
 
-def sum_light_(light: Tensor, lit: Tensor, corners: Corners) -> Number:
-    """Set the windows of `light` (H, W) to the light of the batch, each window's `lit` added there.
+def brightest(lit: Tensor, corners: Corners, shape: tuple[int, int]) -> Number:
+    """Return the brightest pixel of an object (H, W) under all windows of a batch.
 
     Args:
-        light: (H, W) real, changed in place; outside the windows it is left undefined.
         lit: (1 or B, h, w) real, from `light_of`.
         corners: (B, 2).
-
-    Returns:
-        The brightest value.
+        shape: (H, W).
     """
-    if light.device.type in kernels.FUSED:
-        return float(kernels.sum_light(light.numpy(), lit.numpy(), corners))
-    light.zero_()
-    return add_(light, corners, lit.expand(len(corners), *lit.shape[1:])).amax()
+    if lit.device.type in kernels.FUSED:
+        return float(kernels.brightest(lit.numpy(), corners, shape[1]))
+    return _summed(lit, corners, shape).amax()
 
 
 def add_weighted_(
-    image: Tensor, pull: Tensor, light: Tensor, corners: Corners, weights: tuple[Number, ...]
+    image: Tensor, pull: Tensor, first: int, lit: Tensor, corners: Corners, weights: Weights
 ) -> None:
-    """Add pull * step / (rest * light + floor) to the windows of an image, in place.
+    """Add pull * step / (rest * light + floor) to some windows of an image, in place.
+
+    The light is that of the whole batch, each window's `lit` added where it lies on the image.
 
     Args:
         image: (H, W) complex.
-        pull: (B, M, h, w) complex, of which the first mode counts: from `pulls_`.
-        light: (H, W) real, from `sum_light_`.
-        corners: (B, 2).
+        pull: (n, M, h, w) complex, of which the first mode counts: from `pulls_`.
+        first: Number of the batch's window that pull[0] belongs to.
+        lit: (1 or B, h, w) real, from `light_of`.
+        corners: (B, 2), of the whole batch.
         weights: (step, rest, floor).
     """
     step, rest, floor = weights
     if image.device.type in kernels.FUSED:
         numbers = np.array(weights, np.float32)
-        kernels.add_weighted(image.numpy(), pull.numpy(), light.numpy(), corners, numbers)
+        arrays = image.numpy(), pull.numpy(), first, lit.numpy()
+        kernels.add_weighted(*arrays, corners, numbers)
         return
-    here = cut(light, corners, _shape(pull))
-    add_(image, corners, pull[:, 0] * (step / (here * rest + floor)))
+    light = _summed(lit, corners, (image.shape[0], image.shape[1]))
+    some = corners[first : first + len(pull)]
+    add_(image, some, pull[:, 0] * (step / (cut(light, some, _shape(pull)) * rest + floor)))
+
+
+def _summed(lit: Tensor, corners: Corners, shape: tuple[int, int]) -> Tensor:
+    return add_(lit.new_zeros(shape), corners, lit.expand(len(corners), *lit.shape[1:]))
 
 
 def move_probe_(probe: Tensor, pull: Tensor, light: Tensor, step: float, alpha: float) -> None:
