@@ -41,10 +41,10 @@ def test_fused_loops_agree_with_torch(modes, probes, rng, monkeypatch):
         target, moved = image.clone(), probe[0].clone()
         probe_pull = torch.zeros_like(moved)
         lit = torch.zeros(SHAPE)
-        waves_ = windows.exit_waves(image, probe, corners)
+        waves_ = windows.exit_waves(image, probe, corners, torch.empty_like(change))
         pull = change.clone()
         windows.pulls_(pull, image, probe, corners, (probe_pull, lit))
-        lights = windows.light_of(probe)
+        lights = windows.light_of(probe, torch.empty(probes, *SHAPE))
         top = float(windows.brightest(lights, corners, (20, 18)))
         weights = (0.7, 0.4, 0.6 * top)
         windows.add_weighted_(target, pull[:3], 0, lights, corners, weights)
@@ -61,7 +61,8 @@ def test_fused_loops_agree_with_torch(modes, probes, rng, monkeypatch):
 def test_exit_waves_are_window_times_probe(rng):
     image, probe = waves(rng, 20, 18), waves(rng, 1, 2, *SHAPE)
     corners = some_corners(rng, 3)
-    made = windows.exit_waves(image, probe, corners)
+    out = torch.empty(3, 2, *SHAPE, dtype=torch.complex64)
+    made = windows.exit_waves(image, probe, corners, out)
     for b, (y, x) in enumerate(corners):
         expected = image[y : y + SHAPE[0], x : x + SHAPE[1]] * probe[0]
         torch.testing.assert_close(made[b], expected)

@@ -25,6 +25,7 @@ from napari_ptycho.engines.state import (
     freeze,
     load,
     provenance_of,
+    roomy,
 )
 from napari_ptycho.errors import ScanError
 from napari_ptycho.job import Update, run
@@ -139,7 +140,12 @@ class Batch:
         self.factor, self.with_probe = 1.0, True
         at_once = CACHE_BYTES // (state.probe.numel() * state.probe.element_size())
         self.at_once = max(1, at_once) if where.type == "cpu" else options.batch
-        h, w = state.probe.shape[1:]
+        modes, h, w = state.probe.shape
+        probes = options.batch if options.subpixel else 1
+        self.waves = roomy((min(self.at_once, options.batch), modes, h, w), torch.complex64, where)
+        self.lit = roomy((probes, h, w), torch.float32, where)
+        self.probe_pull = torch.zeros_like(state.probe)
+        self.object_light = torch.zeros((h, w), device=where)
         self.ky = torch.fft.fftfreq(h, device=where)[:, None]
         self.kx = torch.fft.fftfreq(w, device=where)[None, :]
 
@@ -153,30 +159,30 @@ class Batch:
         """Update object and probe from some frames, both from their values before the step."""
         state = self.state
         probe, turn = self._probe_at(ids)
-        probe_pull = torch.zeros_like(state.probe)
-        object_light = torch.zeros(probe.shape[2:], device=probe.device)
+        into = (self.probe_pull.zero_(), self.object_light.zero_())
         pulled = {}
         for first in range(0, len(ids), self.at_once):
             some = slice(first, first + self.at_once)
             corners = state.corners[ids[some]]
             over = probe if len(probe) == 1 else probe[some]
-            wave = self.beam.to_detector(exit_waves(state.object, over, corners))
+            waves = exit_waves(state.object, over, corners, self.waves[: len(corners)])
+            wave = self.beam.to_detector(waves)
             self.misfit += modulus_change_(
                 wave, self.frames.amplitude, self.frames.valid, ids[some]
             )
             change = self.beam.to_sample(wave)
             back = None if turn is None else turn[some]
-            pulls_(change, state.object, over, corners, (probe_pull, object_light), back)
+            pulls_(change, state.object, over, corners, into, back)
             pulled[first] = change
         if self.options.object_step:
-            lit, corners = light_of(probe), state.corners[ids]
+            lit, corners = light_of(probe, self.lit[: len(probe)]), state.corners[ids]
             floor = self.alpha * brightest(lit, corners, self.shape)
             weights = (self.options.object_step * self.factor, 1 - self.alpha, floor)
             for first, pull in pulled.items():
                 add_weighted_(state.object, pull, first, lit, corners, weights)
         if self.with_probe:
             step = self.options.probe_step * self.factor
-            move_probe_(state.probe, probe_pull, object_light, step, self.beta)
+            move_probe_(state.probe, *into, step, self.beta)
 
     def _probe_at(self, ids: NDArray[np.int64]) -> tuple[Tensor, Tensor | None]:
         """Return the probe for each frame, (1 or B, M, h, w), and the phase ramps that shift it."""

@@ -28,13 +28,12 @@ def add_(image: Tensor, corners: Corners, windows: Tensor) -> Tensor:
     return image.index_put_(index, windows, accumulate=True)
 
 
-def exit_waves(image: Tensor, probe: Tensor, corners: Corners) -> Tensor:
-    """Return (B, M, h, w): the window under each probe, times the probe."""
-    if image.device.type not in kernels.FUSED:
-        return cut(image, corners, _shape(probe)).unsqueeze(1) * probe
-    out = torch.empty((len(corners), *probe.shape[1:]), dtype=image.dtype)
-    kernels.exit_waves(image.numpy(), probe.numpy(), corners, out.numpy())
-    return out
+def exit_waves(image: Tensor, probe: Tensor, corners: Corners, out: Tensor) -> Tensor:
+    """Write the window under each probe, times the probe, to `out` (B, M, h, w); return it."""
+    if image.device.type in kernels.FUSED:
+        kernels.exit_waves(image.numpy(), probe.numpy(), corners, out.numpy())
+        return out
+    return torch.mul(cut(image, corners, _shape(probe)).unsqueeze(1), probe, out=out)
 
 
 def pulls_(
@@ -72,13 +71,12 @@ def pulls_(
     change[:, 0] = (change * probe.conj()).sum(dim=1)
 
 
-def light_of(probe: Tensor) -> Tensor:
-    """Return (B, h, w): sum over modes of |probe|^2, for a probe (B, M, h, w)."""
-    if probe.device.type not in kernels.FUSED:
-        return abs2(probe).sum(dim=1)
-    out = torch.empty((probe.shape[0], *probe.shape[2:]))
-    kernels.light_of(probe.numpy(), out.numpy())
-    return out
+def light_of(probe: Tensor, out: Tensor) -> Tensor:
+    """Write sum over modes of |probe|^2, of a probe (B, M, h, w), to `out` (B, h, w); return it."""
+    if probe.device.type in kernels.FUSED:
+        kernels.light_of(probe.numpy(), out.numpy())
+        return out
+    return torch.sum(abs2(probe), dim=1, out=out)
 
 
 def brightest(lit: Tensor, corners: Corners, shape: tuple[int, int]) -> Number:
