@@ -200,16 +200,6 @@ def test_the_probe_keeps_the_photons_of_a_frame(make):
     assert abs(gram[0, 1]) < 1e-3 * abs(gram[0, 0])
 
 
-def test_working_on_a_few_waves_at_a_time_changes_nothing(make, monkeypatch):
-    scan, _ = make(lines=5)
-    options = RpieOptions(epochs=2, batch=8)
-    whole = run_to_end(reconstruct(scan, options, device="cpu"))
-    monkeypatch.setattr(pie, "CACHE_BYTES", 1)
-    single = run_to_end(reconstruct(scan, options, device="cpu"))
-    np.testing.assert_allclose(single.object, whole.object, atol=1e-4)
-    assert single.errors == pytest.approx(whole.errors, rel=1e-4)
-
-
 def test_same_seed_same_result_other_seed_other_result(make):
     scan, _ = make(lines=4)
     one, two, other = (

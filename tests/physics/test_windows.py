@@ -39,18 +39,14 @@ def test_fused_loops_agree_with_torch(modes, probes, rng, monkeypatch):
 
     def everything():
         target, moved = image.clone(), probe[0].clone()
-        probe_pull = torch.zeros_like(moved)
-        lit = torch.zeros(SHAPE)
+        pull, power = torch.zeros_like(moved), torch.zeros(SHAPE)
         waves_ = windows.exit_waves(image, probe, corners, torch.empty_like(change))
-        pull = change.clone()
-        windows.pulls_(pull, image, probe, corners, (probe_pull, lit))
-        lights = windows.light_of(probe, torch.empty(probes, *SHAPE))
-        top = float(windows.brightest(lights, corners, (20, 18)))
+        lit = windows.light_of(probe, torch.empty(probes, *SHAPE))
+        top = float(windows.brightest(lit, corners, (20, 18)))
         weights = (0.7, 0.4, 0.6 * top)
-        windows.add_weighted_(target, pull[:3], 0, lights, corners, weights)
-        windows.add_weighted_(target, pull[3:], 3, lights, corners, weights)
-        windows.move_probe_(moved, probe_pull, lit, 0.8, 0.3)
-        return [waves_, pull[:, 0], probe_pull, lit, torch.tensor(top), lights, target, moved]
+        windows.update_(target, change, probe, corners, lit, weights, (pull, power))
+        windows.move_probe_(moved, pull, power, 0.8, 0.3)
+        return [waves_, lit, torch.tensor(top), target, pull, power, moved]
 
     fused = everything()
     monkeypatch.setattr(kernels, "FUSED", set())

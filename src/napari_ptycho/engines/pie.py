@@ -33,16 +33,15 @@ from napari_ptycho.model import Reconstruction, Scan
 from napari_ptycho.physics.propagate import Propagator, modulus_change_, propagator
 from napari_ptycho.physics.windows import (
     Number,
-    add_weighted_,
     brightest,
     exit_waves,
     light_of,
     move_probe_,
-    pulls_,
+    turned_back,
+    update_,
 )
 from napari_ptycho.prepare.start import fit_modes
 
-CACHE_BYTES = 2**20  # waves worked on at a time on a CPU, to keep them in a core's own cache
 SHARED_PIXELS = 2**20  # of a batch, from which on its FFTs gain by more than one CPU thread
 ANNEALED = 0.1  # the steps at the end of the run, as a share of the first
 
@@ -117,11 +116,7 @@ def annealing(epoch: int, options: EngineOptions) -> float:
 
 
 class Batch:
-    """One step of the loop, with what it reuses.
-
-    On a CPU the patterns of a batch are worked on a few at a time, so that a wave is still in the
-    core's own cache when the next pass needs it; the update itself is that of the whole batch.
-    """
+    """One step of the loop, with the buffers it reuses."""
 
     def __init__(
         self,
@@ -138,14 +133,12 @@ class Batch:
         self.shape = (state.object.shape[0], state.object.shape[1])
         self.misfit: Number = 0.0
         self.factor, self.with_probe = 1.0, True
-        at_once = CACHE_BYTES // (state.probe.numel() * state.probe.element_size())
-        self.at_once = max(1, at_once) if where.type == "cpu" else options.batch
         modes, h, w = state.probe.shape
         probes = options.batch if options.subpixel else 1
-        self.waves = roomy((min(self.at_once, options.batch), modes, h, w), torch.complex64, where)
+        self.waves = roomy((options.batch, modes, h, w), torch.complex64, where)
         self.lit = roomy((probes, h, w), torch.float32, where)
-        self.probe_pull = torch.zeros_like(state.probe)
-        self.object_light = torch.zeros((h, w), device=where)
+        self.pull = torch.zeros_like(state.probe)
+        self.power = torch.zeros((h, w), device=where)
         self.ky = torch.fft.fftfreq(h, device=where)[:, None]
         self.kx = torch.fft.fftfreq(w, device=where)[None, :]
 
@@ -157,32 +150,22 @@ class Batch:
 
     def step(self, ids: NDArray[np.int64]) -> None:
         """Update object and probe from some frames, both from their values before the step."""
-        state = self.state
+        state, options = self.state, self.options
         probe, turn = self._probe_at(ids)
-        into = (self.probe_pull.zero_(), self.object_light.zero_())
-        pulled = {}
-        for first in range(0, len(ids), self.at_once):
-            some = slice(first, first + self.at_once)
-            corners = state.corners[ids[some]]
-            over = probe if len(probe) == 1 else probe[some]
-            waves = exit_waves(state.object, over, corners, self.waves[: len(corners)])
-            wave = self.beam.to_detector(waves)
-            self.misfit += modulus_change_(
-                wave, self.frames.amplitude, self.frames.valid, ids[some]
-            )
-            change = self.beam.to_sample(wave)
-            back = None if turn is None else turn[some]
-            pulls_(change, state.object, over, corners, into, back)
-            pulled[first] = change
-        if self.options.object_step:
-            lit, corners = light_of(probe, self.lit[: len(probe)]), state.corners[ids]
-            floor = self.alpha * brightest(lit, corners, self.shape)
-            weights = (self.options.object_step * self.factor, 1 - self.alpha, floor)
-            for first, pull in pulled.items():
-                add_weighted_(state.object, pull, first, lit, corners, weights)
+        corners = state.corners[ids]
+        waves = exit_waves(state.object, probe, corners, self.waves[: len(ids)])
+        wave = self.beam.to_detector(waves)
+        self.misfit += modulus_change_(wave, self.frames.amplitude, self.frames.valid, ids)
+        change = self.beam.to_sample(wave)
+        lit = light_of(probe, self.lit[: len(probe)])
+        floor = self.alpha * brightest(lit, corners, self.shape)
+        weights = (options.object_step * self.factor, 1 - self.alpha, floor)
+        pull, power = self.pull.zero_(), self.power.zero_()
+        back = None if turn is None else turned_back(change, state.object, corners, turn)
+        update_(state.object, change, probe, corners, lit, weights, (pull, power))
         if self.with_probe:
-            step = self.options.probe_step * self.factor
-            move_probe_(state.probe, *into, step, self.beta)
+            step = options.probe_step * self.factor
+            move_probe_(state.probe, pull if back is None else back, power, step, self.beta)
 
     def _probe_at(self, ids: NDArray[np.int64]) -> tuple[Tensor, Tensor | None]:
         """Return the probe for each frame, (1 or B, M, h, w), and the phase ramps that shift it."""

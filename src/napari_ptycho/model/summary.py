@@ -57,8 +57,9 @@ def summary(scan: Scan) -> tuple[Row, ...]:
     origin = UNKNOWN if scan.pixel_size_m is None else "computed"
     rows.append(_pair("object pixel", scan.pixel_size_m, (1e9, "nm"), OBJECT_PIXEL_M, origin))
     modes = UNKNOWN if scan.probe is None else f"{len(scan.probe)}"
+    unit = "" if scan.probe is None else "mode" if len(scan.probe) == 1 else "modes"
     told = source("probe", "") if scan.probe is not None else UNKNOWN
-    rows.append(Row("probe", modes, "modes" if scan.probe is not None else "", told))
+    rows.append(Row("probe", modes, unit, told))
     return tuple(rows)
 
 

@@ -67,30 +67,6 @@ def modulus_change(wave: Any, amplitude: Any, valid: Any, ids: Any, tiny: Any) -
 
 
 @compiled
-def pulls(change: Any, image: Any, probe: Any, corners: Any, probe_pull: Any, light: Any) -> None:
-    """Set change[b, 0] to sum_m conj(probe[b or 0, m]) change[b, m]; add to the last two.
-
-    probe_pull[m] += sum_b conj(window b) change[b, m]; light += sum_b |window b|^2.
-    """
-    modes, height, width = U(change.shape[1]), U(change.shape[2]), U(change.shape[3])
-    for y in range(height):
-        for b in range(U(change.shape[0])):
-            y0, x0, q = U(corners[b, 0]), U(corners[b, 1]), b % U(probe.shape[0])
-            for x in range(width):
-                o = image[y0 + y, x0 + x]
-                light[y, x] += o.real * o.real + o.imag * o.imag
-            for m in range(modes):
-                for x in range(width):
-                    o = image[y0 + y, x0 + x].conjugate()
-                    probe_pull[m, y, x] += o * change[b, m, y, x]
-            for x in range(width):
-                change[b, U(0), y, x] *= probe[q, U(0), y, x].conjugate()
-            for m in range(U(1), modes):
-                for x in range(width):
-                    change[b, U(0), y, x] += probe[q, m, y, x].conjugate() * change[b, m, y, x]
-
-
-@compiled
 def light_of(probe: Any, out: Any) -> None:
     """Write out[b] = sum over modes of |probe[b]|^2."""
     modes, height, width = U(probe.shape[1]), U(probe.shape[2]), U(probe.shape[3])
@@ -127,23 +103,33 @@ def brightest(lit: Any, corners: Any, length: Any) -> Any:
 
 
 @compiled
-def add_weighted(image: Any, pull: Any, first: Any, lit: Any, corners: Any, weights: Any) -> None:
-    """Add pull[i, 0] * step / (rest * light + floor) to window first + i; weights = these three.
+def update(
+    image: Any, change: Any, probe: Any, corners: Any, lit: Any, weights: Any, onto_probe: Any
+) -> None:
+    """Add sum_b,m conj(probe) change * step / (rest * light + floor) to the image, row by row.
 
-    The light of all windows is made anew for each row: that row then stays in the nearest cache.
+    On the way, from the image as it was: pull[m] += sum_b conj(window b) change[b, m] and
+    power += sum_b |window b|^2, with onto_probe = (pull, power) and weights = (step, rest, floor).
     """
-    step, rest, floor = weights[0], weights[1], weights[2]
-    height, width = U(pull.shape[2]), U(pull.shape[3])
-    row = np.empty(image.shape[1], np.float32)
-    for y in range(U(corners[:, 0].min()), U(corners[:, 0].max() + lit.shape[1])):
+    (step, rest, floor), (pull, power) = weights, onto_probe
+    modes, height, width = U(change.shape[1]), U(change.shape[2]), U(change.shape[3])
+    row, delta = np.empty(image.shape[1], np.float32), np.empty(image.shape[1], np.complex64)
+    for y in range(U(corners[:, 0].min()), U(corners[:, 0].max() + change.shape[2])):
         light_row(row, y, lit, corners)
-        for x in range(U(len(row))):
-            row[x] = step / (rest * row[x] + floor)
-        for i in range(U(len(pull))):
-            y0, x0 = U(corners[U(first) + i, 0]), U(corners[U(first) + i, 1])
+        delta[:] = 0
+        for b in range(U(len(corners))):
+            y0, x0, q = U(corners[b, 0]), U(corners[b, 1]), b % U(probe.shape[0])
             if y0 <= y < y0 + height:
                 for x in range(width):
-                    image[y, x0 + x] += pull[i, U(0), y - y0, x] * row[x0 + x]
+                    o = image[y, x0 + x]
+                    power[y - y0, x] += o.real * o.real + o.imag * o.imag
+                for m in range(modes):
+                    for x in range(width):
+                        d = change[b, m, y - y0, x]
+                        pull[m, y - y0, x] += image[y, x0 + x].conjugate() * d
+                        delta[x0 + x] += probe[q, m, y - y0, x].conjugate() * d
+        for x in range(U(len(row))):
+            image[y, x] += delta[x] * (step / (rest * row[x] + floor))
 
 
 @compiled

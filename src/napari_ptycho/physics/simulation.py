@@ -10,6 +10,10 @@ from napari_ptycho.model.arrays import Floats
 from napari_ptycho.physics.optics import Wave, angular_spectrum
 
 BATCH = 64
+SIMULATED = (
+    *("patterns", "positions_m", "positions_px", "valid", "probe"),
+    *("energy_ev", "distance_m", "detector_pixel_m", "propagation"),
+)
 
 
 def simulate(
@@ -79,7 +83,7 @@ def simulate(
         geometry=geometry,
         probe=modes,
         name="simulated",
-        sources=dict.fromkeys(("patterns", "positions", "probe", "geometry"), "simulated"),
+        sources=dict.fromkeys(SIMULATED, "simulated"),
     )
 
 

@@ -36,41 +36,6 @@ def exit_waves(image: Tensor, probe: Tensor, corners: Corners, out: Tensor) -> T
     return torch.mul(cut(image, corners, _shape(probe)).unsqueeze(1), probe, out=out)
 
 
-def pulls_(
-    change: Tensor,
-    image: Tensor,
-    probe: Tensor,
-    corners: Corners,
-    into: tuple[Tensor, Tensor],
-    turn: Tensor | None = None,
-) -> None:
-    """Project a change of the exit waves on the probe (for the object) and on the object (for it).
-
-    Args:
-        change: (B, M, h, w) complex; its first mode is set to the pull on the object, the sum over
-            modes of conj(probe) * change.
-        image: (H, W) complex.
-        probe: (1 or B, M, h, w) complex, as it stands over each window.
-        corners: (B, 2).
-        into: Pull on the probe (M, h, w), increased by the sum over the batch of
-            conj(window) * change; and light (h, w), increased by the sum of |window|^2.
-        turn: (B, 1, h, w) the phase ramps in Fourier space that shifted each probe; its pull is
-            shifted back by their conjugates, which is the adjoint.
-    """
-    probe_pull, light = into
-    if change.device.type in kernels.FUSED and turn is None:
-        arrays = (change.numpy(), image.numpy(), probe.numpy(), corners)
-        kernels.pulls(*arrays, probe_pull.numpy(), light.numpy())
-        return
-    windows = cut(image, corners, _shape(change))
-    pull = change * windows.conj().unsqueeze(1)
-    if turn is not None:
-        pull = torch.fft.ifft2(torch.fft.fft2(pull) * turn.conj())
-    probe_pull.add_(pull.sum(dim=0))
-    light.add_(abs2(windows).sum(dim=0))
-    change[:, 0] = (change * probe.conj()).sum(dim=1)
-
-
 def light_of(probe: Tensor, out: Tensor) -> Tensor:
     """Write sum over modes of |probe|^2, of a probe (B, M, h, w), to `out` (B, h, w); return it."""
     if probe.device.type in kernels.FUSED:
@@ -92,51 +57,78 @@ def brightest(lit: Tensor, corners: Corners, shape: tuple[int, int]) -> Number:
     return _summed(lit, corners, shape).amax()
 
 
-def add_weighted_(
-    image: Tensor, pull: Tensor, first: int, lit: Tensor, corners: Corners, weights: Weights
+def update_(
+    image: Tensor,
+    change: Tensor,
+    probe: Tensor,
+    corners: Corners,
+    lit: Tensor,
+    weights: Weights,
+    onto_probe: tuple[Tensor, Tensor],
 ) -> None:
-    """Add pull * step / (rest * light + floor) to some windows of an image, in place.
+    """Move an image by a change of its exit waves, in place, and find the pull on the probe.
 
-    The light is that of the whole batch, each window's `lit` added where it lies on the image.
+    image += sum of conj(probe) * change * step / (rest * light + floor), where the light is that of
+    the whole batch, each window's `lit` added where it lies on the image.
 
     Args:
         image: (H, W) complex.
-        pull: (n, M, h, w) complex, of which the first mode counts: from `pulls_`.
-        first: Number of the batch's window that pull[0] belongs to.
+        change: (B, M, h, w) complex.
+        probe: (1 or B, M, h, w) complex, as it stands over each window.
+        corners: (B, 2).
         lit: (1 or B, h, w) real, from `light_of`.
-        corners: (B, 2), of the whole batch.
         weights: (step, rest, floor).
+        onto_probe: Pull (M, h, w), increased by the sum over the batch of conj(window) * change,
+            and power (h, w), increased by the sum of |window|^2, of the image before it moves.
     """
-    step, rest, floor = weights
+    (step, rest, floor), (pull, power) = weights, onto_probe
     if image.device.type in kernels.FUSED:
-        numbers = np.array(weights, np.float32)
-        arrays = image.numpy(), pull.numpy(), first, lit.numpy()
-        kernels.add_weighted(*arrays, corners, numbers)
+        numbers = tuple(np.float32(number) for number in weights)
+        arrays = image.numpy(), change.numpy(), probe.numpy(), corners, lit.numpy()
+        kernels.update(*arrays, numbers, (pull.numpy(), power.numpy()))
         return
+    shape = _shape(change)
+    windows = cut(image, corners, shape)
+    pull.add_((change * windows.conj().unsqueeze(1)).sum(dim=0))
+    power.add_(abs2(windows).sum(dim=0))
     light = _summed(lit, corners, (image.shape[0], image.shape[1]))
-    some = corners[first : first + len(pull)]
-    add_(image, some, pull[:, 0] * (step / (cut(light, some, _shape(pull)) * rest + floor)))
+    moved = (change * probe.conj()).sum(dim=1)
+    add_(image, corners, moved * (step / (cut(light, corners, shape) * rest + floor)))
+
+
+def turned_back(change: Tensor, image: Tensor, corners: Corners, turn: Tensor) -> Tensor:
+    """Return the pull (M, h, w) on the unshifted probe, of a change under shifted ones.
+
+    Args:
+        change: (B, M, h, w) complex.
+        image: (H, W) complex.
+        corners: (B, 2).
+        turn: (B, 1, h, w) the phase ramps in Fourier space that shifted each probe; the adjoint of
+            the shift has their conjugates.
+    """
+    pull = change * cut(image, corners, _shape(change)).conj().unsqueeze(1)
+    return torch.fft.ifft2(torch.fft.fft2(pull) * turn.conj()).sum(dim=0)
+
+
+def move_probe_(probe: Tensor, pull: Tensor, power: Tensor, step: float, alpha: float) -> None:
+    """Add pull * step / ((1 - alpha) power + alpha max power) to a probe (M, h, w), in place.
+
+    Args:
+        probe: (M, h, w) complex.
+        pull: (M, h, w) complex, from `update_`.
+        power: (h, w) real, from `update_`.
+        step: Step size.
+        alpha: Weight of the largest power, 0..1.
+    """
+    if probe.device.type in kernels.FUSED:
+        numbers = np.float32(step), np.float32(alpha)
+        kernels.move_probe(probe.numpy(), pull.numpy(), power.numpy(), *numbers)
+        return
+    probe.add_(pull * (step / (power * (1 - alpha) + alpha * power.amax())))
 
 
 def _summed(lit: Tensor, corners: Corners, shape: tuple[int, int]) -> Tensor:
     return add_(lit.new_zeros(shape), corners, lit.expand(len(corners), *lit.shape[1:]))
-
-
-def move_probe_(probe: Tensor, pull: Tensor, light: Tensor, step: float, alpha: float) -> None:
-    """Add pull * step / ((1 - alpha) light + alpha max light) to a probe (M, h, w), in place.
-
-    Args:
-        probe: (M, h, w) complex.
-        pull: (M, h, w) complex, from `pulls_`.
-        light: (h, w) real, from `pulls_`.
-        step: Step size.
-        alpha: Weight of the largest light, 0..1.
-    """
-    if probe.device.type in kernels.FUSED:
-        numbers = np.float32(step), np.float32(alpha)
-        kernels.move_probe(probe.numpy(), pull.numpy(), light.numpy(), *numbers)
-        return
-    probe.add_(pull * (step / (light * (1 - alpha) + alpha * light.amax())))
 
 
 def _shape(windows: Tensor) -> tuple[int, int]:

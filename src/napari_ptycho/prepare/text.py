@@ -12,12 +12,12 @@ def percent(part: float | None) -> str:
 
 
 def length(length: float | None, unit: str) -> str:
-    """Return "25 nm", "1.2 um", "3 px", or "unknown"."""
+    """Return "25 nm", "1.2 µm", "3 px", or "unknown"."""
     if length is None:
         return "unknown"
     if unit == "px":
         return f"{length:.3g} px"
-    scale, name = (1e9, "nm") if length < 1e-6 else (1e6, "um")
+    scale, name = (1e9, "nm") if length < 1e-6 else (1e6, "µm")
     return f"{length * scale:.3g} {name}"
 
 
