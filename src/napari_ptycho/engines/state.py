@@ -65,8 +65,8 @@ def load(scan: Scan, device: torch.device) -> Frames:
 def roomy(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
     """Return a zeroed tensor, on a CPU in memory of huge pages where the system has them.
 
-    Windows jump over an object and a page of 4 kB is less than a row of it: with huge pages, which
-    numpy asks for from 4 MB on, an epoch took a third less on the machine where it was measured.
+    Windows jump over an object, and a page of 4 kB holds about one row of it: huge pages, which
+    numpy asks for from 4 MB on, spare the look-up of an address in almost every row.
     """
     empty = torch.zeros(0, dtype=dtype)
     if device.type != "cpu":
