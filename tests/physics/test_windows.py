@@ -62,3 +62,15 @@ def test_exit_waves_are_window_times_probe(rng):
     for b, (y, x) in enumerate(corners):
         expected = image[y : y + SHAPE[0], x : x + SHAPE[1]] * probe[0]
         torch.testing.assert_close(made[b], expected)
+
+
+def test_loops_compile_where_no_cache_can_be_written(monkeypatch):
+    real = kernels.numba.njit
+
+    def no_cache(cache=False, **settings):
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return real(**settings)
+
+    monkeypatch.setattr(kernels.numba, "njit", no_cache)
+    assert kernels.compiled(lambda x: x + 1)(2) == 3

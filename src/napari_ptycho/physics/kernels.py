@@ -20,9 +20,11 @@ FUSED = {"cpu"}  # the kinds of device whose tensors go through the loops here
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile on first use, cached on disk, without the GIL; NaN and infinity stay as they are."""
     flags = {"reassoc", "contract", "arcp", "nsz"}
-    made: Callable[..., Any] = numba.njit(
-        nogil=True, cache=True, fastmath=flags, error_model="numpy"
-    )(function)
+    settings: dict[str, Any] = {"nogil": True, "fastmath": flags, "error_model": "numpy"}
+    try:
+        made: Callable[..., Any] = numba.njit(cache=True, **settings)(function)
+    except RuntimeError:  # neither our folder nor the user's cache folder can be written
+        made = numba.njit(**settings)(function)
     return made
 
 
