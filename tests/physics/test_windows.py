@@ -39,12 +39,12 @@ def test_fused_loops_agree_with_torch(modes, probes, rng, monkeypatch):
 
     def everything():
         target, moved = image.clone(), probe[0].clone()
-        pull, power = torch.zeros_like(moved), torch.zeros(SHAPE)
-        waves_ = windows.exit_waves(image, probe, corners, torch.empty_like(change))
+        pull, power = torch.zeros_like(moved), torch.ones(SHAPE)
+        waves_ = windows.exit_waves(image, probe, corners, torch.empty_like(change), power)
         lit = windows.light_of(probe, torch.empty(probes, *SHAPE))
         top = float(windows.brightest(lit, corners, (20, 18)))
         weights = (0.7, 0.4, 0.6 * top)
-        windows.update_(target, change, probe, corners, lit, weights, (pull, power))
+        windows.update_(target, change, probe, corners, lit, weights, pull)
         windows.move_probe_(moved, pull, power, 0.8, 0.3)
         return [waves_, lit, torch.tensor(top), target, pull, power, moved]
 
@@ -58,7 +58,7 @@ def test_exit_waves_are_window_times_probe(rng):
     image, probe = waves(rng, 20, 18), waves(rng, 1, 2, *SHAPE)
     corners = some_corners(rng, 3)
     out = torch.empty(3, 2, *SHAPE, dtype=torch.complex64)
-    made = windows.exit_waves(image, probe, corners, out)
+    made = windows.exit_waves(image, probe, corners, out, torch.empty(SHAPE))
     for b, (y, x) in enumerate(corners):
         expected = image[y : y + SHAPE[0], x : x + SHAPE[1]] * probe[0]
         torch.testing.assert_close(made[b], expected)

@@ -153,19 +153,20 @@ class Batch:
         state, options = self.state, self.options
         probe, turn = self._probe_at(ids)
         corners = state.corners[ids]
-        waves = exit_waves(state.object, probe, corners, self.waves[: len(ids)])
+        out = self.waves[: len(ids)]
+        waves = exit_waves(state.object, probe, corners, out, self.power)
         wave = self.beam.to_detector(waves)
         self.misfit += modulus_change_(wave, self.frames.amplitude, self.frames.valid, ids)
         change = self.beam.to_sample(wave)
         lit = light_of(probe, self.lit[: len(probe)])
         floor = self.alpha * brightest(lit, corners, self.shape)
         weights = (options.object_step * self.factor, 1 - self.alpha, floor)
-        pull, power = self.pull.zero_(), self.power.zero_()
+        pull = self.pull.zero_()
         back = None if turn is None else turned_back(change, state.object, corners, turn)
-        update_(state.object, change, probe, corners, lit, weights, (pull, power))
+        update_(state.object, change, probe, corners, lit, weights, pull)
         if self.with_probe:
             step = options.probe_step * self.factor
-            move_probe_(state.probe, pull if back is None else back, power, step, self.beta)
+            move_probe_(state.probe, pull if back is None else back, self.power, step, self.beta)
 
     def _probe_at(self, ids: NDArray[np.int64]) -> tuple[Tensor, Tensor | None]:
         """Return the probe for each frame, (1 or B, M, h, w), and the phase ramps that shift it."""

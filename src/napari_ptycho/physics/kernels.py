@@ -29,12 +29,16 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @compiled
-def exit_waves(image: Any, probe: Any, corners: Any, out: Any) -> None:
-    """Write out[b, m] = image window b * probe[b or 0, m]."""
+def exit_waves(image: Any, probe: Any, corners: Any, out: Any, power: Any) -> None:
+    """Write out[b, m] = image window b * probe[b or 0, m], and power = sum_b |window b|^2."""
     modes, height, width = U(out.shape[1]), U(out.shape[2]), U(out.shape[3])
     for y in range(height):
+        power[y, :] = 0
         for b in range(U(out.shape[0])):
             y0, x0, q = U(corners[b, 0]), U(corners[b, 1]), b % U(probe.shape[0])
+            for x in range(width):
+                o = image[y0 + y, x0 + x]
+                power[y, x] += o.real * o.real + o.imag * o.imag
             for m in range(modes):
                 for x in range(width):
                     out[b, m, y, x] = image[y0 + y, x0 + x] * probe[q, m, y, x]
@@ -74,8 +78,10 @@ def light_of(probe: Any, out: Any) -> None:
     modes, height, width = U(probe.shape[1]), U(probe.shape[2]), U(probe.shape[3])
     for b in range(U(probe.shape[0])):
         for y in range(height):
-            out[b, y, :] = 0
-            for m in range(modes):
+            for x in range(width):
+                p = probe[b, U(0), y, x]
+                out[b, y, x] = p.real * p.real + p.imag * p.imag
+            for m in range(U(1), modes):
                 for x in range(width):
                     p = probe[b, m, y, x]
                     out[b, y, x] += p.real * p.real + p.imag * p.imag
@@ -106,14 +112,14 @@ def brightest(lit: Any, corners: Any, length: Any) -> Any:
 
 @compiled
 def update(
-    image: Any, change: Any, probe: Any, corners: Any, lit: Any, weights: Any, onto_probe: Any
+    image: Any, change: Any, probe: Any, corners: Any, lit: Any, weights: Any, pull: Any
 ) -> None:
     """Add sum_b,m conj(probe) change * step / (rest * light + floor) to the image, row by row.
 
-    On the way, from the image as it was: pull[m] += sum_b conj(window b) change[b, m] and
-    power += sum_b |window b|^2, with onto_probe = (pull, power) and weights = (step, rest, floor).
+    On the way, from the image as it was, pull[m] += sum_b conj(window b) change[b, m].
+    weights = (step, rest, floor).
     """
-    (step, rest, floor), (pull, power) = weights, onto_probe
+    step, rest, floor = weights
     modes, height, width = U(change.shape[1]), U(change.shape[2]), U(change.shape[3])
     row, delta = np.empty(image.shape[1], np.float32), np.empty(image.shape[1], np.complex64)
     for y in range(U(corners[:, 0].min()), U(corners[:, 0].max() + change.shape[2])):
@@ -122,9 +128,6 @@ def update(
         for b in range(U(len(corners))):
             y0, x0, q = U(corners[b, 0]), U(corners[b, 1]), b % U(probe.shape[0])
             if y0 <= y < y0 + height:
-                for x in range(width):
-                    o = image[y, x0 + x]
-                    power[y - y0, x] += o.real * o.real + o.imag * o.imag
                 for m in range(modes):
                     for x in range(width):
                         d = change[b, m, y - y0, x]

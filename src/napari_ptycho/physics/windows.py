@@ -28,12 +28,25 @@ def add_(image: Tensor, corners: Corners, windows: Tensor) -> Tensor:
     return image.index_put_(index, windows, accumulate=True)
 
 
-def exit_waves(image: Tensor, probe: Tensor, corners: Corners, out: Tensor) -> Tensor:
-    """Write the window under each probe, times the probe, to `out` (B, M, h, w); return it."""
+def exit_waves(
+    image: Tensor, probe: Tensor, corners: Corners, out: Tensor, power: Tensor
+) -> Tensor:
+    """Multiply the window under each probe by the probe.
+
+    Args:
+        image: (H, W) complex.
+        probe: (1 or B, M, h, w) complex.
+        corners: (B, 2).
+        out: (B, M, h, w) complex, overwritten and returned.
+        power: (h, w) real, overwritten by the sum over the batch of |window|^2.
+    """
     if image.device.type in kernels.FUSED:
-        kernels.exit_waves(image.numpy(), probe.numpy(), corners, out.numpy())
+        arrays = image.numpy(), probe.numpy(), corners
+        kernels.exit_waves(*arrays, out.numpy(), power.numpy())
         return out
-    return torch.mul(cut(image, corners, _shape(probe)).unsqueeze(1), probe, out=out)
+    windows = cut(image, corners, _shape(probe))
+    torch.sum(abs2(windows), dim=0, out=power)
+    return torch.mul(windows.unsqueeze(1), probe, out=out)
 
 
 def light_of(probe: Tensor, out: Tensor) -> Tensor:
@@ -64,7 +77,7 @@ def update_(
     corners: Corners,
     lit: Tensor,
     weights: Weights,
-    onto_probe: tuple[Tensor, Tensor],
+    pull: Tensor,
 ) -> None:
     """Move an image by a change of its exit waves, in place, and find the pull on the probe.
 
@@ -78,19 +91,18 @@ def update_(
         corners: (B, 2).
         lit: (1 or B, h, w) real, from `light_of`.
         weights: (step, rest, floor).
-        onto_probe: Pull (M, h, w), increased by the sum over the batch of conj(window) * change,
-            and power (h, w), increased by the sum of |window|^2, of the image before it moves.
+        pull: (M, h, w) complex, increased by the sum over the batch of conj(window) * change, with
+            the image as it was before.
     """
-    (step, rest, floor), (pull, power) = weights, onto_probe
+    step, rest, floor = weights
     if image.device.type in kernels.FUSED:
         numbers = tuple(np.float32(number) for number in weights)
         arrays = image.numpy(), change.numpy(), probe.numpy(), corners, lit.numpy()
-        kernels.update(*arrays, numbers, (pull.numpy(), power.numpy()))
+        kernels.update(*arrays, numbers, pull.numpy())
         return
     shape = _shape(change)
     windows = cut(image, corners, shape)
     pull.add_((change * windows.conj().unsqueeze(1)).sum(dim=0))
-    power.add_(abs2(windows).sum(dim=0))
     light = _summed(lit, corners, (image.shape[0], image.shape[1]))
     moved = (change * probe.conj()).sum(dim=1)
     add_(image, corners, moved * (step / (cut(light, corners, shape) * rest + floor)))
@@ -116,7 +128,7 @@ def move_probe_(probe: Tensor, pull: Tensor, power: Tensor, step: float, alpha: 
     Args:
         probe: (M, h, w) complex.
         pull: (M, h, w) complex, from `update_`.
-        power: (h, w) real, from `update_`.
+        power: (h, w) real, from `exit_waves`.
         step: Step size.
         alpha: Weight of the largest power, 0..1.
     """
