@@ -19,7 +19,7 @@ def orthogonalise(probe: Tensor) -> Tensor:
         probe: (M, h, w) complex.
     """
     flat = probe.flatten(1)
-    gram = (flat.conj() @ flat.T).to("cpu", torch.complex128)
+    gram = (flat.conj() @ flat.T).cpu().to(torch.complex128)
     _, vectors = torch.linalg.eigh(gram)
     unitary = vectors.flip(1).T.to(probe.device, probe.dtype)
     return (unitary @ flat).reshape(probe.shape)

@@ -89,7 +89,7 @@ def modulus_change_(
     modulus = abs2(wave).sum(dim=1).add_(TINY).sqrt_()
     off = (amplitude[at] - modulus).mul_(valid[at] if len(valid) > 1 else valid)
     wave.mul_((off / modulus).unsqueeze(1))
-    return off.square().sum(dtype=torch.float64)
+    return off.square().sum()
 
 
 def replace_modulus(wave: Tensor, amplitude: Tensor, valid: Tensor | None = None) -> Tensor:
