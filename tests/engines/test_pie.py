@@ -200,6 +200,23 @@ def test_the_probe_keeps_the_photons_of_a_frame(make):
     assert abs(gram[0, 1]) < 1e-3 * abs(gram[0, 0])
 
 
+def test_a_batch_larger_than_the_scan_is_the_whole_scan(make):
+    scan, _ = make(lines=4)
+    whole, larger = (
+        run_to_end(reconstruct(scan, RpieOptions(epochs=2, batch=batch), device="cpu"))
+        for batch in (len(scan), 4096)
+    )
+    np.testing.assert_array_equal(larger.object, whole.object)
+
+
+def test_the_buffers_are_no_larger_than_the_scan(make):
+    scan, _ = make(lines=4)
+    cpu = torch.device("cpu")
+    frames, state = pie.load(scan, cpu), pie.begin(first_guess(scan), cpu)
+    batch = pie.Batch(frames, state, pie.Propagator(), RpieOptions(batch=4096, subpixel=True))
+    assert len(batch.waves) == len(batch.lit) == len(scan)
+
+
 def test_same_seed_same_result_other_seed_other_result(make):
     scan, _ = make(lines=4)
     one, two, other = (

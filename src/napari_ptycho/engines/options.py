@@ -1,7 +1,7 @@
 """The parameters of the engines: no torch here, so that forms open at once."""
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from napari_ptycho.options import Options, Range
 
@@ -61,6 +61,5 @@ class RpieOptions(EngineOptions):
     ] = 1.0
 
 
-EngineName = Literal["epie", "rpie"]
 ENGINES: dict[str, type[EngineOptions]] = {"rpie": RpieOptions, "epie": EpieOptions}
 """Name on the command line and in files -> parameters. Adding an engine adds one line here."""

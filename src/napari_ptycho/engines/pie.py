@@ -134,9 +134,9 @@ class Batch:
         self.misfit: Number = 0.0
         self.factor, self.with_probe = 1.0, True
         modes, h, w = state.probe.shape
-        probes = options.batch if options.subpixel else 1
-        self.waves = roomy((options.batch, modes, h, w), torch.complex64, where)
-        self.lit = roomy((probes, h, w), torch.float32, where)
+        most = min(options.batch, len(frames.amplitude))
+        self.waves = roomy((most, modes, h, w), torch.complex64, where)
+        self.lit = roomy((most if options.subpixel else 1, h, w), torch.float32, where)
         self.pull = torch.zeros_like(state.probe)
         self.power = torch.zeros((h, w), device=where)
         self.ky = torch.fft.fftfreq(h, device=where)[:, None]
