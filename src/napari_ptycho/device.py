@@ -82,3 +82,14 @@ def threads(count: int | None) -> Iterator[None]:
             before = _before.pop()
             if not _before:
                 torch.set_num_threads(before)  # noqa: TID251
+
+
+def free_bytes(device: "torch.device") -> int:
+    """Return the memory that is free on a device; for a CPU and Apple's MPS that of the machine."""
+    import torch
+
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    import psutil
+
+    return int(psutil.virtual_memory().available)

@@ -7,6 +7,7 @@ type is int, float, bool or a Literal of strings. `describe` is the only reader 
 import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
+from inspect import get_annotations
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin, get_type_hints
 
 import tomli_w
@@ -35,6 +36,8 @@ class Parameter:
     help: str
     range: Range | None = None
     choices: tuple[str, ...] = ()
+    group: str = ""
+    """The fold of a form it lies in; "" shows at once."""
 
     def check(self, value: Any, owner: str) -> Value:
         """Return the value in its own type.
@@ -76,6 +79,8 @@ class Options:
     """Base of all parameter sets: frozen, and checked on construction."""
 
     title: ClassVar[str] = ""
+    group: ClassVar[str] = ""
+    """Of the parameters that this very class adds: the fold of a form they lie in."""
 
     def __post_init__(self) -> None:
         for parameter in describe(type(self)):
@@ -152,6 +157,12 @@ def describe(cls: type[Options]) -> tuple[Parameter, ...]:
                 help=next(note for note in notes if isinstance(note, str)),
                 range=next((note for note in notes if isinstance(note, Range)), None),
                 choices=choices,
+                group=_group(cls, field.name),
             )
         )
     return tuple(found)
+
+
+def _group(cls: type[Options], name: str) -> str:
+    owner = next(base for base in cls.__mro__ if name in get_annotations(base))
+    return str(owner.__dict__.get("group", ""))

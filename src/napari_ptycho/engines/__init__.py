@@ -3,31 +3,60 @@
 Importing this package imports no torch; the first step of a job does.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from napari_ptycho.engines.options import ENGINES, EngineOptions, EpieOptions, RpieOptions
+from napari_ptycho.engines.options import (
+    ENGINES,
+    AdamOptions,
+    DmOptions,
+    EngineOptions,
+    EpieOptions,
+    LbfgsOptions,
+    LsqmlOptions,
+    MpieOptions,
+    RaarOptions,
+    RpieOptions,
+)
+from napari_ptycho.engines.presets import PRESETS, Preset
 from napari_ptycho.errors import OptionsError
 from napari_ptycho.job import Update
 from napari_ptycho.model import Reconstruction, Scan
 from napari_ptycho.prepare.start import first_guess
 
-__all__ = ["ENGINES", "EngineOptions", "EpieOptions", "RpieOptions", "reconstruct"]
+__all__ = [
+    "ENGINES",
+    "PRESETS",
+    "AdamOptions",
+    "DmOptions",
+    "EngineOptions",
+    "EpieOptions",
+    "LbfgsOptions",
+    "LsqmlOptions",
+    "MpieOptions",
+    "Preset",
+    "RaarOptions",
+    "RpieOptions",
+    "reconstruct",
+]
 
 
 def reconstruct(
     scan: Scan,
-    options: EngineOptions,
+    options: EngineOptions | Sequence[EngineOptions],
     start: Reconstruction | None = None,
     device: str = "auto",
+    memory_bytes: int | None = None,
 ) -> Iterator[Update[Reconstruction]]:
     """Reconstruct object and probe of a scan: a job.
 
     Args:
-        scan: Patterns and positions; a lazy scan is read into memory.
-        options: `EpieOptions` or `RpieOptions`.
+        scan: Patterns and positions; a lazy scan is read block by block.
+        options: Of one engine, or of several that go on from each other (`PRESETS` has chains).
         start: Goes on from here (object, probe, errors so far); None starts from a flat object and
             the scan's own probe, or the mean pattern where it has none (`prepare.first_guess`).
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
+        memory_bytes: Most memory to take on the device; None takes what is free. Frames that do
+            not fit are sent batch by batch.
 
     Yields:
         Updates whose history has "error", one value per epoch from the very start:
@@ -36,10 +65,16 @@ def reconstruct(
     Raises:
         OptionsError: These are not the options of an engine.
         ScanError: The scan lacks what the engine needs (a pixel size), or `start` does not fit.
-        JobError: The device is not there.
+        JobError: The device is not there, or has too little memory.
     """
-    if not isinstance(options, EpieOptions | RpieOptions):
-        raise OptionsError(f"{type(options).__name__} are not the options of an engine")
-    from napari_ptycho.engines.pie import pie
+    stages = (options,) if isinstance(options, EngineOptions) else tuple(options)
+    known = tuple(ENGINES.values())
+    for stage in stages:
+        if not isinstance(stage, known):
+            raise OptionsError(f"{type(stage).__name__} are not the options of an engine")
+    if not stages:
+        raise OptionsError("a chain needs at least one engine")
+    from napari_ptycho.engines.chain import chain
 
-    yield from pie(scan, options, start or first_guess(scan, options.modes), device)
+    guess = start or first_guess(scan, stages[0].modes)
+    yield from chain(scan, stages, guess, device, memory_bytes)

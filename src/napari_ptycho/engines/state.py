@@ -1,6 +1,5 @@
-"""What an engine works on: frames as amplitudes, and the live object and probe (torch)."""
+"""What an engine works on: the live object and probe, and what else it learns (torch)."""
 
-import hashlib
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -8,80 +7,20 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_ptycho import __version__
+from napari_ptycho.engines.frames import Frames, roomy
 from napari_ptycho.engines.options import EngineOptions
 from napari_ptycho.errors import ScanError
 from napari_ptycho.model import Reconstruction, Scan
 from napari_ptycho.physics import modes
+from napari_ptycho.physics.propagate import TINY
 from napari_ptycho.physics.windows import Corners
 
-HUGE_BYTES = 2**23
-
-
-@dataclass(frozen=True, eq=False)
-class Frames:
-    """The measured data on the device."""
-
-    amplitude: Tensor
-    """(N, h, w) float32 sqrt counts at equal exposure; far field: zero frequency in the corner."""
-    valid: Tensor
-    """(1 or N, h, w) float32, 1 where measured."""
-    total: float
-    """Sum of the valid counts."""
-    checksum: str
-    """BLAKE2 of the counts, for the provenance."""
-
-
-def load(scan: Scan, device: torch.device) -> Frames:
-    """Read a scan block by block into amplitudes; peak memory is the result plus one block.
-
-    Raises:
-        ScanError: There is no light in the valid pixels.
-    """
-    n, (h, w) = len(scan), scan.frame_shape
-    assert scan.valid is not None  # set on construction
-    exposure = np.ones(n) if scan.exposure is None else scan.exposure / scan.exposure.max()
-    amplitude = roomy((n, h, w), torch.float32, device)
-    per_frame = scan.valid.ndim == 3
-    valid = torch.ones((n if per_frame else 1, h, w), dtype=torch.float32, device=device)
-    digest, total = hashlib.blake2b(digest_size=16), 0.0
-    for frames, block in scan.blocks():
-        digest.update(np.ascontiguousarray(block).data)
-        good = scan.valid_of(frames)
-        counts = block / exposure[frames, None, None].astype(np.float32)
-        total += float((counts * good).sum(dtype=np.float64))
-        amplitude[frames] = _corner(np.sqrt(counts, dtype=np.float32), scan).to(device)
-        if per_frame:
-            valid[frames] = _corner(good.astype(np.float32), scan).to(device)
-    if not per_frame:
-        valid[:] = _corner(np.asarray(scan.valid, np.float32)[None], scan).to(device)
-    if total <= 0:
-        raise ScanError(f"{scan.name}: the valid pixels hold no counts; need light")
-    return Frames(amplitude, valid, total, digest.hexdigest())
-
-
-def roomy(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Return a zeroed tensor, on a CPU in memory of huge pages where the system has them.
-
-    Windows jump over an object, and a page of 4 kB holds about one row of it: huge pages, which
-    numpy asks for from 4 MB on, spare the look-up of an address in almost every row.
-    """
-    empty = torch.zeros(0, dtype=dtype)
-    if device.type != "cpu":
-        return empty.new_zeros(shape, device=device)
-    count = int(np.prod(shape))
-    least = HUGE_BYTES // empty.element_size()
-    room = np.empty(max(count, least), empty.numpy().dtype)
-    return torch.from_numpy(room[:count].reshape(shape)).zero_()
-
-
-def _corner(array: np.ndarray[Any, Any], scan: Scan) -> Tensor:
-    """Move the zero frequency of far-field frames (..., h, w) from the middle to the corner."""
-    if scan.geometry.propagation == "far":
-        array = np.fft.ifftshift(array, axes=(-2, -1))
-    return torch.from_numpy(np.ascontiguousarray(array))
+EDGE_PX = 2
+"""Pixels that stay free around all windows, so that slopes have neighbours."""
 
 
 @dataclass
@@ -92,70 +31,181 @@ class LiveState:
     """(H, W) complex64."""
     probe: Tensor
     """(M, h, w) complex64."""
-    corners: Corners
-    """(N, 2) top-left window corners (y, x), in pixels."""
-    fractions: Tensor
-    """(N, 2) float32, what is left of the positions: -0.5..0.5 pixels."""
+    positions: NDArray[np.float64]
+    """(N, 2) top-left window corners (y, x), in pixels; set them by `place`."""
     photons: float
     """Power of the probe, kept by every epoch: photons per frame."""
+    background: Tensor
+    """(h, w) float32 counts that do not come from the sample, at least TINY."""
+    intensities: Tensor
+    """(N,) float32 flux of each frame relative to the mean."""
+    variations: Tensor
+    """(K, M, h, w) complex64 shapes by which the probe varies from frame to frame."""
+    weights: Tensor
+    """(N, K) complex64, how much of each variation is in each frame."""
+    misfits: NDArray[np.float64]
+    """(N,) amplitude misfit of each frame in its last step, in counts."""
+    given: NDArray[np.float64]
+    """(N, 2) the positions that the run began with."""
+    grown: NDArray[np.int64] = field(default_factory=lambda: np.zeros(2, np.int64))
+    """(2,) rows and columns that were put before the first ones of the start's object."""
     done: float = 0.0
     history: dict[str, list[float]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    corners: Corners = field(init=False)
+    """(N, 2) whole pixels of the positions."""
+    fractions: NDArray[np.float32] = field(init=False)
+    """(N, 2) what is left of the positions, -0.5..0.5 pixels."""
 
-    def fix_scale(self) -> None:
-        """Set the probe to its power and scale the object against it; sort the modes."""
-        scale = (self.photons / modes.power(self.probe).sum()).sqrt()
+    def __post_init__(self) -> None:
+        self.place(self.positions)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Pixels of the object (H, W)."""
+        return int(self.object.shape[0]), int(self.object.shape[1])
+
+    def place(self, positions: NDArray[np.float64]) -> None:
+        """Move the windows; each stays `EDGE_PX` inside the object."""
+        most = np.array(self.shape) - self.probe.shape[1:] - EDGE_PX
+        self.positions = np.clip(positions, min(EDGE_PX, *most), most)
+        self.corners = np.rint(self.positions).astype(np.int64)
+        self.fractions = (self.positions - self.corners).astype(np.float32)
+
+    def grow(self, margin: int) -> None:
+        """Put at least so many free pixels around all windows, of the object's mean."""
+        low = np.maximum(0, np.ceil(margin - self.positions.min(axis=0))).astype(int)
+        room = np.array(self.shape) - self.positions.max(axis=0) - self.probe.shape[1:]
+        high = np.maximum(0, np.ceil(margin - room)).astype(int)
+        if not low.any() and not high.any():
+            return
+        shape = np.array(self.shape) + low + high
+        larger = roomy((int(shape[0]), int(shape[1])), torch.complex64, self.object.device)
+        larger.fill_(complex(self.object.mean()))
+        h, w = self.shape
+        larger[low[0] : low[0] + h, low[1] : low[1] + w] = self.object
+        self.object = larger
+        self.given, self.grown = self.given + low, self.grown + low
+        self.place(self.positions + low)
+
+    def fix_scale(self) -> float:
+        """Set the probe to its power and scale the object against it; return the probe's factor."""
+        scale = (self.photons / modes.power(self.probe).sum().clamp_min(TINY)).sqrt()
         self.probe.mul_(scale)
         self.object.div_(scale)
-        if len(self.probe) > 1:
-            self.probe.copy_(modes.orthogonalise(self.probe))
+        return float(scale)
 
 
-def begin(start: Reconstruction, device: torch.device) -> LiveState:
-    """Put a start guess on the device."""
-    positions = start.positions_px
-    corners = np.rint(positions).astype(np.int64)
+def begin(start: Reconstruction, frames: Frames, options: EngineOptions) -> LiveState:
+    """Put a start on the device, with what it knows and room for what the engine learns."""
+    device, n = frames.device, len(start.positions_px)
     # numpy arrays may be read-only or in Fortran order; the engine needs its own C-ordered copy.
     probe = torch.tensor(np.ascontiguousarray(start.probe), device=device)
-    return LiveState(
-        object=roomy(start.object.shape, torch.complex64, device).copy_(torch.tensor(start.object)),
+    image = roomy(start.object.shape, torch.complex64, device).copy_(torch.tensor(start.object))
+    extras, shape = start.extras, probe.shape[1:]
+    background = torch.full(shape, TINY, device=device)
+    if "background" in extras:
+        background += torch.from_numpy(_corner(extras["background"], start)).to(device)
+    kinds = options.variations
+    variations = torch.zeros((kinds, *probe.shape), dtype=torch.complex64, device=device)
+    weights = torch.zeros((n, kinds), dtype=torch.complex64, device=device)
+    known = extras.get("variations")
+    if known is not None and known.shape[1:] == probe.shape:
+        kept = min(kinds, len(known))
+        variations[:kept] = torch.tensor(known[:kept])
+        weights[:, :kept] = torch.tensor(extras["variation_weights"][:, :kept])
+    intensities = torch.ones(n, device=device)
+    if "intensities" in extras:
+        intensities = torch.tensor(extras["intensities"], dtype=torch.float32, device=device)
+    state = LiveState(
+        object=image,
         probe=probe,
-        corners=corners,
-        fractions=torch.from_numpy((positions - corners).astype(np.float32)).to(device),
+        positions=start.positions_px.copy(),
         photons=float(modes.power(probe).sum()),
+        background=background,
+        intensities=intensities,
+        variations=variations,
+        weights=weights,
+        misfits=np.zeros(n),
+        given=start.positions_px.copy(),
         history={"error": list(start.errors)},
     )
+    if options.positions != "as given" or options.probe_centre:
+        state.grow(EDGE_PX + int(np.ceil(options.positions_reach_px)) + 2)
+    return state
 
 
-def freeze(state: LiveState, start: Reconstruction, made: Mapping[str, Any]) -> Reconstruction:
+def freeze(
+    state: LiveState, start: Reconstruction, frames: Frames, made: Mapping[str, Any]
+) -> Reconstruction:
     """Copy the live state into an immutable result on the CPU, with its provenance `made`."""
+    extras = {"frame_errors": state.misfits / np.maximum(frames.totals, 1)}
+    if float(state.background.max()) > 2 * TINY:
+        extras["background"] = _middle(state.background.cpu().numpy() - np.float32(TINY), start)
+    if float((state.intensities - 1).abs().max()) > 0:
+        extras["intensities"] = state.intensities.cpu().numpy().astype(np.float64)
+    if len(state.variations):
+        extras["variations"] = state.variations.cpu().numpy().copy()
+        extras["variation_weights"] = state.weights.cpu().numpy().copy()
+    if (state.positions != state.given).any():
+        extras["position_moves_px"] = state.positions - state.given
     return replace(
         start,
         object=state.object.cpu().numpy().copy(),
         probe=state.probe.cpu().numpy().copy(),
+        positions_px=state.positions,
         errors=tuple(state.history["error"]),
         provenance=made,
+        extras=extras,
     )
 
 
+def check_start(scan: Scan, start: Reconstruction) -> None:
+    """Refuse a start that belongs to another scan.
+
+    Raises:
+        ScanError: Frames or their shape do not match.
+    """
+    if len(start.positions_px) != len(scan) or start.probe.shape[1:] != scan.frame_shape:
+        raise ScanError(
+            f"{scan.name}: {len(scan)} patterns of {scan.frame_shape} but the start has "
+            f"{len(start.positions_px)} positions and a probe of {start.probe.shape[1:]}; "
+            "start from a reconstruction of the same scan"
+        )
+
+
+def _middle(pattern: NDArray[Any], start: Reconstruction) -> NDArray[Any]:
+    return np.fft.fftshift(pattern) if start.geometry.propagation == "far" else pattern
+
+
+def _corner(pattern: NDArray[Any], start: Reconstruction) -> NDArray[Any]:
+    far = start.geometry.propagation == "far"
+    return np.ascontiguousarray(np.fft.ifftshift(pattern) if far else pattern)
+
+
 def provenance_of(
-    scan: Scan, frames: Frames, options: EngineOptions, start: Reconstruction, device: torch.device
+    scan: Scan, frames: Frames, start: Reconstruction, device: torch.device
 ) -> dict[str, Any]:
-    """Return how a result came about: software, scan and every run so far, fit for JSON."""
-    this = {
-        "engine": options.title,
-        "options": options.as_dict(),
-        "first_epoch": len(start.errors),
-        "device": str(device),
-    }
+    """Return where a result came from: software, scan and start, fit for JSON."""
     return {
         "software": f"napari-ptycho {__version__}",
         "python": platform.python_version(),
         "torch": str(torch.__version__),
         "numpy": np.__version__,
+        "device": str(device),
         "scan": scan.name,
         "scan_checksum": f"blake2b-128 {frames.checksum}",
         "scan_sources": dict(scan.sources),
         "scan_notes": list(scan.notes),
         "start": start.provenance.get("start", start.name),
-        "runs": [*start.provenance.get("runs", []), this],
+    }
+
+
+def run_of(options: EngineOptions, start: Reconstruction, device: torch.device) -> dict[str, Any]:
+    """Return the entry of one run in the provenance."""
+    return {
+        "engine": options.title,
+        "options": options.as_dict(),
+        "first_epoch": len(start.errors),
+        "device": str(device),
     }

@@ -5,10 +5,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_ptycho.errors import ScanError
 from napari_ptycho.model.arrays import Complexes, Floats, check_finite, frozen
 from napari_ptycho.model.geometry import Geometry, Pair
+
+EXTRAS = {
+    "frame_errors": "(N,) amplitude misfit of each frame, as a share of its counts",
+    "position_moves_px": "(N, 2) how far the positions were refined (y, x), in pixels",
+    "intensities": "(N,) flux of each frame relative to the mean",
+    "background": "(h, w) counts per frame that do not come from the sample",
+    "variations": "(K, M, h, w) shapes by which the probe varies, each of unit power",
+    "variation_weights": "(N, K) complex, how much of each variation is in each frame",
+}
+"""What engines may find beside object and probe: name -> shape and meaning."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +44,8 @@ class Reconstruction:
     name: str = "reconstruction"
     provenance: Mapping[str, Any] = field(default_factory=dict)
     """How it came about (options, versions, scan, seed, binning): plain values, fit for JSON."""
+    extras: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    """What else was found, by name: `EXTRAS` tells which there are."""
 
     def __post_init__(self) -> None:
         for name, dtype in (
@@ -52,6 +65,7 @@ class Reconstruction:
                 f"{self.name}: positions_px has shape {self.positions_px.shape}; need (N, 2)"
             )
         self._check_windows()
+        self._check_extras()
         object.__setattr__(self, "errors", tuple(float(error) for error in self.errors))
 
     def _check_windows(self) -> None:
@@ -64,6 +78,30 @@ class Reconstruction:
                 f"{self.name}: windows span {low.astype(int)} to {high.astype(int)} but the object "
                 f"has shape {self.object.shape}; every window must lie inside it"
             )
+
+    def _check_extras(self) -> None:
+        n, shape = len(self.positions_px), self.probe.shape
+        need = {
+            "frame_errors": (n,),
+            "position_moves_px": (n, 2),
+            "intensities": (n,),
+            "background": shape[1:],
+            "variations": (None, *shape),
+            "variation_weights": (n, None),
+        }
+        extras = {}
+        for name, value in self.extras.items():
+            if name not in need:
+                raise ScanError(f"{self.name}: no extra is called '{name}'; there is {list(need)}")
+            array = frozen(value)
+            fits = len(array.shape) == len(need[name]) and all(
+                want in (None, have) for want, have in zip(need[name], array.shape, strict=True)
+            )
+            if not fits:
+                raise ScanError(f"{self.name}: {name} has shape {array.shape}; need {EXTRAS[name]}")
+            check_finite(array, self.name, name)
+            extras[name] = array
+        object.__setattr__(self, "extras", extras)
 
     @property
     def n_modes(self) -> int:

@@ -45,31 +45,33 @@ def exit_waves(image: Any, probe: Any, corners: Any, out: Any, power: Any) -> No
 
 
 @compiled
-def modulus_change(wave: Any, amplitude: Any, valid: Any, ids: Any, tiny: Any) -> Any:
-    """Replace wave (B, M, h, w) by (modulus projection - wave); return the squared misfit."""
+def modulus_change(wave: Any, amplitude: Any, valid: Any, ids: Any, background: Any) -> Any:
+    """Replace wave (B, M, h, w) by (modulus projection - wave); return the squared misfits (B,)."""
     modes, height, width = U(wave.shape[1]), U(wave.shape[2]), U(wave.shape[3])
-    row, squares = np.empty(wave.shape[3], np.float32), np.zeros(wave.shape[3], np.float32)
-    misfit = 0.0
+    row, misfits = np.empty(wave.shape[3], np.float32), np.zeros(wave.shape[0], np.float32)
     for y in range(height):
         for b in range(U(wave.shape[0])):
             n = U(ids[b])
             v = n % U(valid.shape[0])
-            row[:] = tiny
+            row[:] = background[y]
             for m in range(modes):
                 for x in range(width):
                     f = wave[b, m, y, x]
                     row[x] += f.real * f.real + f.imag * f.imag
+            squares = np.float32(0)
             for x in range(width):
                 modulus = np.sqrt(row[x])
-                off = (amplitude[n, y, x] - modulus) * valid[v, y, x]
-                squares[x] += off * off
+                target = amplitude[n, y, x]
+                off = abs(target) - modulus
+                least = np.float32(0) if target < 0 else np.float32(-np.inf)
+                off = max(off, least) * valid[v, y, x]
+                squares += off * off
                 row[x] = off / modulus
+            misfits[b] += squares
             for m in range(modes):
                 for x in range(width):
                     wave[b, m, y, x] *= row[x]
-        misfit += squares.sum()
-        squares[:] = 0
-    return misfit
+    return misfits
 
 
 @compiled

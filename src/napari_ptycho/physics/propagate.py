@@ -13,6 +13,7 @@ from napari_ptycho.physics import kernels
 from napari_ptycho.physics.optics import angular_spectrum
 
 TINY = 1e-10  # counts; keeps 1/|wave| finite where the model has no light
+FLOOR = 0.1  # counts that the Poisson likelihood adds to the model: one photon cannot break it
 
 
 @dataclass(frozen=True)
@@ -65,31 +66,52 @@ def abs2(wave: Tensor) -> Tensor:
 
 
 def modulus_change_(
-    wave: Tensor, amplitude: Tensor, valid: Tensor, ids: NDArray[np.int64]
-) -> float | Tensor:
+    wave: Tensor, amplitude: Tensor, valid: Tensor, ids: NDArray[np.int64], background: Tensor
+) -> Tensor:
     """Replace a detector wave, in place, by (its modulus projection - itself).
 
-    Mixed states share one real factor, sqrt(I) / sqrt(sum over modes |wave|^2); pixels that are not
-    valid keep the model, so their change is 0 (Thibault & Menzel 2013).
+    Mixed states share one real factor, sqrt(I) / sqrt(background + sum over modes |wave|^2); pixels
+    that are not valid keep the model, so their change is 0 (Thibault & Menzel 2013). A saturated
+    pixel is censored: it pulls up a model that is darker than its level, and says no more.
 
     Args:
         wave: (B, M, h, w) complex.
-        amplitude: (N, h, w) sqrt counts of all frames.
+        amplitude: (N, h, w) sqrt counts of all frames; saturated pixels hold minus the sqrt of
+            their level.
         valid: (1 or N, h, w) real, 1 where measured and 0 elsewhere.
         ids: (B,) the frames that the waves belong to.
+        background: (h, w) counts, at least TINY.
 
     Returns:
-        The amplitude misfit sum(valid (|F| - sqrt I)^2) in counts (elsewhere than on the CPU a
-        scalar tensor, so that nothing waits for the device).
+        The amplitude misfits sum(valid (|F| - sqrt I)^2) of the frames, (B,), in counts.
     """
     if wave.device.type in kernels.FUSED:
-        arrays = wave.numpy(), amplitude.numpy(), valid.numpy()
-        return float(kernels.modulus_change(*arrays, ids, np.float32(TINY)))
+        arrays = wave.numpy(), amplitude.numpy(), valid.numpy(), ids, background.numpy()
+        return torch.from_numpy(kernels.modulus_change(*arrays))
     at = torch.from_numpy(ids).to(wave.device)
-    modulus = abs2(wave).sum(dim=1).add_(TINY).sqrt_()
-    off = (amplitude[at] - modulus).mul_(valid[at] if len(valid) > 1 else valid)
+    modulus = abs2(wave).sum(dim=1).add_(background).sqrt_()
+    off = _off(amplitude[at], modulus).mul_(valid[at] if len(valid) > 1 else valid)
     wave.mul_((off / modulus).unsqueeze(1))
-    return off.square().sum()
+    return off.square().sum(dim=(1, 2))
+
+
+def poisson_change_(
+    wave: Tensor, amplitude: Tensor, valid: Tensor, ids: NDArray[np.int64], background: Tensor
+) -> Tensor:
+    """Replace a detector wave, in place, by minus the slope of the Poisson likelihood.
+
+    wave (I / model - 1), with model = FLOOR + background + sum over modes |wave|^2: the derivative
+    of sum(I ln model - model) by the conjugate wave. Arguments and result as in `modulus_change_`.
+    """
+    at = torch.from_numpy(ids).to(wave.device)
+    good = valid[at] if len(valid) > 1 else valid
+    model = abs2(wave).sum(dim=1).add_(background).add_(FLOOR)
+    target = amplitude[at]
+    off = _off(target, model.sqrt()).mul_(good)
+    ratio = target.square().div_(model).sub_(1)
+    ratio = torch.where(target < 0, ratio.clamp_min(0), ratio).mul_(good)
+    wave.mul_(ratio.unsqueeze(1))
+    return off.square_().sum(dim=(1, 2))
 
 
 def replace_modulus(wave: Tensor, amplitude: Tensor, valid: Tensor | None = None) -> Tensor:
@@ -97,5 +119,22 @@ def replace_modulus(wave: Tensor, amplitude: Tensor, valid: Tensor | None = None
     change = wave.clone()
     if valid is None:
         valid = torch.ones_like(amplitude[:1])
-    modulus_change_(change, amplitude, valid, np.arange(len(wave)))
+    none = torch.full_like(amplitude[0], TINY)
+    modulus_change_(change, amplitude, valid, np.arange(len(wave)), none)
     return wave + change
+
+
+def misfits(
+    wave: Tensor, amplitude: Tensor, valid: Tensor, ids: NDArray[np.int64], background: Tensor
+) -> Tensor:
+    """Return the amplitude misfit of every frame, (B,), of waves (B, M, h, w); nothing changes."""
+    at = torch.from_numpy(ids).to(wave.device)
+    off = _off(amplitude[at], (abs2(wave).sum(dim=1) + background).sqrt_())
+    off = off * (valid[at] if len(valid) > 1 else valid)
+    return off.square_().sum(dim=(1, 2))
+
+
+def _off(target: Tensor, modulus: Tensor) -> Tensor:
+    """Return target - modulus; where the target is negative, a pixel saturated at -target."""
+    off = target.abs() - modulus
+    return torch.where(target < 0, off.clamp_min(0), off)

@@ -53,7 +53,7 @@ def first_guess(
     chosen = probe
     if probe == "auto":
         chosen = "mean pattern" if scan.probe is None else "file"
-    mean = _mean_pattern(scan)
+    mean = mean_pattern(scan)
     if chosen == "file":
         if scan.probe is None:
             raise ScanError(f"{scan.name}: it has no probe; start from optics or the mean pattern")
@@ -116,7 +116,7 @@ def _power(probe: NDArray[np.complexfloating]) -> float:
     return float((np.abs(probe) ** 2).sum(dtype=np.float64))
 
 
-def _mean_pattern(scan: Scan) -> Floats:
+def mean_pattern(scan: Scan) -> Floats:
     """Return the mean counts (H, W) at full exposure; pixels never valid are 0."""
     total, seen = np.zeros(scan.frame_shape), np.zeros(scan.frame_shape)
     exposure = np.ones(len(scan)) if scan.exposure is None else scan.exposure / scan.exposure.max()

@@ -1,0 +1,129 @@
+"""Coarser grids: the central part of the detector sees the object in larger pixels (far field).
+
+A fine window of n pixels whose detector is cut to its central n/k is a window of n/k pixels that
+are k times larger, at the same place: object, probe and positions are divided by k, and the probe
+is k times stronger, so that the same photons meet the smaller frame. On the way back only the low
+frequencies are replaced; what the start had beyond them stays.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+from napari_ptycho.model import Reconstruction, Scan
+
+MOST_OUTSIDE = 0.4  # of the counts may lie beyond the central part; else it says too little
+KEPT = ("frame_errors", "intensities", "position_moves_px")
+"""Extras that mean the same on every grid."""
+Waves = NDArray[np.complexfloating]
+
+
+def why_not(scan: Scan, reduction: int, mean: NDArray[Any]) -> str:
+    """Return why a stage cannot use only the central part of the detector, or ""."""
+    if reduction == 1:
+        return ""
+    h, w = scan.frame_shape
+    if scan.geometry.propagation != "far":
+        return "in the near field the detector's centre is a part of the field of view"
+    if h % (2 * reduction) or w % (2 * reduction):
+        return f"frames of {h} x {w} cannot be divided by {2 * reduction}"
+    halves = (n // reduction // 2 for n in (h, w))
+    rows, columns = (
+        slice(n // 2 - half, n // 2 + half) for n, half in zip((h, w), halves, strict=True)
+    )
+    outside = 1 - float(mean[rows, columns].sum() / max(float(mean.sum()), 1e-30))
+    if outside > MOST_OUTSIDE:
+        return f"{outside:.0%} of the counts lie outside the central part of the detector"
+    return ""
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """A reconstruction's start on a grid that is `reduction` times coarser, and the way back."""
+
+    start: Reconstruction
+    """The start on the full grid."""
+    reduction: int
+
+    def coarse(self, photons: float) -> Reconstruction:
+        """Return the start on the coarser grid, its probe scaled to these photons per frame."""
+        if self.reduction == 1:
+            return self.start
+        image, probe = self._image(), np.asarray(self.start.probe)
+        small = _cropped(probe, self.reduction) * self.reduction
+        power = float((np.abs(small) ** 2).sum(dtype=np.float64))
+        return replace(
+            self.start,
+            object=_cropped(image, self.reduction),
+            probe=small * np.sqrt(photons / max(power, 1e-30)),
+            positions_px=self.start.positions_px / self.reduction,
+            pixel_size_m=None,
+            extras={},
+        )
+
+    def fine(self, result: Reconstruction, grown: NDArray[np.int64]) -> Reconstruction:
+        """Return a result of the coarser grid on the full one.
+
+        Args:
+            result: What the engine has reached.
+            grown: (2,) rows and columns that the engine has put before the first ones.
+        """
+        if self.reduction == 1:
+            return result
+        k, start, padded = self.reduction, self.start, self._image()
+        (y, x), (h, w) = grown, (n // k for n in padded.shape)
+        image = _filled(padded, np.asarray(result.object)[y : y + h, x : x + w])
+        probe = _filled(np.asarray(start.probe), np.asarray(result.probe) / k)
+        before, after = ((np.abs(p) ** 2).sum(dtype=np.float64) for p in (start.probe, probe))
+        extras = {name: result.extras[name] for name in KEPT if name in result.extras}
+        if "position_moves_px" in extras:
+            extras["position_moves_px"] = extras["position_moves_px"] * k
+        height, width = start.object.shape
+        return replace(
+            result,
+            object=image[:height, :width],
+            probe=probe * np.sqrt(before / after),
+            positions_px=_inside((result.positions_px - grown) * k, start),
+            pixel_size_m=start.pixel_size_m,
+            extras=extras,
+        )
+
+    def _image(self) -> Waves:
+        """Return the object, padded to sides that can be divided."""
+        image = np.asarray(self.start.object)
+        k = 2 * self.reduction
+        extra = [(0, -n % k) for n in image.shape]
+        return np.pad(image, extra, constant_values=image.mean())
+
+
+def _inside(positions: NDArray[np.float64], start: Reconstruction) -> NDArray[np.float64]:
+    most = np.array(start.object.shape) - start.probe.shape[1:]
+    return np.clip(positions, 0, most)
+
+
+def _cropped(waves: Waves, k: int) -> Waves:
+    """Return waves (..., H, W) with only their lowest frequencies, on a grid k times coarser."""
+    h, w = waves.shape[-2:]
+    spectrum = fft.fft2(waves)[..., _low(h, k), :][..., :, _low(w, k)]
+    small: Waves = fft.ifft2(spectrum) / k**2
+    return small
+
+
+def _filled(waves: Waves, small: Waves) -> Waves:
+    """Return waves (..., H, W) with their lowest frequencies replaced by those of `small`."""
+    h, w = waves.shape[-2:]
+    k = h // small.shape[-2]
+    spectrum = fft.fft2(waves)
+    rows, columns = np.ix_(_low(h, k), _low(w, k))
+    spectrum[..., rows, columns] = fft.fft2(small) * k**2
+    filled: Waves = fft.ifft2(spectrum)
+    return filled
+
+
+def _low(n: int, k: int) -> NDArray[np.int64]:
+    """Return the indices of the n / k lowest frequencies of an axis of n."""
+    half = n // k // 2
+    return np.r_[0 : n // k - half, n - half : n]

@@ -1,0 +1,244 @@
+"""The probe over each frame: shifted, brighter or darker, varied, spread along a path.
+
+    P_j,m,l = sqrt(I_j / L) S(f_j + o_j,l) [P_m + sum_k w_jk V_k,m]
+
+for frame j, mode m and point l of L along the path of a fly-scan: S shifts by pixels and fractions
+(Fourier), f_j is the fraction of the position, o_j,l the way from the middle of the exposure, I_j
+the intensity, V_k a variation of the probe (orthogonal probe relaxation, Odstrčil et al. 2016).
+The modes and points lie in one axis, m major, and add up incoherently (Thibault & Menzel 2013;
+fly-scan: Odstrčil et al. 2018). `pull` is the adjoint, and learns I, V and w on the way.
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_ptycho.engines.frames import Ids
+from napari_ptycho.engines.options import EngineOptions
+from napari_ptycho.engines.share import Share
+from napari_ptycho.engines.state import LiveState
+from napari_ptycho.physics import modes
+from napari_ptycho.physics.propagate import TINY, abs2
+
+LEARN = 0.5  # step of variations
+SEED = 1e-3  # amplitude of a variation to begin with, relative to the probe
+JUMP = 4.0  # a step so many times longer than the median one is a jump between lines
+
+
+class Illumination:
+    """The forward map from the shared probe to the probes of a batch, and its adjoint."""
+
+    def __init__(self, state: LiveState, options: EngineOptions, share: Share) -> None:
+        self.state, self.options, self.share = state, options, share
+        h, w = state.probe.shape[1:]
+        where = state.probe.device
+        self.ky = torch.fft.fftfreq(h, device=where)[:, None]
+        self.kx = torch.fft.fftfreq(w, device=where)[None, :]
+        self.points = options.fly_points
+        self.scaled = options.intensities or bool((state.intensities != 1).any())
+        self.per_frame = self.scaled or options.variations > 0 or self.points > 1
+        self.turn: Tensor | None = None
+        self._seed()
+        self.begin_epoch()
+
+    @property
+    def waves(self) -> int:
+        """Incoherent waves per frame: modes times points of the path."""
+        return len(self.state.probe) * self.points
+
+    def _seed(self) -> None:
+        """Give variations that are still empty a shape: the probe times noise."""
+        kinds = self.state.variations
+        if not len(kinds) or kinds.abs().max() > 0:
+            return
+        generator = torch.Generator().manual_seed(self.options.seed)
+        noise = torch.randn(kinds.shape, generator=generator, dtype=torch.complex64)
+        kinds.copy_(self.state.probe * noise.to(kinds.device))
+        self._normalise()
+        size = SEED * float(np.sqrt(self.state.photons))
+        noise = torch.randn(self.state.weights.shape, generator=generator, dtype=torch.complex64)
+        self.state.weights.copy_(size * noise.to(kinds.device))
+
+    def begin_epoch(self) -> None:
+        """Follow the positions; forget what was learnt about the frames in the last epoch."""
+        if self.points > 1:
+            self.offsets = path(self.state.positions, self.points, self.options.fly_share)
+        n, kinds = self.state.weights.shape
+        where = self.state.probe.device
+        self.flux = torch.zeros((n, 2), device=where)
+        self.weight_moves = torch.zeros((n, kinds), dtype=torch.complex64, device=where)
+        self.variation_moves = torch.zeros_like(self.state.variations)
+        self.variation_scale = torch.zeros(kinds, device=where)
+
+    def probe(self, ids: Ids, fractions: NDArray[np.float32] | None = None) -> Tensor:
+        """Return the probe over each frame: (1 or B, M L, h, w); 1 where it is the same for all.
+
+        Args:
+            ids: The frames.
+            fractions: (B, 2) pixels by which the probes are shifted, instead of the positions' own.
+        """
+        state = self.state
+        shift = state.fractions[ids] if fractions is None else fractions
+        if not self.options.shifts and self.options.reduction == 1:
+            shift = np.zeros_like(shift)
+        if not self.per_frame and (shift == shift[0]).all():
+            shift = shift[:1]
+        base = state.probe.unsqueeze(0)
+        if len(state.variations):
+            varied = torch.einsum("bk,kmyx->bmyx", state.weights[self._at(ids)], state.variations)
+            base = base + varied
+        self.turn = self._ramps(ids, shift)
+        return self.spread(ids, base)
+
+    def spread(self, ids: Ids, waves: Tensor) -> Tensor:
+        """Shift and scale waves (1 or B, M, h, w) as the probes of the last call of `probe`."""
+        if self.scaled:
+            waves = waves * self.state.intensities[self._at(ids)].sqrt()[:, None, None, None]
+        if self.turn is None:
+            return waves
+        spectrum = torch.fft.fft2(waves).unsqueeze(2) * self.turn
+        return torch.fft.ifft2(spectrum).flatten(1, 2)
+
+    def _ramps(self, ids: Ids, shift: NDArray[np.float32]) -> Tensor | None:
+        """Return the phase ramps (B, 1, L, h, w) that shift a spectrum, scaled by 1 / sqrt L."""
+        if self.points == 1 and not shift.any():
+            return None
+        moves = shift[:, None, :]
+        if self.points > 1:
+            moves = moves + self.offsets[ids].astype(np.float32)
+        away = torch.from_numpy(moves).to(self.ky.device)[:, None, :, :, None]
+        angle = (self.ky * away[..., 0, None] + self.kx * away[..., 1, None]) * (-2 * torch.pi)
+        size = torch.full_like(angle, self.points**-0.5)
+        return torch.polar(size, angle)
+
+    @property
+    def plain(self) -> bool:
+        """Whether all frames of the last batch had the very probe, or one common shift of it."""
+        return not self.per_frame and (self.turn is None or len(self.turn) == 1)
+
+    def pull(self, ids: Ids, change: Tensor, windows: Tensor) -> Tensor:
+        """Return the pull on the shared probe (M, h, w): the adjoint of `probe`; learn.
+
+        Args:
+            ids: The frames of the last call of `probe`.
+            change: (B, M L, h, w) change of their exit waves.
+            windows: (B, h, w) the object under them.
+        """
+        pulls = self._pulls(ids, change, windows)
+        if len(self.state.variations) or self.options.intensities:
+            self._learn(self._at(ids), pulls, abs2(windows))
+        return pulls.sum(dim=0)
+
+    def adjoint(self, ids: Ids, change: Tensor, windows: Tensor) -> Tensor:
+        """Return the same as `pull`, and learn nothing."""
+        return self._pulls(ids, change, windows).sum(dim=0)
+
+    def _pulls(self, ids: Ids, change: Tensor, windows: Tensor) -> Tensor:
+        pulls = self._unshifted(change * windows.conj().unsqueeze(1))
+        if self.scaled:
+            pulls = pulls * self.state.intensities[self._at(ids)].sqrt()[:, None, None, None]
+        return pulls
+
+    def unshift(self, pull: Tensor) -> Tensor:
+        """Return the pull of a `plain` batch on the shared probe, (M, h, w)."""
+        return pull if self.turn is None else self._unshifted(pull.unsqueeze(0))[0]
+
+    def _unshifted(self, pulls: Tensor) -> Tensor:
+        if self.turn is None:
+            return pulls
+        spectrum = torch.fft.fft2(pulls).unflatten(1, (-1, self.points))
+        return torch.fft.ifft2((spectrum * self.turn.conj()).sum(dim=2))
+
+    def _learn(self, at: Tensor, pulls: Tensor, light: Tensor) -> None:
+        """Collect the best moves of intensities, weights and variations, frame by frame."""
+        state = self.state
+        light = light.unsqueeze(1)
+        own = state.probe.unsqueeze(0)
+        if len(state.variations):
+            weights = state.weights[at]
+            own = own + torch.einsum("bk,kmyx->bmyx", weights, state.variations)
+            up = torch.einsum("kmyx,bmyx->bk", state.variations.conj(), pulls)
+            down = torch.einsum("kmyx,byx->bk", abs2(state.variations), light[:, 0])
+            self.weight_moves[at] = up / (down + 0.1 * down.mean() + TINY)
+            self.variation_moves += torch.einsum("bk,bmyx->kmyx", weights.conj(), pulls)
+            brightest = (abs2(weights)[..., None, None] * light).sum(dim=0).amax(dim=(1, 2))
+            self.variation_scale += brightest
+        if self.options.intensities:
+            up = (own.conj() * pulls).real.sum(dim=(1, 2, 3))
+            down = (abs2(own) * light).sum(dim=(1, 2, 3)) * state.intensities[at].sqrt()
+            self.flux[at, 0], self.flux[at, 1] = up, down
+
+    def end_epoch(self) -> None:
+        """Apply what was learnt: intensities of mean 1, variations orthogonal to each other."""
+        state = self.state
+        if self.options.intensities:
+            self.share.sum_(self.flux)
+            root = state.intensities.sqrt()
+            root = root + self.flux[:, 0] / self.flux[:, 1].clamp_min(TINY)
+            state.intensities.copy_(root.clamp(0.1, 10).square())
+            state.intensities.div_(state.intensities.mean())
+        if len(state.variations):
+            self.share.sum_(self.weight_moves, self.variation_moves, self.variation_scale)
+            state.weights.add_(self.weight_moves)
+            scale = self.variation_scale.clamp_min(TINY)[:, None, None, None]
+            state.variations.add_(self.variation_moves * (LEARN / scale))
+            self._absorb()
+
+    def _absorb(self) -> None:
+        """Give the mean variation to the probe; make the others orthonormal, strongest first."""
+        state = self.state
+        mean = state.weights.mean(dim=0)
+        state.probe.add_(torch.einsum("k,kmyx->myx", mean, state.variations))
+        state.weights.sub_(mean)
+        self._normalise()
+
+    def _normalise(self) -> None:
+        state = self.state
+        flat, weights = state.variations.flatten(1), state.weights
+        basis, mix = torch.linalg.qr(flat.T.cpu())
+        left, sizes, right = torch.linalg.svd(weights.cpu() @ mix.T, full_matrices=False)
+        count = len(sizes)
+        turned = (right @ basis.T).to(flat.device)
+        if float(sizes.max()) == 0:
+            turned, left = basis.T.to(flat.device), left * 0
+        state.variations[:count].copy_(turned.unflatten(1, state.probe.shape))
+        state.weights[:, :count] = (left * sizes).to(weights.device)
+
+    def rotate(self, unitary: Tensor) -> None:
+        """Mix the modes of the variations as those of the probe were mixed, (M, M)."""
+        if len(self.state.variations):
+            turned = torch.einsum("nm,kmyx->knyx", unitary, self.state.variations)
+            self.state.variations.copy_(turned)
+
+    def orthogonalise(self) -> Tensor | None:
+        """Make the probe's modes orthogonal; return the unitary (M, M) that did it, or None."""
+        if len(self.state.probe) == 1:
+            return None
+        unitary = modes.unitary(self.state.probe)
+        self.state.probe.copy_(torch.einsum("nm,myx->nyx", unitary, self.state.probe))
+        self.rotate(unitary)
+        return unitary
+
+    def _at(self, ids: Ids) -> Tensor:
+        return torch.from_numpy(ids).to(self.state.probe.device)
+
+
+def path(positions: NDArray[np.float64], points: int, share: float) -> NDArray[np.float64]:
+    """Return where the points of each exposure lie from its middle: (N, L, 2), in pixels.
+
+    The way of a frame is half of that from the frame before to the frame after; at the ends of
+    lines, where the scan jumps, that to its only neighbour. Positions are the middle of exposures.
+    """
+    steps = np.diff(positions, axis=0)
+    length = np.linalg.norm(steps, axis=1)
+    good = length <= JUMP * np.median(length)
+    before, after = np.zeros((2, *positions.shape))
+    before[1:][good], after[:-1][good] = steps[good], steps[good]
+    neighbours = np.zeros(len(positions))
+    neighbours[1:] += good
+    neighbours[:-1] += good
+    way = (before + after) / np.maximum(neighbours, 1)[:, None]
+    along = share * ((np.arange(points) + 0.5) / points - 0.5)
+    moves: NDArray[np.float64] = along[None, :, None] * way[:, None, :]
+    return moves

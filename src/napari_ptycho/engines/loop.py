@@ -1,0 +1,107 @@
+"""The loop that drives every engine: epochs, what happens between them, and what can go wrong."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+
+from napari_ptycho.engines.frames import Frames, Ids
+from napari_ptycho.engines.guard import Guard
+from napari_ptycho.engines.method import Method
+from napari_ptycho.engines.options import EngineOptions
+from napari_ptycho.engines.share import ALONE, Share
+from napari_ptycho.engines.state import LiveState
+from napari_ptycho.engines.table import method_of
+from napari_ptycho.engines.tidy import tidy_object_, tidy_probe_
+from napari_ptycho.engines.work import Work
+from napari_ptycho.errors import JobError
+from napari_ptycho.physics.propagate import Propagator
+
+ANNEALED = 0.1  # the steps at the end of the run, as a share of the first
+MOVED_PX = 0.5  # positions that move more than this break the momentum
+
+
+def epochs(
+    frames: Frames,
+    state: LiveState,
+    beam: Propagator,
+    options: EngineOptions,
+    share: Share = ALONE,
+) -> Iterator[LiveState]:
+    """Go over all positions, again and again; yield after every batch."""
+    first = len(state.history["error"])
+    random = torch.Generator().manual_seed(options.seed + first)
+    work = Work(frames, state, beam, options, share)
+    method = method_of(work)
+    guard = Guard(state, method, patient=not hasattr(options, "anneal"))
+    for epoch in range(options.epochs):
+        work.begin_epoch(epoch)
+        factor = guard.factor * annealing(epoch, options)
+        method.begin_epoch(factor, first + epoch >= options.probe_start)
+        steps = share.steps(len(frames.totals), options.batch)
+        for step, ids in enumerate(method.batches(random)):
+            method = guard.method = _step(method, ids)
+            state.done = min(epoch + (step + 1) / steps, epoch + 1)
+            if step + 1 < steps:
+                yield state
+        left = 1 - (epoch + 1) / options.epochs
+        method.end_epoch(left)
+        method.work.end_epoch(epoch)
+        error = float(state.misfits.sum()) / frames.total
+        state.history["error"].append(error)
+        _between(method, left)
+        guard.after_epoch(error, first + epoch + 1)
+        state.done = epoch + 1.0
+        yield state
+
+
+def _step(method: Method, ids: Ids) -> Method:
+    """Take one step; where the device's memory does not suffice, in smaller batches from then on.
+
+    Raises:
+        JobError: Not even one frame fits.
+    """
+    try:
+        method.step(ids)
+    except torch.OutOfMemoryError as error:
+        return _step_in_halves(method, ids, error)
+    return method
+
+
+def _step_in_halves(method: Method, ids: Ids, error: Exception) -> Method:
+    work = method.work
+    size = work.size // 2
+    if size < 1:
+        raise JobError(
+            "the device has not enough memory for a single frame; use the CPU"
+        ) from error
+    smaller = replace(work.options, batch=size * work.share.size)
+    work.waves = work.waves[:size].clone()
+    work.options, work.size = smaller, size
+    work.state.notes.append(f"out of memory: {size} positions at once from now on")
+    method.shrink()
+    for at in range(0, len(ids), size):
+        method = _step(method, ids[at : at + size])
+    return method
+
+
+def _between(method: Method, left: float) -> None:
+    """Apply what is known of positions, probe and object; fix the scale."""
+    work = method.work
+    state, options = work.state, work.options
+    moved = work.positions.end_epoch(work.frames, work.beam, left)
+    tidy_object_(state, options)
+    jumped = tidy_probe_(state, options)
+    if jumped or moved > MOVED_PX:
+        method.restart()
+    method.scaled(state.fix_scale())
+    unitary = work.light.orthogonalise()
+    if unitary is not None:
+        method.turned(unitary)
+
+
+def annealing(epoch: int, options: EngineOptions) -> float:
+    """Return the factor on the steps: 1, then falling geometrically over the last part."""
+    falling = round(options.epochs * getattr(options, "anneal", 0.0))
+    late = epoch + 1 - (options.epochs - falling)
+    return 1.0 if late <= 0 else ANNEALED ** (late / falling)

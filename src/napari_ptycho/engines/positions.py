@@ -1,0 +1,175 @@
+"""Refinement of the positions: along the slope of the error, by trying places, or as one affine.
+
+Moving a probe by d changes its exit wave as d . grad(O) P does (both make the same pattern, up to
+a phase that no detector sees), so the least-squares move of frame j that its change c_j asks for is
+
+    [sum Re(a* a) sum Re(a* b)]     [sum Re(a* c)]
+    [sum Re(a* b) sum Re(b* b)] d = [sum Re(b* c)],   a = P dO/dy, b = P dO/dx,
+
+summed over pixels and modes. The mean move is taken off: with it object and scan would drift.
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_ptycho.engines.frames import Frames, Ids
+from napari_ptycho.engines.illumination import Illumination
+from napari_ptycho.engines.options import EngineOptions
+from napari_ptycho.engines.share import Share
+from napari_ptycho.engines.state import LiveState
+from napari_ptycho.physics.propagate import Propagator, misfits
+from napari_ptycho.physics.windows import cut
+
+OUTLIER = 10.0  # a move so many times the median one is cut
+TRIES = 4  # places tried per epoch, one in each quadrant
+Moves = NDArray[np.float64]
+
+
+class Positions:
+    """What the frames of an epoch say about where they lie."""
+
+    def __init__(
+        self, state: LiveState, light: Illumination, options: EngineOptions, share: Share
+    ) -> None:
+        self.state, self.light, self.options, self.share = state, light, options, share
+        self.random = np.random.default_rng(options.seed)
+        self.active = False
+        self.begin_epoch(0)
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Forget the slopes of the last epoch."""
+        options = self.options
+        self.active = options.positions != "as given" and epoch >= options.positions_start
+        self.slopes = self.active and options.positions == "gradient"
+        where = self.state.object.device
+        self.normal = torch.zeros((len(self.state.positions), 5), device=where)
+
+    def watch(self, ids: Ids, change: Tensor, probe: Tensor) -> None:
+        """Collect what the changes (B, M, h, w) of exit waves ask of the positions."""
+        if not self.slopes:
+            return
+        h, w = change.shape[-2:]
+        wide = cut(self.state.object, self.state.corners[ids] - 1, (h + 2, w + 2)).unsqueeze(1)
+        down = (wide[..., 2:, 1:-1] - wide[..., :-2, 1:-1]) * 0.5 * probe
+        right = (wide[..., 1:-1, 2:] - wide[..., 1:-1, :-2]) * 0.5 * probe
+        pairs = ((down, down), (down, right), (right, right), (down, change), (right, change))
+        at = torch.from_numpy(ids).to(self.normal.device)
+        for column, (one, other) in enumerate(pairs):
+            self.normal[at, column] = (one.conj() * other).real.sum(dim=(1, 2, 3))
+
+    def end_epoch(self, frames: Frames, beam: Propagator, left: float) -> float:
+        """Move the positions; return the largest move in pixels.
+
+        Args:
+            frames: The measured data, for trying places.
+            beam: The propagator.
+            left: Share of the run that is still to come.
+        """
+        if not self.active:
+            return 0.0
+        before = self.state.positions.copy()
+        if self.slopes:
+            self._follow_slopes()
+        elif self.options.positions_affine:
+            self._try_affines(frames, beam, left)
+        else:
+            self._try_places(frames, beam, left)
+        return float(np.abs(self.state.positions - before).max())
+
+    def _follow_slopes(self) -> None:
+        self.share.sum_(self.normal)
+        normal = self.normal.double().cpu().numpy()
+        if self.options.positions_affine:
+            moves = _affine_moves(self.state.positions, normal)
+        else:
+            moves = _moves(normal)
+            moves -= moves.mean(axis=0)
+            length = np.abs(moves)
+            limit = min(self.options.positions_reach_px, OUTLIER * max(1e-3, np.median(length)))
+            moves = np.clip(moves, -limit, limit)
+            moves -= moves.mean(axis=0)
+        reach = self.options.positions_reach_px
+        most = np.abs(moves).max(initial=0)
+        if most > reach:
+            moves *= reach / most
+        self.state.place(self.state.positions + moves)
+
+    def _try_places(self, frames: Frames, beam: Propagator, left: float) -> None:
+        """Try one random place in each quadrant around every position; keep the best."""
+        n, reach = len(self.state.positions), self.options.positions_reach_px * left
+        best = self._misfits(frames, beam, self.state.positions)
+        places = self.state.positions.copy()
+        for quadrant in range(TRIES):
+            sign = np.array([quadrant // 2, quadrant % 2]) * 2 - 1
+            tried = self.state.positions + sign * self.random.uniform(0, reach, (n, 2))
+            found = self._misfits(frames, beam, tried)
+            better = found < best
+            best[better], places[better] = found[better], tried[better]
+        moves = places - self.state.positions
+        moves -= np.median(moves, axis=0)
+        self.state.place(self.state.positions + moves)
+
+    def _try_affines(self, frames: Frames, beam: Propagator, left: float) -> None:
+        """Try random affine maps of the whole scan; keep the best."""
+        reach = self.options.positions_reach_px * left
+        centred = self.state.positions - self.state.positions.mean(axis=0)
+        size = np.abs(centred).max()
+        best, place = self._misfits(frames, beam, self.state.positions).sum(), None
+        for _ in range(2 * TRIES):
+            affine = self.random.uniform(-reach, reach, (2, 2)) / size
+            tried = self.state.positions + centred @ affine.T
+            found = self._misfits(frames, beam, tried).sum()
+            if found < best:
+                best, place = found, tried
+        if place is not None:
+            self.state.place(place)
+
+    def _misfits(self, frames: Frames, beam: Propagator, places: Moves) -> Moves:
+        """Return the misfit that every frame would have in some place, (N,)."""
+        state, found = self.state, torch.zeros(len(places), device=frames.device)
+        most = np.array(state.shape) - state.probe.shape[1:]
+        places = np.clip(places, 0, most)
+        corners = np.rint(places).astype(np.int64)
+        fractions = (places - corners).astype(np.float32)
+        shape = (int(state.probe.shape[1]), int(state.probe.shape[2]))
+        for first in range(0, len(frames.ids), self.options.batch):
+            ids = frames.ids[first : first + self.options.batch]
+            probe = self.light.probe(ids, fractions[ids])
+            waves = cut(state.object, corners[ids], shape).unsqueeze(1) * probe
+            amplitude, valid, at = frames.pick(ids)
+            rows = torch.from_numpy(ids).to(found.device)
+            found[rows] = misfits(beam.to_detector(waves), amplitude, valid, at, state.background)
+        self.share.sum_(found)
+        result: Moves = found.double().cpu().numpy()
+        return result
+
+
+def _moves(normal: Moves) -> Moves:
+    """Solve the 2 x 2 system of each frame, damped: (N, 5) -> (N, 2)."""
+    yy, yx, xx, cy, cx = normal.T
+    damp = 0.1 * (yy + xx) / 2 + 1e-3 * float((yy + xx).mean()) + 1e-30
+    yy, xx = yy + damp, xx + damp
+    determinant = np.maximum(yy * xx - yx**2, 1e-30)
+    return np.stack([(xx * cy - yx * cx) / determinant, (yy * cx - yx * cy) / determinant], axis=1)
+
+
+def _affine_moves(positions: Moves, normal: Moves) -> Moves:
+    """Return the moves of the one affine map that all frames together ask for, (N, 2)."""
+    yy, yx, xx, cy, cx = normal.T
+    centred = positions - positions.mean(axis=0)
+    y, x = centred.T
+    # moves = (a y + b x + e, c y + d x + f): six unknowns, weighted by the frames' curvatures.
+    columns = np.stack([y, x, np.ones_like(y)])
+    left = np.zeros((6, 6))
+    left[:3, :3] = (columns * yy) @ columns.T
+    left[3:, 3:] = (columns * xx) @ columns.T
+    left[:3, 3:] = (columns * yx) @ columns.T
+    left[3:, :3] = left[:3, 3:].T
+    right = np.concatenate([columns @ cy, columns @ cx])
+    left += np.diag(1e-6 * np.diag(left) + 1e-30)
+    solved = np.linalg.solve(left, right)
+    moves = np.stack([solved[:3] @ columns, solved[3:] @ columns], axis=1)
+    result: Moves = moves - moves.mean(axis=0)
+    return result

@@ -1,0 +1,157 @@
+"""The difference map and RAAR: projections of all exit waves at once.
+
+With the model P O and the modulus projection Pi, RAAR (Luke 2005) in its converging sign,
+
+    w <- beta w + (1 - 2 beta) P O + beta Pi(2 P O - w)   =   P O + beta (Pi - 1)(2 P O - w),
+
+and beta = 1 is the difference map (Thibault et al. 2009; Elser 2003). Then object and probe are
+those that fit all waves best, O = sum conj(P) w / sum |P|^2 and P = sum conj(O) w / sum |O|^2, by
+turns. (The opposite sign of the last term of Luke's formula, found elsewhere, does not converge
+above beta 0.6; the tests compare with a simulated truth.)
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from napari_ptycho.engines.frames import Ids, roomy
+from napari_ptycho.engines.method import Method
+from napari_ptycho.engines.work import Batch, Work
+from napari_ptycho.physics.propagate import TINY, abs2
+from napari_ptycho.physics.windows import add_, exit_waves
+
+INERTIA = 1e-3  # of the object, relative to the mean light: keeps what is hardly lit where it is
+
+
+class Projections(Method):
+    """DM and RAAR; `waves` holds the exit waves of all own frames."""
+
+    def __init__(self, work: Work) -> None:
+        super().__init__(work)
+        self.beta = getattr(work.options, "relaxation", 1.0)
+        self.waves: Tensor | None = None
+        self.known = False
+        self.mean: Tensor | None = None
+        self.averaged = 0
+
+    def restart(self) -> None:
+        """Take the model's waves anew in the next epoch."""
+        self.known = False
+
+    def turned(self, unitary: Tensor) -> None:
+        """Mix the modes of the waves."""
+        if self.waves is not None:
+            for at in range(0, len(self.waves), self.work.size):
+                part = self.waves[at : at + self.work.size]
+                modes = part.view(len(part), len(unitary), -1, *self.work.shape)
+                part.copy_(torch.einsum("nm,bmlyx->bnlyx", unitary, modes).flatten(1, 2))
+
+    def batches(self, random: torch.Generator) -> Iterator[Ids]:
+        """Yield all frames in order: it does not matter here, and memory likes it."""
+        yield from in_order(self.work)
+
+    def begin_epoch(self, factor: float, with_probe: bool) -> None:
+        """Get ready to collect what object and probe will be."""
+        super().begin_epoch(factor, with_probe)
+        work = self.work
+        if self.waves is None:
+            shape = (len(work.frames.ids), work.light.waves, *work.shape)
+            self.waves = roomy(shape, torch.complex64, work.frames.device)
+        self._clear()
+
+    def _clear(self) -> None:
+        state = self.work.state
+        self.up, self.down = torch.zeros_like(state.object), torch.zeros_like(state.object.real)
+        self.pull, self.power = torch.zeros_like(state.probe), torch.zeros_like(state.background)
+
+    def step(self, ids: Ids) -> None:
+        """Project the waves of some frames, and collect the new object."""
+        work = self.work
+        own = self._own(ids)
+        probe = work.light.probe(ids)
+        corners = work.state.corners[ids]
+        out = work.waves[: len(ids)]
+        model = exit_waves(work.state.object, probe, corners, out, work.power)
+        if not self.known:
+            own.copy_(model)
+        mirrored = 2 * model - own
+        change = work.beam.to_sample(self._projected(mirrored, ids))
+        work.compare_(work.beam.to_detector(model.clone()), ids)
+        change.mul_(self.beta)
+        own.copy_(model).add_(change)
+        work.positions.watch(ids, change, probe)
+        if not work.light.plain:
+            work.light.pull(ids, change, work.windows(ids))
+        self._collect_object(Batch(ids, probe, own, change))
+
+    def _projected(self, waves: Tensor, ids: Ids) -> Tensor:
+        """Return the change of waves at the detector, without noting their misfit."""
+        work = self.work
+        amplitude, valid, at = work.frames.pick(ids)
+        wave = work.beam.to_detector(waves)
+        work.replace_(wave, amplitude, valid, at, work.state.background)
+        return wave
+
+    def _own(self, ids: Ids) -> Tensor:
+        assert self.waves is not None  # made by begin_epoch
+        first = int((ids[0] - self.work.share.rank) // self.work.share.size)
+        return self.waves[first : first + len(ids)]
+
+    def _collect_object(self, batch: Batch) -> None:
+        corners = self.work.state.corners[batch.ids]
+        add_(self.up, corners, (batch.probe.conj() * batch.waves).sum(dim=1))
+        lit = abs2(batch.probe).sum(dim=1).expand(len(batch.ids), -1, -1)
+        add_(self.down, corners, lit.contiguous())
+
+    def end_epoch(self, left: float) -> None:
+        """Fit object and probe to the waves, by turns."""
+        self.known = True
+        for turn in range(self.work.options.overlaps):
+            if turn:
+                self._clear()
+                for ids in in_order(self.work):
+                    probe = self.work.light.probe(ids)
+                    self._collect_object(Batch(ids, probe, self._own(ids), self._own(ids)))
+            self._set_object()
+            if not self.with_probe:
+                break
+            self._set_probe()
+        self._average(left)
+
+    def _set_object(self) -> None:
+        self.work.share.sum_(self.up, self.down)
+        image = self.work.state.object
+        inertia = INERTIA * self.down.mean()
+        image.copy_((self.up + inertia * image) / (self.down + inertia))
+
+    def _set_probe(self) -> None:
+        work, state = self.work, self.work.state
+        pull, power = torch.zeros_like(state.probe), torch.zeros_like(state.background)
+        for ids in in_order(self.work):
+            probe, windows = work.light.probe(ids), work.windows(ids)
+            # The adjoint of a unitary shift is its inverse: of w - P O, so that what does not
+            # belong to the shared probe (intensities, variations) stays out of it.
+            rest = self._own(ids) - windows.unsqueeze(1) * probe
+            pull += work.light.adjoint(ids, rest, windows)
+            power += abs2(windows).sum(dim=0)
+        work.share.sum_(pull, power)
+        state.probe.add_(pull / (power + 1e-9 * power.mean() + TINY))
+
+    def _average(self, left: float) -> None:
+        """Replace the object of the last epoch by the mean of the last ones: DM does not settle."""
+        options = self.work.options
+        if left >= options.average:
+            return
+        image = self.work.state.object
+        self.mean = image.clone() if self.mean is None else self.mean + image
+        self.averaged += 1
+        if left == 0:
+            image.copy_(self.mean / self.averaged)
+
+
+def in_order(work: Work) -> Iterator[Ids]:
+    """Yield all own frames in order, in batches."""
+    own = work.frames.ids
+    for at in range(0, len(own), work.size):
+        yield own[at : at + work.size]

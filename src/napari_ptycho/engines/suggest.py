@@ -1,0 +1,155 @@
+"""Sensible values from the scan itself, each with the reason in words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ptycho.engines.coarse import why_not
+from napari_ptycho.engines.options import EngineOptions, MpieOptions, RpieOptions
+from napari_ptycho.engines.presets import COARSE
+from napari_ptycho.model import Scan
+from napari_ptycho.model.arrays import Floats
+from napari_ptycho.prepare.raster import find_raster
+from napari_ptycho.prepare.start import mean_pattern
+
+LOOKED_AT = 64  # frames that are looked at, evenly over the scan
+FULL_PIXELS = 3  # pixels at the very same largest count that look like saturation
+STEADY = 0.1  # flux that varies more from line to line is estimated
+JITTER_PX = 0.3  # a raster whose steps differ less is periodic
+BLURRED = 0.35  # way during an exposure, as a share of the probe's width, that matters
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A chain of engines for a scan, and why."""
+
+    stages: tuple[EngineOptions, ...]
+    reasons: tuple[str, ...]
+    """Sentences, one for each value that is not a default."""
+    warnings: tuple[str, ...]
+    """Sentences on what no engine can mend."""
+
+
+def suggest(scan: Scan, gpu: bool = False) -> Suggestion:
+    """Choose engines and options for a scan.
+
+    Args:
+        scan: The scan; some of its frames are read.
+        gpu: Whether a GPU will compute.
+
+    Raises:
+        ScanError: Positions are in metres and the pixel size is unknown.
+    """
+    mean, some = mean_pattern(scan), _some(scan)
+    positions = scan.in_pixels()
+    reasons: list[str] = []
+    values: dict[str, Any] = {}
+    if gpu:
+        values["batch"] = 64
+        reasons.append("batches of 64: a GPU is slow at small ones")
+    level = saturation(some)
+    if level:
+        values["saturation"] = level
+        reasons.append(f"saturation at {level:g} counts: several pixels stop at this very value")
+    if np.abs(positions - np.rint(positions)).max() > 0.05 and scan.geometry.propagation == "far":
+        values["subpixel"] = True
+        reasons.append("sub-pixel shifts: the positions are not whole pixels")
+    swing = _swing(scan)
+    if swing > STEADY:
+        values["intensities"] = True
+        reasons.append(f"intensities: the flux varies by {swing:.0%} beyond neighbouring frames")
+    stages = _chain(scan, mean, values, reasons)
+    return Suggestion(stages, tuple(reasons), tuple(_warnings(scan, positions)))
+
+
+def _chain(
+    scan: Scan, mean: NDArray[Any], values: dict[str, Any], reasons: list[str]
+) -> tuple[EngineOptions, ...]:
+    reason = why_not(scan, COARSE.reduction, mean)
+    flat = scan.probe is None or curvature(scan) < 1e-3
+    if flat and scan.geometry.propagation == "far":
+        reasons.append(
+            "object_alpha 1 (ePIE) at first: the probe to start from has no curvature, with which "
+            "smaller weights are known to collapse"
+        )
+        first = RpieOptions(epochs=40, object_alpha=1.0, anneal=0.0, **values)
+        return first, RpieOptions(epochs=60, **values)
+    if reason:
+        reasons.append(f"no coarse stage: {reason}")
+        return (MpieOptions(epochs=40, **values),) if False else (RpieOptions(epochs=60, **values),)
+    reasons.append("a coarse stage first: the light lies in the central half of the detector")
+    coarse = {name: value for name, value in values.items() if name != "subpixel"}
+    return replace(COARSE, **coarse), RpieOptions(epochs=30, **values)
+
+
+def _some(scan: Scan) -> NDArray[Any]:
+    at = np.unique(np.linspace(0, len(scan) - 1, LOOKED_AT).astype(int))
+    return np.asarray(scan.patterns[at])
+
+
+def saturation(patterns: NDArray[Any]) -> float:
+    """Return the count at which pixels saturate, or 0: a largest value that many pixels share.
+
+    Args:
+        patterns: (n, H, W) counts.
+    """
+    top = float(patterns.max())
+    at_top = int((patterns == top).sum())
+    just_below = int(((patterns < top) & (patterns >= 0.9 * top)).sum())
+    # Counts thin out towards the largest one; a heap at the very end was cut off.
+    return top if at_top > FULL_PIXELS and at_top > just_below and top > 1 else 0.0
+
+
+def _swing(scan: Scan) -> float:
+    """Return how much the counts of frames vary slowly (drift of the flux), relative to the mean.
+
+    The object changes the counts too, so the noise between neighbours is not counted.
+    """
+    counts = np.concatenate([np.asarray(block, np.float64).sum((1, 2)) for _, block in scan.blocks()])
+    if scan.exposure is not None:
+        counts = counts / scan.exposure
+    width = max(3, len(counts) // 20)
+    slow = np.convolve(counts, np.ones(width) / width, mode="valid")
+    return float(np.ptp(slow) / counts.mean()) / 2
+
+
+def curvature(scan: Scan) -> float:
+    """Return how far the probe's phase is from flat, 0..1: 1 - |sum P|P|| / sum |P|^2."""
+    assert scan.probe is not None  # asked only for scans with a probe
+    first = np.asarray(scan.probe[0], np.complex128)
+    power = np.abs(first) ** 2
+    return 1 - float(np.abs((first * np.abs(first)).sum()) / power.sum())
+
+
+def _warnings(scan: Scan, positions: Floats) -> Sequence[str]:
+    grid = find_raster(positions)
+    if grid is None:
+        return []
+    jitter = raster_jitter(positions)
+    if jitter > JITTER_PX:
+        return []
+    return [
+        f"the positions form a regular raster (they stray by {jitter:.2f} px): errors that repeat "
+        "with its step fit the data as well. Scan with random offsets, or look for a grid in the "
+        "result"
+    ]
+
+
+def raster_jitter(positions: Floats) -> float:
+    """Return how far positions (N, 2) stray from the periodic grid of their median steps, pixels."""
+    stray = []
+    for axis in (0, 1):
+        values = np.sort(positions[:, axis])
+        steps = np.diff(values)
+        large = steps[steps > 0.25 * steps.max(initial=0)]
+        step = float(np.median(large)) if len(large) else 0.0
+        if step <= 0:
+            continue
+        phase = values / step
+        turn = np.angle(np.exp(2j * np.pi * phase).mean())
+        off = np.angle(np.exp(1j * (2 * np.pi * phase - turn))) / (2 * np.pi)
+        stray.append(float(np.abs(off).std() * step))
+    return max(stray, default=0.0)

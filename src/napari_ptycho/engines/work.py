@@ -1,0 +1,180 @@
+"""What one engine works with, and the steps that all engines share."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from napari_ptycho.engines.frames import Frames, Ids, roomy
+from napari_ptycho.engines.illumination import Illumination
+from napari_ptycho.engines.options import EngineOptions
+from napari_ptycho.engines.positions import Positions
+from napari_ptycho.engines.share import ALONE, Share
+from napari_ptycho.engines.state import LiveState
+from napari_ptycho.physics.propagate import (
+    TINY,
+    Propagator,
+    abs2,
+    modulus_change_,
+    poisson_change_,
+)
+from napari_ptycho.physics.windows import cut, exit_waves
+
+BACKGROUND_START = 3  # epochs before the background is estimated: first the sample gets its chance
+BACKGROUND_SHARE = 0.1  # of the mean pattern, to begin with
+
+
+@dataclass
+class Batch:
+    """Some frames on their way through the model."""
+
+    ids: Ids
+    probe: Tensor
+    """(1 or B, M, h, w) the probe over each."""
+    waves: Tensor
+    """(B, M, h, w) exit waves."""
+    change: Tensor
+    """(B, M, h, w) what the counts ask the exit waves to change by."""
+
+
+@dataclass
+class Work:
+    """One engine's data, state and buffers."""
+
+    frames: Frames
+    state: LiveState
+    beam: Propagator
+    options: Any
+    share: Share = ALONE
+    light: Illumination = field(init=False)
+    positions: Positions = field(init=False)
+
+    def __post_init__(self) -> None:
+        options: EngineOptions = self.options
+        self.light = Illumination(self.state, options, self.share)
+        self.positions = Positions(self.state, self.light, options, self.share)
+        self.size = min(self.share.batch(options.batch), len(self.frames.ids))
+        h, w = self.state.probe.shape[1:]
+        where = self.frames.device
+        self.waves = roomy((self.size, self.light.waves, h, w), torch.complex64, where)
+        self.power = torch.zeros((h, w), device=where)
+        self.shape = (int(h), int(w))
+        poisson = getattr(options, "likelihood", "amplitude") == "poisson"
+        self.replace_ = poisson_change_ if poisson else modulus_change_
+        self.misfits = torch.zeros(len(self.state.misfits), device=where)
+        self.seen = torch.zeros((2, h, w), device=where)
+
+    def forward(self, ids: Ids, waves: Tensor | None = None) -> Batch:
+        """Compute exit waves, and what the counts ask them to change by.
+
+        Args:
+            ids: The frames.
+            waves: (B, M, h, w) whose modulus is replaced, in place of the exit waves.
+        """
+        probe = self.light.probe(ids)
+        corners = self.state.corners[ids]
+        out = self.waves[: len(ids)]
+        exits = exit_waves(self.state.object, probe, corners, out, self.power)
+        wave = self.beam.to_detector(exits if waves is None else waves)
+        return Batch(ids, probe, exits, self.beam.to_sample(self.compare_(wave, ids)))
+
+    def compare_(self, wave: Tensor, ids: Ids) -> Tensor:
+        """Turn a detector wave into its change, in place; note misfits and background."""
+        amplitude, valid, at = self.frames.pick(ids)
+        if self.options.background:
+            self._note_background(wave, amplitude, valid, at)
+        found = self.replace_(wave, amplitude, valid, at, self.state.background)
+        if found.device.type == "cpu":
+            self.misfits.numpy()[ids] = found.numpy()
+        else:
+            self.misfits[torch.from_numpy(ids).to(found.device)] = found
+        return wave
+
+    def windows(self, ids: Ids) -> Tensor:
+        """Return the object under some frames, (B, h, w)."""
+        return cut(self.state.object, self.state.corners[ids], self.shape)
+
+    def pull(self, batch: Batch, plain: Tensor) -> Tensor:
+        """Return the pull on the shared probe; let illumination and positions learn.
+
+        Args:
+            batch: From `forward`; the object must still be as it was then.
+            plain: (M, h, w) sum of conj(window) change, where the engine has it anyway.
+        """
+        self.positions.watch(batch.ids, batch.change, batch.probe)
+        if self.light.plain:
+            return self.light.unshift(plain)
+        return self.light.pull(batch.ids, batch.change, self.windows(batch.ids))
+
+    @property
+    def needs_windows(self) -> bool:
+        """Whether `pull` must be called before the object moves."""
+        return not self.light.plain or self.positions.slopes
+
+    def _note_background(self, wave: Tensor, amplitude: Tensor, valid: Tensor, at: Ids) -> None:
+        rows = torch.from_numpy(at).to(wave.device)
+        good = valid[rows] if len(valid) > 1 else valid.expand(len(at), -1, -1)
+        model = abs2(wave).sum(dim=1).add_(self.state.background)
+        self.seen[0] += (amplitude[rows].square() / model).mul_(good).sum(dim=0)
+        self.seen[1] += good.sum(dim=0)
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Get ready for one more pass over the positions."""
+        self.light.begin_epoch()
+        self.positions.begin_epoch(epoch)
+        self.seen.zero_()
+        if self.options.background and epoch == BACKGROUND_START:
+            self._begin_background()
+
+    def _begin_background(self) -> None:
+        """Start from a share of the mean pattern, unless a background is known already."""
+        if float(self.state.background.max()) > 2 * TINY:
+            return
+        total = torch.zeros(self.shape, device=self.frames.device)
+        for ids in np.array_split(self.frames.ids, -(-len(self.frames.ids) // self.size)):
+            amplitude, _, at = self.frames.pick(ids)
+            total += amplitude[torch.from_numpy(at).to(amplitude.device)].square().sum(dim=0)
+        self.share.sum_(total)
+        mean = total / len(self.frames.totals)
+        self.state.background.copy_(mean * BACKGROUND_SHARE + TINY)
+
+    def end_epoch(self, epoch: int) -> None:
+        """Apply what the frames of the epoch said, apart from object and probe."""
+        self.share.sum_(self.misfits)
+        self.state.misfits = self.misfits.double().cpu().numpy()
+        self.misfits.zero_()
+        self.light.end_epoch()
+        if self.options.background and epoch >= BACKGROUND_START:
+            self.share.sum_(self.seen)
+            ratio = self.seen[0] / self.seen[1].clamp_min(1)
+            ratio = torch.where(self.seen[1] > 0, ratio, torch.zeros_like(ratio))
+            self.state.background.mul_(ratio).clamp_min_(TINY)
+
+    def random_batches(self, random: torch.Generator) -> Iterator[Ids]:
+        """Yield the frames of an epoch in random order, in batches.
+
+        Where the probe is shifted and the positions have few fractions, as whole positions have on
+        a coarser grid, the frames of a batch share theirs: the probe is shifted once for all.
+        """
+        own = self.frames.ids
+        order = own[torch.randperm(len(own), generator=random).numpy()]
+        groups = self._groups(order)
+        batches = [
+            group[at : at + self.size] for group in groups for at in range(0, len(group), self.size)
+        ]
+        if len(groups) > 1:
+            turns = torch.randperm(len(batches), generator=random).tolist()
+            batches = [batches[turn] for turn in turns]
+        yield from batches
+
+    def _groups(self, order: Ids) -> list[Ids]:
+        shifted = self.options.shifts or self.options.reduction > 1
+        if not shifted or self.light.per_frame or self.share.size > 1:
+            return [order]
+        kinds, of = np.unique(self.state.fractions[order], axis=0, return_inverse=True)
+        if len(kinds) * self.size > len(order):
+            return [order]
+        return [order[of.ravel() == kind] for kind in range(len(kinds))]
