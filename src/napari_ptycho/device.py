@@ -86,10 +86,15 @@ def threads(count: int | None) -> Iterator[None]:
 
 def free_bytes(device: "torch.device") -> int:
     """Return the memory that is free on a device; for a CPU and Apple's MPS that of the machine."""
-    import torch
-
     if device.type == "cuda":
+        import torch
+
         return int(torch.cuda.mem_get_info(device)[0])
+    return free_ram()
+
+
+def free_ram() -> int:
+    """Return the bytes of RAM that programs may still take; needs no torch."""
     import psutil
 
     return int(psutil.virtual_memory().available)

@@ -46,6 +46,11 @@ def assert_same(one, other):
             np.testing.assert_allclose(a, b, rtol=0, atol=1e-9)
         elif isinstance(a, np.ndarray):
             np.testing.assert_array_equal(a, b, err_msg=field.name)
+        elif field.name == "extras":
+            assert set(a) == set(b)
+            for name in a:
+                assert b[name].dtype == a[name].dtype
+                np.testing.assert_array_equal(a[name], b[name], err_msg=name)
         else:
             assert a == b, field.name
 
@@ -199,7 +204,10 @@ def test_every_number_of_axes(rng, tmp_path, suffix, weights):
     np.testing.assert_array_equal(back.object, 2 * one.object)
     np.testing.assert_array_equal(back.probe, one.probe)
     assert "2 layers" in back.provenance["notes"][0]
-    assert "2 OPR modes" in back.provenance["notes"][1]
+    assert "2 coherent modes are its variations" in back.provenance["notes"][1]
+    assert back.extras == {}  # the second mode is dark
+    write_foreign(tmp_path / f"lost.{suffix}", values | {"probe": probes})
+    assert "no weights" in read_reconstruction(tmp_path / f"lost.{suffix}").provenance["notes"][0]
 
 
 @pytest.mark.parametrize("suffix", ["h5", "npz"])

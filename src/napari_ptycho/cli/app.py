@@ -9,7 +9,8 @@ import napari_ptycho
 from napari_ptycho.cli import flags, show
 from napari_ptycho.cli.bin import BinFlags, bin_scan
 from napari_ptycho.cli.info import InfoFlags, info
-from napari_ptycho.cli.reconstruct import ReconstructFlags, reconstruct
+from napari_ptycho.cli.listing import EnginesFlags, PresetsFlags, engines, presets
+from napari_ptycho.cli.reconstruct import ReconstructFlags, named, reconstruct
 from napari_ptycho.cli.simulate import SimulateFlags, simulate
 from napari_ptycho.cli.window import OpenFlags, open_window
 from napari_ptycho.errors import PtychoError
@@ -26,7 +27,9 @@ app = typer.Typer(
 flags.add(app, "open", OpenFlags, open_window)
 flags.add(app, "info", InfoFlags, info)
 flags.add(app, "bin", BinFlags, bin_scan)
-flags.add(app, "reconstruct", ReconstructFlags, reconstruct)
+flags.add(app, "reconstruct", ReconstructFlags, reconstruct, named)
+flags.add(app, "engines", EnginesFlags, engines)
+flags.add(app, "presets", PresetsFlags, presets)
 flags.add(app, "simulate", SimulateFlags, simulate)
 
 

@@ -1,12 +1,14 @@
 """A command is a frozen dataclass of flags and a function of it."""
 
 import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
 import typer
+from typer.core import TyperCommand
 
 from napari_ptycho.cli import show
 from napari_ptycho.errors import FileError, OptionsError
@@ -22,9 +24,20 @@ Neighbours = Annotated[
     typer.Option(help="Of N positions per bin: consecutive ones, or the nearest in space."),
 ]
 SIZE_HELP = "Bin size: 2x2 (rows x columns of a raster) or 4 (positions)."
+BYTES = {"": 1, "B": 1} | {
+    f"{letter}{middle}B": base**power
+    for power, letter in enumerate("KMGT", 1)
+    for middle, base in (("", 1000), ("I", 1024))
+}
 
 
-def add(app: typer.Typer, name: str, flags: type[Request], run: Callable[[Request], int]) -> None:
+def add(
+    app: typer.Typer,
+    name: str,
+    flags: type[Request],
+    run: Callable[[Request], int],
+    named: Callable[[], Mapping[str, str]] = dict,
+) -> None:
     """Make a command of a dataclass: its fields are the flags, its docstring is the help.
 
     Args:
@@ -32,7 +45,19 @@ def add(app: typer.Typer, name: str, flags: type[Request], run: Callable[[Reques
         name: What to type.
         flags: Fields `name: Annotated[type, typer.Option(...)] = default`.
         run: Gets the filled dataclass and returns the exit code.
+        named: Returns what replaces each {word} in the help of a flag. It is asked when that help
+            is shown: the tables with these names take a second to import.
     """
+
+    class Command(TyperCommand):
+        def format_help(self, ctx: Any, formatter: Any) -> None:
+            words = named()
+            for parameter in self.params:
+                for word, text in words.items():
+                    shown = getattr(parameter, "help", None) or ""
+                    vars(parameter)["help"] = shown.replace(f"{{{word}}}", text)
+            super().format_help(ctx, formatter)
+
     hints = get_type_hints(flags, include_extras=True)
 
     def command(**values: Any) -> None:
@@ -55,7 +80,7 @@ def add(app: typer.Typer, name: str, flags: type[Request], run: Callable[[Reques
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = hints
     command.__doc__ = flags.__doc__
-    app.command(name)(command)
+    app.command(name, cls=Command)(command)
 
 
 def parse_size(word: str) -> int | tuple[int, int]:
@@ -74,13 +99,33 @@ def pairs(words: Sequence[str], flag: str) -> dict[str, str]:
     """Turn "name=value" words into a dictionary.
 
     Raises:
-        OptionsError: A word has no "=".
+        OptionsError: A word has no "=", or a name has two values.
     """
-    split = [word.partition("=") for word in words]
-    for name, equals, value in split:
+    found: dict[str, str] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
         if not (name and equals and value):
-            raise OptionsError(f"{flag} {name}{equals}{value}: it must be name=value")
-    return {name.strip(): value.strip() for name, _, value in split}
+            raise OptionsError(f"{flag} {word}: it must be name=value")
+        name, value = name.strip(), value.strip()
+        if found.setdefault(name, value) != value:
+            raise OptionsError(
+                f"{flag} {name}={found[name]} and {flag} {name}={value} contradict each other"
+            )
+    return found
+
+
+def parse_bytes(word: str, flag: str) -> int:
+    """Turn "2GB", "1.5 GiB" or "500000" into bytes.
+
+    Raises:
+        OptionsError: It is no such size.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", word, re.ASCII | re.IGNORECASE)
+    factor = BYTES.get(found[2].upper()) if found else None
+    size = int(float(found[1]) * factor) if found and factor else 0
+    if size < 1:
+        raise OptionsError(f"{flag} {word}: it must be a size like 500MB or 2GB")
+    return size
 
 
 def check_output(path: Path, overwrite: bool, sources: Mapping[str, Path | None]) -> None:

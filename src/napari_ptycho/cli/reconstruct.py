@@ -1,15 +1,15 @@
 """`napari-ptycho reconstruct FILE -o OUT.h5`: bin, reconstruct, write, report."""
 
-import dataclasses
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from napari_ptycho.cli import show
+from napari_ptycho.cli import chainfile, outcome, show
 from napari_ptycho.cli.flags import (
     SIZE_HELP,
     File,
@@ -19,9 +19,19 @@ from napari_ptycho.cli.flags import (
     Overwrite,
     check_output,
     pairs,
+    parse_bytes,
     parse_size,
 )
-from napari_ptycho.errors import FileError, OptionsError
+from napari_ptycho.cli.stages import (
+    DEFAULT,
+    SUGGESTED,
+    Chosen,
+    changed,
+    chosen,
+    in_words,
+    suggestion,
+)
+from napari_ptycho.errors import FileError, OptionsError, ScanError
 
 if TYPE_CHECKING:  # imported when a command runs, so that --help is quick
     from napari_ptycho.engines import EngineOptions
@@ -38,17 +48,43 @@ class ReconstructFlags:
 
     file: File
     output: Output
-    engine: Annotated[str, typer.Option(help="Which algorithm: rpie or epie.")] = "rpie"
-    epochs: Annotated[int | None, typer.Option(help="Passes over all positions [100].")] = None
-    modes: Annotated[int | None, typer.Option(help="Probe modes [1].")] = None
+    engine: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help=f"One algorithm, {DEFAULT} if none: {{engines}}."),
+    ] = None
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help=f"Several in a row: {{presets}}; {SUGGESTED}: the scan decides."
+        ),
+    ] = None
+    chain: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.toml", help="Several in a row from a file, a table for each."),
+    ] = None
+    save_chain: Annotated[
+        Path | None, typer.Option(metavar="FILE.toml", help="Also write what runs for --chain.")
+    ] = None
+    epochs: Annotated[int | None, typer.Option(help="Passes over all positions, per stage.")] = None
+    modes: Annotated[int | None, typer.Option(help="Probe modes, in all stages.")] = None
     bin: Annotated[str, typer.Option(metavar="SIZE", help=SIZE_HELP)] = "1"
     neighbours: Neighbours = "path"
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto"
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE", help="Most to take on the device, like 2GB; else what is free."
+        ),
+    ] = None
     set: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Any option of the engine.")
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="Any option of the engine, in all stages; 2.NAME=VALUE in the second only.",
+        ),
     ] = None
     options: Annotated[
-        Path | None, typer.Option(metavar="FILE.toml", help="The engine's options; flags win.")
+        Path | None, typer.Option(metavar="FILE.toml", help="One engine's options; flags win.")
     ] = None
     start: Annotated[
         Path | None, typer.Option(metavar="RECON.h5", help="Go on from this reconstruction.")
@@ -59,17 +95,14 @@ class ReconstructFlags:
     ] = "auto"
     optics: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="NAME=VALUE",
-            help="Of --probe optics: diameter_um, outer_zone_nm, central_stop_um, defocus_mm.",
-        ),
+        typer.Option(metavar="NAME=VALUE", help="Of --probe optics: {optics}."),
     ] = None
     energy_ev: Number = None
     distance_m: Number = None
     detector_pixel_m: Number = None
     focus_to_sample_m: Number = None
     near: Annotated[bool, typer.Option("--near", help="Near field (angular spectrum).")] = False
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads [all cores].")] = None
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; else all cores.")] = None
     report: Annotated[
         Path | None, typer.Option(metavar="OUT.png", help="Also draw the result.")
     ] = None
@@ -77,27 +110,39 @@ class ReconstructFlags:
     json: Json = False
 
 
+def named() -> dict[str, str]:
+    """Return the names that the help of the flags lists."""
+    from napari_ptycho.engines import ENGINES, PRESETS
+    from napari_ptycho.options import describe
+    from napari_ptycho.prepare import Optics
+
+    return {
+        "engines": ", ".join(ENGINES),
+        "presets": ", ".join(PRESETS),
+        "optics": ", ".join(parameter.name for parameter in describe(Optics)),
+    }
+
+
 def reconstruct(flags: ReconstructFlags) -> int:
     """Do what the flags say and return the exit code."""
-    options = engine_options(flags)
+    plan = chosen(flags)
+    plan = plan and replace(plan, stages=changed(plan.stages, flags))
     size = parse_size(flags.bin)
+    memory = None if flags.memory is None else parse_bytes(flags.memory, "--memory")
     _check_files(flags)
+    _check_start(flags)
 
-    from napari_ptycho import device, engines, io, prepare
+    from napari_ptycho import device, engines, io
 
-    scan = io.read_scan(flags.file, geometry(flags) or None)
-    whole, scan = scan, prepare.bin_positions(scan, size, flags.neighbours)
-    notes = list(scan.notes)
-    if scan is not whole:
-        report = prepare.binning_report(whole, size, flags.neighbours)
-        show.lines(report.lines(), flags.json)
-        notes += report.warnings
-    show.lines((f"- {note}" for note in notes), flags.json)
-    start = first(flags, scan, options)
+    scan, notes = _read(flags, size)
+    plan, warnings = _settled(flags, scan, plan)
+    stages = plan.stages
+    _save_chain(flags, stages)
+    start = first(flags, scan, stages[0])
     began = time.monotonic()
     with device.threads(flags.threads):
-        job = engines.reconstruct(scan, options, start, flags.device)
-        last, stopped = drive(job, options.epochs, options.title)
+        job = engines.reconstruct(scan, stages, start, flags.device, memory)
+        last, stopped = drive(job, stages, plan.title)
     if last is None:
         show.error("stopped before anything was reached; nothing was written")
         return 130
@@ -106,50 +151,68 @@ def reconstruct(flags: ReconstructFlags) -> int:
         from napari_ptycho.cli.report import write_report
 
         write_report(last.result, scan, flags.report)
-    _say(flags, last, {"seconds": time.monotonic() - began, "stopped": stopped, "notes": notes})
+    seconds = time.monotonic() - began
+    outcome.say(flags, last, outcome.Facts(stages, seconds, stopped, notes, plan.reasons, warnings))
     return 130 if stopped else 0
 
 
+def _read(flags: ReconstructFlags, size: int | tuple[int, int]) -> "tuple[Scan, tuple[str, ...]]":
+    """Return the binned scan, and sentences about it, which are printed too."""
+    from napari_ptycho import io, prepare
+
+    whole = io.read_scan(flags.file, geometry(flags) or None)
+    scan = prepare.bin_positions(whole, size, flags.neighbours)
+    notes = list(scan.notes)
+    if scan is not whole:
+        report = prepare.binning_report(whole, size, flags.neighbours)
+        show.lines(report.lines(), flags.json)
+        notes += report.warnings
+    show.lines((f"- {note}" for note in notes), flags.json)
+    return scan, tuple(notes)
+
+
+def _settled(
+    flags: ReconstructFlags, scan: "Scan", plan: Chosen | None
+) -> tuple[Chosen, tuple[str, ...]]:
+    """Return what runs, and what is wrong with the scan; print both, and why it was chosen."""
+    warnings: tuple[str, ...] = ()
+    if plan is None:
+        found = suggestion(scan, flags.device)
+        plan = Chosen(SUGGESTED, changed(found.stages, flags), found.reasons)
+        warnings = found.warnings
+    else:
+        with suppress(ScanError):  # --start may bring what the scan lacks; else the engine tells
+            warnings = suggestion(scan, flags.device).warnings
+    if len(plan.stages) > 1 or plan.reasons:
+        lines = (f"{number}. {in_words(options)}" for number, options in enumerate(plan.stages, 1))
+        show.lines([f"{plan.title}:", *lines], flags.json)
+    show.lines((f"- {reason}" for reason in plan.reasons), flags.json)
+    show.lines((f"! {warning}" for warning in warnings), flags.json)
+    return plan, warnings
+
+
+def _save_chain(flags: ReconstructFlags, stages: "Sequence[EngineOptions]") -> None:
+    from napari_ptycho.io.atomic import written
+
+    if flags.save_chain is not None:
+        with written(flags.save_chain) as temporary:
+            temporary.write_text(chainfile.dumps(stages), encoding="utf-8")
+
+
 def drive(
-    job: "Iterator[Update[Reconstruction]]", epochs: int, title: str
+    job: "Iterator[Update[Reconstruction]]", stages: "Sequence[EngineOptions]", title: str
 ) -> "tuple[Update[Reconstruction] | None, bool]":
     """Run a job under a progress bar; Ctrl-C ends it and keeps the last update."""
     last, stopped = None, False
-    with show.Bar(title, epochs) as bar:
+    with show.Bar(title, sum(options.epochs for options in stages)) as bar:
         try:
             for last in job:
-                bar.show(last.done, _progress(last))
+                bar.show(last.done, outcome.progress(last, stages))
         except KeyboardInterrupt:
             stopped = True
         finally:
             getattr(job, "close", lambda: None)()
     return last, stopped
-
-
-def engine_options(flags: ReconstructFlags) -> "EngineOptions":
-    """Return the options: defaults, then the TOML file, then flags, then --set.
-
-    Raises:
-        FileError: The TOML file cannot be read.
-        OptionsError: An engine or option is unknown, or a value is out of its range.
-    """
-    from napari_ptycho.engines import ENGINES
-
-    if flags.engine not in ENGINES:
-        raise OptionsError(f"no engine '{flags.engine}'; there is {', '.join(ENGINES)}")
-    kind = ENGINES[flags.engine]
-    options = kind()
-    if flags.options is not None:
-        try:
-            options = kind.from_toml(flags.options.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise FileError(f"{flags.options}: cannot be read ({error})") from error
-    named = {"epochs": flags.epochs, "modes": flags.modes}
-    changes: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
-    words = pairs(flags.set or (), "--set")
-    parsed = kind.from_words(words)
-    changes.update({name: getattr(parsed, name) for name in words})
-    return dataclasses.replace(options, **changes)
 
 
 def geometry(flags: ReconstructFlags) -> dict[str, Any]:
@@ -170,16 +233,11 @@ def first(
 
     Raises:
         FileError: The reconstruction to go on from cannot be read.
-        OptionsError: Flags contradict each other.
     """
     from napari_ptycho import io, prepare
 
     if flags.start is not None:
-        if flags.probe != "auto":
-            raise OptionsError("--start brings its own probe; leave out --probe")
         return io.read_reconstruction(flags.start)
-    if flags.optics and flags.probe != "optics":
-        raise OptionsError("--optics needs --probe optics")
     if flags.probe == "auto":
         return None
     optics = prepare.Optics.from_words(pairs(flags.optics or (), "--optics"))
@@ -187,45 +245,23 @@ def first(
     return prepare.first_guess(scan, options.modes, kind, optics)
 
 
+def _check_start(flags: ReconstructFlags) -> None:
+    if flags.start is not None and flags.probe != "auto":
+        raise OptionsError("--start brings its own probe; leave out --probe")
+    if flags.optics and flags.probe != "optics":
+        raise OptionsError("--optics needs --probe optics")
+
+
 def _check_files(flags: ReconstructFlags) -> None:
     sources = {"scan": flags.file, "start": flags.start}
+    sources |= {"chain": flags.chain, "options file": flags.options}
     if flags.start is not None and flags.overwrite:
         sources.pop("start")  # going on and replacing is a fair wish: the start is in memory
-    check_output(flags.output, flags.overwrite, sources)
-    if flags.report is not None:
-        check_output(flags.report, flags.overwrite, sources)
-
-
-def _progress(update: "Update[Reconstruction]") -> str:
-    errors = update.history.get("error", ())
-    error = f", error {errors[-1]:.4f}" if errors else ""
-    return f"epoch {int(update.done)}/{int(update.total)}{error}"
-
-
-def _say(flags: ReconstructFlags, last: "Update[Reconstruction]", facts: dict[str, Any]) -> None:
-    result = last.result
-    seconds, stopped = facts["seconds"], facts["stopped"]
-    epochs = f"{last.done:.4g} of {last.total:.0f} epochs"
-    error = f", error {result.errors[-1]:.5f}" if result.errors else ""
-    if stopped:
-        show.error(f"stopped after {epochs}; what was reached is in {flags.output}")
-    show.lines(last.notes, flags.json)
-    show.lines([f"{flags.output} written: {epochs} in {seconds:.1f} s{error}."], flags.json)
-    if flags.report is not None:
-        show.lines([f"{flags.report} written."], flags.json)
-    if flags.json:
-        show.as_json(
-            {
-                "file": str(flags.file),
-                "output": str(flags.output),
-                "report": None if flags.report is None else str(flags.report),
-                "patterns": len(result.positions_px),
-                "epochs": last.done,
-                "error": result.errors[-1] if result.errors else None,
-                "errors": list(result.errors),
-                "pixel_size_m": result.pixel_size_m,
-                "seconds": seconds,
-                "stopped": stopped,
-                "notes": [*facts["notes"], *last.notes],
-            }
-        )
+    seen: set[Path] = set()
+    for path in (flags.output, flags.report, flags.save_chain):
+        if path is None:
+            continue
+        check_output(path, flags.overwrite, sources)
+        if path.resolve() in seen:
+            raise FileError(f"{path}: is to be written twice; give each output its own name")
+        seen.add(path.resolve())

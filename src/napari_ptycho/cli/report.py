@@ -1,4 +1,4 @@
-"""One picture of a reconstruction: object, probe, error, mean pattern."""
+"""One picture of a reconstruction: object, probe, error, positions, mean pattern."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_ptycho.errors import FileError
 from napari_ptycho.model import Reconstruction, Scan
-from napari_ptycho.model.arrays import Bools, Complexes
+from napari_ptycho.model.arrays import Bools, Complexes, Floats
 from napari_ptycho.physics.align import flatten, illuminated
 from napari_ptycho.prepare import text
 from napari_ptycho.prepare.report import mean_pattern
@@ -21,7 +21,7 @@ MOST_MODES = 4
 
 
 def write_report(reconstruction: Reconstruction, scan: Scan, path: Path) -> None:
-    """Draw object phase and amplitude, probe modes, error curve and mean pattern to a PNG.
+    """Draw object phase and amplitude, probe modes, errors, positions, mean pattern to a PNG.
 
     Args:
         reconstruction: What to draw; global phase and ramp are removed.
@@ -106,27 +106,58 @@ def _draw_bar(axes: Any, shape: tuple[int, ...], pixel_m: float | None) -> None:
 
 
 def _draw_below(part: Any, reconstruction: Reconstruction, scan: Scan) -> None:
-    modes = reconstruction.probe[:MOST_MODES]
-    *probes, error, pattern = part.subplots(
-        1, len(modes) + 2, width_ratios=[1] * len(modes) + [1.6, 1]
-    )
+    told = told_of_positions(reconstruction)
+    modes = reconstruction.probe[: MOST_MODES - (told is not None)]
+    widths = [1.0] * len(modes) + [1.5] + [1.35] * (told is not None) + [1.0]
+    *panels, pattern = part.subplots(1, len(widths), width_ratios=widths)
     power = (np.abs(reconstruction.probe) ** 2).sum(axis=(1, 2), dtype=np.float64)
-    for number, (axes, mode) in enumerate(zip(probes, modes, strict=True)):
-        axes.imshow(in_colour(mode), interpolation="nearest")
-        _bare(axes, f"probe {number + 1}: {100 * power[number] / power.sum():.1f} %")
-    _bare(error, "error per epoch")
-    error.set_axis_on()
-    error.set_facecolor("#1c1e24")
-    errors = reconstruction.errors
-    error.semilogy(range(1, len(errors) + 1), errors, color=ACCENT, marker="." * (len(errors) < 30))
-    error.tick_params(colors=INK, labelsize=8, which="both")
-    error.grid(color=INK, alpha=0.15, which="both")
+    for number, mode in enumerate(modes):
+        panels[number].imshow(in_colour(mode), interpolation="nearest")
+        _bare(panels[number], f"probe {number + 1}: {100 * power[number] / power.sum():.1f} %")
+    _draw_errors(panels[len(modes)], reconstruction.errors)
+    if told is not None:
+        _draw_positions(part, panels[-1], reconstruction, told)
     mean = mean_pattern(scan)
     lit = mean[mean > 0]
     low = max(np.percentile(lit, 5), lit.max() / 1e6) if lit.size else 0.1
     norm = LogNorm(low, max(lit.max(initial=1), 2 * low))
     pattern.imshow(np.maximum(mean, low), norm=norm, cmap="magma", interpolation="nearest")
     _bare(pattern, f"mean pattern: {mean.sum():.3g} counts")
+
+
+def _draw_errors(axes: Any, errors: tuple[float, ...]) -> None:
+    _bare(axes, "error per epoch")
+    axes.set_axis_on()
+    axes.set_facecolor("#1c1e24")
+    axes.semilogy(range(1, len(errors) + 1), errors, color=ACCENT, marker="." * (len(errors) < 30))
+    axes.tick_params(colors=INK, labelsize=8, which="both")
+    axes.grid(color=INK, alpha=0.15, which="both")
+
+
+def told_of_positions(reconstruction: Reconstruction) -> tuple[str, Floats] | None:
+    """Return what the colour of the positions means, and a value of each: shift, or else error."""
+    moves = reconstruction.extras.get("position_moves_px")
+    if moves is not None:
+        lengths = np.hypot(*moves.T)
+        return f"positions moved by {np.median(lengths):.2g} px (median)", lengths
+    errors = reconstruction.extras.get("frame_errors")
+    return None if errors is None else ("error of each frame", errors)
+
+
+def _draw_positions(
+    part: Any, axes: Any, reconstruction: Reconstruction, told: tuple[str, Floats]
+) -> None:
+    y, x = (reconstruction.positions_px + np.array(reconstruction.probe.shape[1:]) / 2).T
+    title, values = told
+    size = np.clip(2000 / len(values), 1, 12)
+    low, high = np.percentile(values, (0, 99))
+    dots = axes.scatter(x, y, s=size, c=values, cmap="viridis", vmin=low, vmax=max(high, 1e-12))
+    axes.set_aspect("equal")
+    axes.invert_yaxis()
+    _bare(axes, title)
+    bar = part.colorbar(dots, ax=axes, shrink=0.8, pad=0.01)
+    bar.ax.tick_params(colors=INK, labelsize=7)
+    bar.outline.set_visible(False)
 
 
 def in_colour(wave: Complexes) -> NDArray[np.float64]:

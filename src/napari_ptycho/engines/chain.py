@@ -25,7 +25,7 @@ from napari_ptycho.engines.state import (
 from napari_ptycho.job import Update, run
 from napari_ptycho.model import Reconstruction, Scan
 from napari_ptycho.physics.propagate import propagator
-from napari_ptycho.prepare.start import fit_modes, mean_pattern
+from napari_ptycho.prepare.start import fit_modes
 
 SHARED_PIXELS = 2**20  # of a batch, from which on its FFTs gain by more than one CPU thread
 Stages = Sequence[EngineOptions]
@@ -92,12 +92,12 @@ def _stages(
     made, notes, share = context
     before = 0.0
     for number, asked in enumerate(stages):
-        options = _possible(scan, asked, notes)
+        with torch.inference_mode():
+            seen, options = _seen(scan, frames, asked, notes)
         start = fit_modes(start, options.modes)
         made = {**made, "runs": [*made["runs"], run_of(options, start, frames.device)]}
-        level = Level(start, options.reduction)
+        level = Level(start, options.reduction, options.shifts)
         with torch.inference_mode():
-            seen = frames.central(options.reduction)
             state = begin(level.coarse(seen.total / len(scan)), seen, options)
         state.notes = notes
         shape = (int(state.probe.shape[1]), int(state.probe.shape[2]))
@@ -113,15 +113,20 @@ def _stages(
             start = replace(level.fine(result, state.grown), provenance=made)
 
 
-def _possible(scan: Scan, options: EngineOptions, notes: list[str]) -> EngineOptions:
-    """Return the options with the full detector where its centre is not enough."""
+def _seen(
+    scan: Scan, frames: Frames, options: EngineOptions, notes: list[str]
+) -> tuple[Frames, EngineOptions]:
+    """Return the part of the detector that a stage uses: all of it where a part says too little."""
     if options.reduction == 1:
-        return options
-    reason = why_not(scan, options.reduction, mean_pattern(scan))
+        return frames, options
+    reason = why_not(scan, options.reduction, outside=0.0)
     if not reason:
-        return options
+        part = frames.central(options.reduction)
+        reason = why_not(scan, options.reduction, 1 - part.total / frames.total)
+        if not reason:
+            return part, options
     notes.append(f"{options.title} runs at full resolution: {reason}")
-    return replace(options, resolution="full")
+    return frames, replace(options, resolution="full")
 
 
 def guarded(states: Iterator[LiveState], threads: int | None) -> Iterator[LiveState]:

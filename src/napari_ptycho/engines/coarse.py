@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from napari_ptycho.model import Reconstruction, Scan
+from napari_ptycho.model.arrays import Floats
 
 MOST_OUTSIDE = 0.4  # of the counts may lie beyond the central part; else it says too little
 KEPT = ("frame_errors", "intensities", "position_moves_px")
@@ -21,23 +22,31 @@ KEPT = ("frame_errors", "intensities", "position_moves_px")
 Waves = NDArray[np.complexfloating]
 
 
-def why_not(scan: Scan, reduction: int, mean: NDArray[Any]) -> str:
-    """Return why a stage cannot use only the central part of the detector, or ""."""
-    if reduction == 1:
-        return ""
+def why_not(scan: Scan, reduction: int, outside: float) -> str:
+    """Return why a stage cannot use only the central part of the detector, or "".
+
+    Args:
+        scan: The scan.
+        reduction: Full width of the detector / width of the part.
+        outside: Share of the counts beyond the part.
+    """
     h, w = scan.frame_shape
     if scan.geometry.propagation != "far":
         return "in the near field the detector's centre is a part of the field of view"
     if h % (2 * reduction) or w % (2 * reduction):
         return f"frames of {h} x {w} cannot be divided by {2 * reduction}"
-    halves = (n // reduction // 2 for n in (h, w))
-    rows, columns = (
-        slice(n // 2 - half, n // 2 + half) for n, half in zip((h, w), halves, strict=True)
-    )
-    outside = 1 - float(mean[rows, columns].sum() / max(float(mean.sum()), 1e-30))
     if outside > MOST_OUTSIDE:
         return f"{outside:.0%} of the counts lie outside the central part of the detector"
     return ""
+
+
+def outside_of(mean: NDArray[Any], reduction: int) -> float:
+    """Return the share of the counts of a mean pattern (H, W) beyond its central part."""
+    halves = [n // reduction // 2 for n in mean.shape]
+    rows, columns = (
+        slice(n // 2 - half, n // 2 + half) for n, half in zip(mean.shape, halves, strict=True)
+    )
+    return 1 - float(mean[rows, columns].sum() / max(float(mean.sum()), 1e-30))
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +56,17 @@ class Level:
     start: Reconstruction
     """The start on the full grid."""
     reduction: int
+    exact: bool = True
+    """Fractions of a pixel count. If not, positions are whole fine pixels: on the coarse grid they
+    then have few different fractions, and frames that share one share its probe."""
+
+    def _places(self) -> Floats:
+        positions = self.start.positions_px
+        return positions if self.exact else np.rint(positions)
+
+    def _found(self, positions: Floats) -> Floats:
+        """Return the start's own positions, moved as far as the engine has moved them."""
+        return self.start.positions_px + (positions - self._places())
 
     def coarse(self, photons: float) -> Reconstruction:
         """Return the start on the coarser grid, its probe scaled to these photons per frame."""
@@ -59,7 +79,7 @@ class Level:
             self.start,
             object=_cropped(image, self.reduction),
             probe=small * np.sqrt(photons / max(power, 1e-30)),
-            positions_px=self.start.positions_px / self.reduction,
+            positions_px=self._places() / self.reduction,
             pixel_size_m=None,
             extras={},
         )
@@ -86,7 +106,7 @@ class Level:
             result,
             object=image[:height, :width],
             probe=probe * np.sqrt(before / after),
-            positions_px=_inside((result.positions_px - grown) * k, start),
+            positions_px=_inside(self._found((result.positions_px - grown) * k), start),
             pixel_size_m=start.pixel_size_m,
             extras=extras,
         )
@@ -99,7 +119,7 @@ class Level:
         return np.pad(image, extra, constant_values=image.mean())
 
 
-def _inside(positions: NDArray[np.float64], start: Reconstruction) -> NDArray[np.float64]:
+def _inside(positions: Floats, start: Reconstruction) -> Floats:
     most = np.array(start.object.shape) - start.probe.shape[1:]
     return np.clip(positions, 0, most)
 

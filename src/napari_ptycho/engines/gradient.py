@@ -22,6 +22,7 @@ from napari_ptycho.physics.propagate import TINY, abs2
 from napari_ptycho.physics.windows import add_
 
 EPSILON = 1e-3  # slopes of the object that are small against this share of a full step hardly move
+FIRST = 0.25  # first step of L-BFGS along the slopes: half of Newton's where all is well lit
 DAMPED = 0.05  # share of the brightest that stands in for pixels without light
 
 
@@ -93,6 +94,7 @@ class Lbfgs(Gradient):
     def __init__(self, work: Work) -> None:
         super().__init__(work)
         self.optimiser: torch.optim.LBFGS | None = None
+        self.began = False
 
     def batches(self, random: torch.Generator) -> Iterator[Ids]:
         """Yield all frames in order."""
@@ -130,12 +132,19 @@ class Lbfgs(Gradient):
         image.grad = self.way.mul_(-2).div_(self.roots[0])
         probe.grad = self.pull.mul_(-2 if self.with_probe else 0).div_(self.roots[1])
         loss = work.misfits.sum()
-        self.optimiser.param_groups[0]["lr"] = self.factor
+        rate = self.factor if self.began else FIRST * self._size()
+        self.optimiser.param_groups[0]["lr"], self.began = rate, True
         self.optimiser.step(lambda: loss)  # type: ignore[no-untyped-call]
         state.object.copy_(image / self.roots[0])
         state.probe.copy_(probe / self.roots[1])
 
+    def _size(self) -> float:
+        """Return the sum of all slopes, by which torch divides the first step."""
+        slopes = [torch.view_as_real(wave.grad) for wave in self.variables if wave.grad is not None]
+        return max(1.0, float(sum(slope.abs().sum() for slope in slopes)))
+
     def _prepare(self) -> None:
+        self.began = False
         state, options = self.work.state, self.work.options
         light = self.light + DAMPED * self.light.amax() + TINY
         power = self.power + DAMPED * self.power.amax() + TINY

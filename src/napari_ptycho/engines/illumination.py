@@ -21,7 +21,8 @@ from napari_ptycho.engines.state import LiveState
 from napari_ptycho.physics import modes
 from napari_ptycho.physics.propagate import TINY, abs2
 
-LEARN = 0.5  # step of variations
+LEARN = 0.5  # step of variations, their weights, and intensities
+WEAKEST = 0.1  # of the strongest variation: keeps the steps of weak ones finite
 SEED = 1e-3  # amplitude of a variation to begin with, relative to the probe
 JUMP = 4.0  # a step so many times longer than the median one is a jump between lines
 
@@ -40,7 +41,7 @@ class Illumination:
         self.per_frame = self.scaled or options.variations > 0 or self.points > 1
         self.turn: Tensor | None = None
         self._seed()
-        self.begin_epoch()
+        self.begin_epoch(late=False)
 
     @property
     def waves(self) -> int:
@@ -60,16 +61,16 @@ class Illumination:
         noise = torch.randn(self.state.weights.shape, generator=generator, dtype=torch.complex64)
         self.state.weights.copy_(size * noise.to(kinds.device))
 
-    def begin_epoch(self) -> None:
-        """Follow the positions; forget what was learnt about the frames in the last epoch."""
+    def begin_epoch(self, late: bool) -> None:
+        """Follow the positions; forget what was learnt about the frames in the last epoch.
+
+        Args:
+            late: Variations may be learnt: the object has taken shape.
+        """
+        self.varies = late and len(self.state.variations) > 0
         if self.points > 1:
             self.offsets = path(self.state.positions, self.points, self.options.fly_share)
-        n, kinds = self.state.weights.shape
-        where = self.state.probe.device
-        self.flux = torch.zeros((n, 2), device=where)
-        self.weight_moves = torch.zeros((n, kinds), dtype=torch.complex64, device=where)
-        self.variation_moves = torch.zeros_like(self.state.variations)
-        self.variation_scale = torch.zeros(kinds, device=where)
+        self.flux = torch.zeros((len(self.state.weights), 2), device=self.state.probe.device)
 
     def probe(self, ids: Ids, fractions: NDArray[np.float32] | None = None) -> Tensor:
         """Return the probe over each frame: (1 or B, M L, h, w); 1 where it is the same for all.
@@ -107,8 +108,9 @@ class Illumination:
         moves = shift[:, None, :]
         if self.points > 1:
             moves = moves + self.offsets[ids].astype(np.float32)
-        away = torch.from_numpy(moves).to(self.ky.device)[:, None, :, :, None]
-        angle = (self.ky * away[..., 0, None] + self.kx * away[..., 1, None]) * (-2 * torch.pi)
+        away = torch.from_numpy(moves).to(self.ky.device).unsqueeze(1)
+        y, x = away[..., 0, None, None], away[..., 1, None, None]
+        angle = (self.ky * y + self.kx * x) * (-2 * torch.pi)
         size = torch.full_like(angle, self.points**-0.5)
         return torch.polar(size, angle)
 
@@ -151,23 +153,41 @@ class Illumination:
         return torch.fft.ifft2((spectrum * self.turn.conj()).sum(dim=2))
 
     def _learn(self, at: Tensor, pulls: Tensor, light: Tensor) -> None:
-        """Collect the best moves of intensities, weights and variations, frame by frame."""
+        """Move variations and their weights; collect what intensities should be.
+
+        Args:
+            at: (B,) the frames.
+            pulls: (B, M, h, w) pull of each frame on its own, unshifted probe.
+            light: (B, h, w) |object|^2 under them.
+        """
         state = self.state
-        light = light.unsqueeze(1)
-        own = state.probe.unsqueeze(0)
-        if len(state.variations):
-            weights = state.weights[at]
-            own = own + torch.einsum("bk,kmyx->bmyx", weights, state.variations)
-            up = torch.einsum("kmyx,bmyx->bk", state.variations.conj(), pulls)
-            down = torch.einsum("kmyx,byx->bk", abs2(state.variations), light[:, 0])
-            self.weight_moves[at] = up / (down + 0.1 * down.mean() + TINY)
-            self.variation_moves += torch.einsum("bk,bmyx->kmyx", weights.conj(), pulls)
-            brightest = (abs2(weights)[..., None, None] * light).sum(dim=0).amax(dim=(1, 2))
-            self.variation_scale += brightest
         if self.options.intensities:
+            own = state.probe.unsqueeze(0)
+            if len(state.variations):
+                varied = torch.einsum("bk,kmyx->bmyx", state.weights[at], state.variations)
+                own = own + varied
             up = (own.conj() * pulls).real.sum(dim=(1, 2, 3))
-            down = (abs2(own) * light).sum(dim=(1, 2, 3)) * state.intensities[at].sqrt()
-            self.flux[at, 0], self.flux[at, 1] = up, down
+            down = (abs2(own) * light.unsqueeze(1)).sum(dim=(1, 2, 3))
+            self.flux[at, 0], self.flux[at, 1] = up, down * state.intensities[at].sqrt()
+        if self.varies:
+            self._learn_variations(at, pulls, light)
+
+    def _learn_variations(self, at: Tensor, pulls: Tensor, light: Tensor) -> None:
+        """Take the step of ePIE for the shapes, and a damped Newton step for the weights."""
+        state = self.state
+        weights, shapes = state.weights[at], state.variations
+        up = torch.einsum("kmyx,bmyx->bk", shapes.conj(), pulls)
+        down = torch.einsum("kmyx,byx->bk", abs2(shapes), light)
+        way = torch.einsum("bk,bmyx->kmyx", weights.conj(), pulls)
+        lit = torch.einsum("bk,byx->kyx", abs2(weights), light)
+        self.share.sum_(way, lit)
+        scale = lit.amax(dim=(1, 2)) + WEAKEST * self._strength()
+        shapes.add_(way * (LEARN / scale)[:, None, None, None])
+        state.weights[at] = weights + LEARN * up / (down + 0.1 * down.mean() + TINY)
+
+    def _strength(self) -> Tensor:
+        """Return the mean |w|^2 of the strongest variation."""
+        return abs2(self.state.weights).mean(dim=0).amax()
 
     def end_epoch(self) -> None:
         """Apply what was learnt: intensities of mean 1, variations orthogonal to each other."""
@@ -175,15 +195,21 @@ class Illumination:
         if self.options.intensities:
             self.share.sum_(self.flux)
             root = state.intensities.sqrt()
-            root = root + self.flux[:, 0] / self.flux[:, 1].clamp_min(TINY)
+            root = root + LEARN * self.flux[:, 0] / self.flux[:, 1].clamp_min(TINY)
             state.intensities.copy_(root.clamp(0.1, 10).square())
             state.intensities.div_(state.intensities.mean())
-        if len(state.variations):
-            self.share.sum_(self.weight_moves, self.variation_moves, self.variation_scale)
-            state.weights.add_(self.weight_moves)
-            scale = self.variation_scale.clamp_min(TINY)[:, None, None, None]
-            state.variations.add_(self.variation_moves * (LEARN / scale))
+        if self.varies:
+            self._share_weights()
             self._absorb()
+
+    def _share_weights(self) -> None:
+        """Take every frame's weights from the process that has the frame."""
+        if self.share.size > 1:
+            own = self._at(self.share.frames(len(self.state.weights)))
+            theirs = torch.zeros_like(self.state.weights)
+            theirs[own] = self.state.weights[own]
+            self.share.sum_(theirs)
+            self.state.weights.copy_(theirs)
 
     def _absorb(self) -> None:
         """Give the mean variation to the probe; make the others orthonormal, strongest first."""

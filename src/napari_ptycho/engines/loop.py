@@ -8,7 +8,7 @@ import torch
 from napari_ptycho.engines.frames import Frames, Ids
 from napari_ptycho.engines.guard import Guard
 from napari_ptycho.engines.method import Method
-from napari_ptycho.engines.options import EngineOptions
+from napari_ptycho.engines.options import DmOptions, EngineOptions
 from napari_ptycho.engines.share import ALONE, Share
 from napari_ptycho.engines.state import LiveState
 from napari_ptycho.engines.table import method_of
@@ -33,8 +33,9 @@ def epochs(
     random = torch.Generator().manual_seed(options.seed + first)
     work = Work(frames, state, beam, options, share)
     method = method_of(work)
-    guard = Guard(state, method, patient=not hasattr(options, "anneal"))
+    guard = Guard(state, method, _patient(options))
     for epoch in range(options.epochs):
+        guard.begin_epoch()
         work.begin_epoch(epoch)
         factor = guard.factor * annealing(epoch, options)
         method.begin_epoch(factor, first + epoch >= options.probe_start)
@@ -49,10 +50,15 @@ def epochs(
         method.work.end_epoch(epoch)
         error = float(state.misfits.sum()) / frames.total
         state.history["error"].append(error)
-        _between(method, left)
-        guard.after_epoch(error, first + epoch + 1)
+        if guard.accepts(error, first + epoch + 1):
+            _between(method, left, guard.factor)
         state.done = epoch + 1.0
         yield state
+
+
+def _patient(options: EngineOptions) -> bool:
+    """Whether the error rises and falls by nature: only a broken state counts as divergence."""
+    return isinstance(options, DmOptions) or options.positions == "annealing"
 
 
 def _step(method: Method, ids: Ids) -> Method:
@@ -85,11 +91,11 @@ def _step_in_halves(method: Method, ids: Ids, error: Exception) -> Method:
     return method
 
 
-def _between(method: Method, left: float) -> None:
+def _between(method: Method, left: float, share: float) -> None:
     """Apply what is known of positions, probe and object; fix the scale."""
     work = method.work
     state, options = work.state, work.options
-    moved = work.positions.end_epoch(work.frames, work.beam, left)
+    moved = work.positions.end_epoch(work.frames, work.beam, left, share)
     tidy_object_(state, options)
     jumped = tidy_probe_(state, options)
     if jumped or moved > MOVED_PX:

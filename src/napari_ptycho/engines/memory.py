@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
-from napari_ptycho.device import free_bytes
+from napari_ptycho.device import free_bytes, free_ram
 from napari_ptycho.engines.options import DmOptions, EngineOptions, LbfgsOptions, MpieOptions
 from napari_ptycho.errors import JobError
 from napari_ptycho.model import Reconstruction, Scan
+
+if TYPE_CHECKING:  # the estimate is shown before torch is needed
+    import torch
 
 COMPLEX, REAL = 8, 4
 SPARE = 0.9  # of the free memory that a run may take
@@ -82,7 +85,7 @@ def plan(
     scan: Scan,
     stages: Sequence[EngineOptions],
     start: Reconstruction,
-    device: torch.device,
+    device: "torch.device",
     limit: int | None = None,
 ) -> Plan:
     """Choose batches and a place for the frames so that a run fits.
@@ -116,7 +119,7 @@ def plan(
         if needed.total > room:
             place = "disk" if device.type == "cpu" else "ram"
         fitting.append(options)
-    if place == "ram" and needed.frames > free_bytes(torch.device("cpu")) * SPARE:
+    if place == "ram" and needed.frames > free_ram() * SPARE:
         place = "disk"
     if place != "device":
         where = {"ram": "RAM", "disk": "disk"}[place]

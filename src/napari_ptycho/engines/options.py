@@ -48,7 +48,7 @@ class PositionOptions(Options):
     positions: Annotated[
         Literal["as given", "gradient", "annealing"],
         "gradient: follow the slope of the error, for errors below two pixels. annealing: try "
-        "random places and keep the best, for larger ones; four forward passes more.",
+        "random places too and keep the best, for larger ones; five forward passes more.",
     ] = "as given"
     positions_affine: Annotated[
         bool, "Positions move only together: scale, rotation and shear of the whole scan."
@@ -59,8 +59,8 @@ class PositionOptions(Options):
     positions_reach_px: Annotated[
         float,
         Range(0.01, 100, 0.5),
-        "gradient: largest move in an epoch. annealing: how far it looks at first, falling to "
-        "nothing at the end of the run. In object pixels.",
+        "How wrong a position may be, in object pixels: it stays within this of the given one "
+        "(an affine map may go farther). annealing looks that far at first, ever less later.",
     ] = 2.0
 
 
@@ -276,7 +276,7 @@ class AdamOptions(StepOptions):
     ] = "amplitude"
     object_rate: Annotated[
         float, Range(0, 1, 0.001), "Learning rate of the object; 0 keeps it."
-    ] = 0.01
+    ] = 0.05
     probe_rate: Annotated[
         float, Range(0, 1, 0.001), "Learning rate of the probe, in units of its RMS; 0 keeps it."
     ] = 0.01

@@ -23,6 +23,9 @@ from napari_ptycho.physics.propagate import Propagator, misfits
 from napari_ptycho.physics.windows import cut
 
 OUTLIER = 10.0  # a move so many times the median one is cut
+FRICTION = 0.8  # share of the last move that an affine map keeps: it converges slowly
+GAIN = 0.5  # object and probe move at the same time and take their part of the error
+STRIDE_PX = 0.5  # longest move along a slope in an epoch
 TRIES = 4  # places tried per epoch, one in each quadrant
 Moves = NDArray[np.float64]
 
@@ -36,13 +39,14 @@ class Positions:
         self.state, self.light, self.options, self.share = state, light, options, share
         self.random = np.random.default_rng(options.seed)
         self.active = False
+        self.velocity = np.zeros_like(state.positions)
         self.begin_epoch(0)
 
     def begin_epoch(self, epoch: int) -> None:
         """Forget the slopes of the last epoch."""
         options = self.options
         self.active = options.positions != "as given" and epoch >= options.positions_start
-        self.slopes = self.active and options.positions == "gradient"
+        self.slopes = self.active
         where = self.state.object.device
         self.normal = torch.zeros((len(self.state.positions), 5), device=where)
 
@@ -59,42 +63,46 @@ class Positions:
         for column, (one, other) in enumerate(pairs):
             self.normal[at, column] = (one.conj() * other).real.sum(dim=(1, 2, 3))
 
-    def end_epoch(self, frames: Frames, beam: Propagator, left: float) -> float:
+    def end_epoch(self, frames: Frames, beam: Propagator, left: float, share: float) -> float:
         """Move the positions; return the largest move in pixels.
 
         Args:
             frames: The measured data, for trying places.
             beam: The propagator.
             left: Share of the run that is still to come.
+            share: Factor on the moves, less than 1 where the run had to be calmed.
         """
         if not self.active:
             return 0.0
         before = self.state.positions.copy()
-        if self.slopes:
-            self._follow_slopes()
-        elif self.options.positions_affine:
-            self._try_affines(frames, beam, left)
-        else:
-            self._try_places(frames, beam, left)
+        self._follow_slopes(GAIN * share)
+        if self.options.positions == "annealing":
+            look = self._try_affines if self.options.positions_affine else self._try_places
+            look(frames, beam, left)
+        self._stay_near()
         return float(np.abs(self.state.positions - before).max())
 
-    def _follow_slopes(self) -> None:
+    def _stay_near(self) -> None:
+        """Keep every position within reach of where it was given, and the scan in its place."""
+        reach = self.options.positions_reach_px
+        moves = self.state.positions - self.state.given
+        if not self.options.positions_affine:
+            moves = np.clip(moves - np.median(moves, axis=0), -reach, reach)
+        self.state.place(self.state.given + moves - moves.mean(axis=0))
+
+    def _follow_slopes(self, share: float) -> None:
         self.share.sum_(self.normal)
         normal = self.normal.double().cpu().numpy()
         if self.options.positions_affine:
-            moves = _affine_moves(self.state.positions, normal)
+            self.velocity = FRICTION * self.velocity + _affine_moves(self.state.positions, normal)
+            most = max(float(np.abs(self.velocity).max(initial=0)), 1e-30)
+            self.velocity *= min(1.0, STRIDE_PX / most)
+            moves = self.velocity
         else:
             moves = _moves(normal)
-            moves -= moves.mean(axis=0)
-            length = np.abs(moves)
-            limit = min(self.options.positions_reach_px, OUTLIER * max(1e-3, np.median(length)))
+            limit = min(STRIDE_PX, OUTLIER * max(1e-3, float(np.median(np.abs(moves)))))
             moves = np.clip(moves, -limit, limit)
-            moves -= moves.mean(axis=0)
-        reach = self.options.positions_reach_px
-        most = np.abs(moves).max(initial=0)
-        if most > reach:
-            moves *= reach / most
-        self.state.place(self.state.positions + moves)
+        self.state.place(self.state.positions + share * moves)
 
     def _try_places(self, frames: Frames, beam: Propagator, left: float) -> None:
         """Try one random place in each quadrant around every position; keep the best."""
@@ -107,9 +115,7 @@ class Positions:
             found = self._misfits(frames, beam, tried)
             better = found < best
             best[better], places[better] = found[better], tried[better]
-        moves = places - self.state.positions
-        moves -= np.median(moves, axis=0)
-        self.state.place(self.state.positions + moves)
+        self.state.place(places)
 
     def _try_affines(self, frames: Frames, beam: Propagator, left: float) -> None:
         """Try random affine maps of the whole scan; keep the best."""

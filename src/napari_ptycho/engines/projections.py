@@ -77,13 +77,20 @@ class Projections(Method):
             own.copy_(model)
         mirrored = 2 * model - own
         change = work.beam.to_sample(self._projected(mirrored, ids))
-        work.compare_(work.beam.to_detector(model.clone()), ids)
-        change.mul_(self.beta)
-        own.copy_(model).add_(change)
-        work.positions.watch(ids, change, probe)
-        if not work.light.plain:
-            work.light.pull(ids, change, work.windows(ids))
+        off = work.compare_(work.beam.to_detector(model), ids)
+        own.copy_(model).add_(change, alpha=self.beta)
+        self._learn(Batch(ids, probe, model, off))
         self._collect_object(Batch(ids, probe, own, change))
+
+    def _learn(self, batch: Batch) -> None:
+        """Let positions and illumination learn from what the model itself is off by."""
+        work = self.work
+        if not work.positions.slopes and work.light.plain:
+            return
+        change = work.beam.to_sample(batch.change)
+        work.positions.watch(batch.ids, change, batch.probe)
+        if not work.light.plain:
+            work.light.pull(batch.ids, change, work.windows(batch.ids))
 
     def _projected(self, waves: Tensor, ids: Ids) -> Tensor:
         """Return the change of waves at the detector, without noting their misfit."""

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptycho.engines.coarse import why_not
-from napari_ptycho.engines.options import EngineOptions, MpieOptions, RpieOptions
+from napari_ptycho.engines.coarse import outside_of, why_not
+from napari_ptycho.engines.options import EngineOptions, RpieOptions
 from napari_ptycho.engines.presets import COARSE
 from napari_ptycho.model import Scan
 from napari_ptycho.model.arrays import Floats
-from napari_ptycho.prepare.raster import find_raster
+from napari_ptycho.prepare.raster import Raster, find_raster
 from napari_ptycho.prepare.start import mean_pattern
 
 LOOKED_AT = 64  # frames that are looked at, evenly over the scan
@@ -68,7 +68,7 @@ def suggest(scan: Scan, gpu: bool = False) -> Suggestion:
 def _chain(
     scan: Scan, mean: NDArray[Any], values: dict[str, Any], reasons: list[str]
 ) -> tuple[EngineOptions, ...]:
-    reason = why_not(scan, COARSE.reduction, mean)
+    reason = why_not(scan, COARSE.reduction, outside_of(mean, COARSE.reduction))
     flat = scan.probe is None or curvature(scan) < 1e-3
     if flat and scan.geometry.propagation == "far":
         reasons.append(
@@ -79,7 +79,7 @@ def _chain(
         return first, RpieOptions(epochs=60, **values)
     if reason:
         reasons.append(f"no coarse stage: {reason}")
-        return (MpieOptions(epochs=40, **values),) if False else (RpieOptions(epochs=60, **values),)
+        return (RpieOptions(epochs=60, **values),)
     reasons.append("a coarse stage first: the light lies in the central half of the detector")
     coarse = {name: value for name, value in values.items() if name != "subpixel"}
     return replace(COARSE, **coarse), RpieOptions(epochs=30, **values)
@@ -108,7 +108,9 @@ def _swing(scan: Scan) -> float:
 
     The object changes the counts too, so the noise between neighbours is not counted.
     """
-    counts = np.concatenate([np.asarray(block, np.float64).sum((1, 2)) for _, block in scan.blocks()])
+    counts = np.concatenate(
+        [np.asarray(block, np.float64).sum((1, 2)) for _, block in scan.blocks()]
+    )
     if scan.exposure is not None:
         counts = counts / scan.exposure
     width = max(3, len(counts) // 20)
@@ -125,10 +127,10 @@ def curvature(scan: Scan) -> float:
 
 
 def _warnings(scan: Scan, positions: Floats) -> Sequence[str]:
-    grid = find_raster(positions)
-    if grid is None:
+    raster = find_raster(scan)
+    if raster is None:
         return []
-    jitter = raster_jitter(positions)
+    jitter = stray_px(positions, raster)
     if jitter > JITTER_PX:
         return []
     return [
@@ -138,18 +140,8 @@ def _warnings(scan: Scan, positions: Floats) -> Sequence[str]:
     ]
 
 
-def raster_jitter(positions: Floats) -> float:
-    """Return how far positions (N, 2) stray from the periodic grid of their median steps, pixels."""
-    stray = []
-    for axis in (0, 1):
-        values = np.sort(positions[:, axis])
-        steps = np.diff(values)
-        large = steps[steps > 0.25 * steps.max(initial=0)]
-        step = float(np.median(large)) if len(large) else 0.0
-        if step <= 0:
-            continue
-        phase = values / step
-        turn = np.angle(np.exp(2j * np.pi * phase).mean())
-        off = np.angle(np.exp(1j * (2 * np.pi * phase - turn))) / (2 * np.pi)
-        stray.append(float(np.abs(off).std() * step))
-    return max(stray, default=0.0)
+def stray_px(positions: Floats, raster: Raster) -> float:
+    """Return how far positions (N, 2) stray from the lattice that fits them best, in pixels."""
+    places = np.stack([np.ones(len(positions)), raster.line, raster.index], axis=1)
+    fitted = places @ np.linalg.lstsq(places, positions, rcond=None)[0]
+    return float(np.sqrt(((positions - fitted) ** 2).mean()))

@@ -23,8 +23,9 @@ from napari_ptycho.physics.propagate import (
 )
 from napari_ptycho.physics.windows import cut, exit_waves
 
-BACKGROUND_START = 3  # epochs before the background is estimated: first the sample gets its chance
-BACKGROUND_SHARE = 0.1  # of the mean pattern, to begin with
+LATE = 5  # epochs before background and variations are estimated: the sample comes first
+BACKGROUND_LEVEL = 0.1  # quantile of the mean pattern that it begins with everywhere: where the
+# beam is bright a background cannot be told from it, and stays as it begins
 
 
 @dataclass
@@ -66,6 +67,7 @@ class Work:
         self.replace_ = poisson_change_ if poisson else modulus_change_
         self.misfits = torch.zeros(len(self.state.misfits), device=where)
         self.seen = torch.zeros((2, h, w), device=where)
+        self.going_on = len(self.state.history["error"]) > LATE
 
     def forward(self, ids: Ids, waves: Tensor | None = None) -> Batch:
         """Compute exit waves, and what the counts ask them to change by.
@@ -123,14 +125,14 @@ class Work:
 
     def begin_epoch(self, epoch: int) -> None:
         """Get ready for one more pass over the positions."""
-        self.light.begin_epoch()
+        self.light.begin_epoch(late=self.going_on or epoch >= LATE)
         self.positions.begin_epoch(epoch)
         self.seen.zero_()
-        if self.options.background and epoch == BACKGROUND_START:
+        if self.options.background and epoch == (0 if self.going_on else LATE):
             self._begin_background()
 
     def _begin_background(self) -> None:
-        """Start from a share of the mean pattern, unless a background is known already."""
+        """Start from the level of the darkest pixels, unless a background is known already."""
         if float(self.state.background.max()) > 2 * TINY:
             return
         total = torch.zeros(self.shape, device=self.frames.device)
@@ -138,8 +140,8 @@ class Work:
             amplitude, _, at = self.frames.pick(ids)
             total += amplitude[torch.from_numpy(at).to(amplitude.device)].square().sum(dim=0)
         self.share.sum_(total)
-        mean = total / len(self.frames.totals)
-        self.state.background.copy_(mean * BACKGROUND_SHARE + TINY)
+        level = torch.quantile(total.flatten() / len(self.frames.totals), BACKGROUND_LEVEL)
+        self.state.background.fill_(float(level) + TINY)
 
     def end_epoch(self, epoch: int) -> None:
         """Apply what the frames of the epoch said, apart from object and probe."""
@@ -147,7 +149,7 @@ class Work:
         self.state.misfits = self.misfits.double().cpu().numpy()
         self.misfits.zero_()
         self.light.end_epoch()
-        if self.options.background and epoch >= BACKGROUND_START:
+        if self.options.background and (self.going_on or epoch >= LATE):
             self.share.sum_(self.seen)
             ratio = self.seen[0] / self.seen[1].clamp_min(1)
             ratio = torch.where(self.seen[1] > 0, ratio, torch.zeros_like(ratio))

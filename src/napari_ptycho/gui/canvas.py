@@ -26,10 +26,10 @@ from napari_ptycho.model import Reconstruction, Scan
 KEY = "napari_ptycho"
 ROLE, STRETCH, OFFSET = "napari_ptycho_role", "napari_ptycho_stretch", "napari_ptycho_offset"
 PATTERNS, MEAN, POSITIONS = "patterns", "mean pattern", "positions"
-PHASE, AMPLITUDE, PROBE = "phase", "amplitude", "probe"
+PHASE, AMPLITUDE, PROBE, REFINED = "phase", "amplitude", "probe", "refined positions"
 DETECTOR = (PATTERNS, MEAN)
 SCAN = (*DETECTOR, POSITIONS)
-RECONSTRUCTION = (PHASE, AMPLITUDE, PROBE)
+RECONSTRUCTION = (PHASE, AMPLITUDE, PROBE, REFINED)
 Pair = Sequence[float] | NDArray[np.float64]
 Thing = Scan | Reconstruction | None
 

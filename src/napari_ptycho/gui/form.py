@@ -14,18 +14,22 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QCollapsible
 
+from napari_ptycho.gui.fold import Fold
+from napari_ptycho.gui.widgets import form_rows
 from napari_ptycho.options import Options, Parameter, Value, describe
 
 Field = QSpinBox | QDoubleSpinBox | QCheckBox | QComboBox
+ADVANCED = "Advanced"
+LABELS_PX = 88
+"""Least width of the labels, so that forms below each other line up."""
 
 
 class OptionsForm(QWidget):
     """Edits the parameters of one Options class; starts from its defaults, remembers nothing."""
 
     changed = Signal()
-    """A parameter was edited."""
+    """The user has edited a parameter."""
 
     def __init__(
         self, cls: type[Options], main: Sequence[str] = (), parent: QWidget | None = None
@@ -34,23 +38,40 @@ class OptionsForm(QWidget):
 
         Args:
             cls: The Options class.
-            main: Parameters that show at once; the others fold under "Advanced". Empty shows all.
+            main: Parameters that show at once. The others fold: under the name of their group, or
+                under "Advanced" where they have none. Empty shows all that have no group.
             parent: The widget this one lies in.
         """
         super().__init__(parent)
         self.cls = cls
         self.fields: dict[str, Field] = {}
-        shown, folded = _rows(), _rows()
-        for parameter in describe(cls):
+        self.folds: dict[str, Fold] = {}
+        self._silent = False
+        self._parameters = {parameter.name: parameter for parameter in describe(cls)}
+        self._places = {name: _place(p, main) for name, p in self._parameters.items()}
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        titles = sorted(
+            dict.fromkeys(self._places.values()), key=_last
+        )  # "" first, "Advanced" last
+        groups: dict[str, QFormLayout] = {title: form_rows() for title in titles}
+        for parameter in self._parameters.values():
             field = self._field(parameter)
-            rows = shown if not main or parameter.name in main else folded
+            rows = groups[self._places[parameter.name]]
             rows.addRow(label(parameter.name), field)
-            rows.labelForField(field).setToolTip(field.toolTip())
+            beside = rows.labelForField(field)
+            beside.setToolTip(field.toolTip())
+            beside.setMinimumWidth(LABELS_PX)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(shown)
-        if folded.rowCount():
-            layout.addWidget(fold("Advanced", folded))
+        layout.setSpacing(2)
+        for title, rows in groups.items():
+            if title:
+                self.folds[title] = Fold(title, rows)
+                layout.addWidget(self.folds[title])
+            else:
+                layout.addLayout(rows)
 
     def options(self) -> Options:
         """Return the parameters as they stand.
@@ -61,9 +82,20 @@ class OptionsForm(QWidget):
         return self.cls(**{name: _value(field) for name, field in self.fields.items()})
 
     def set_options(self, options: Options) -> None:
-        """Show these parameters."""
+        """Show these parameters; `changed` is for the user's edits only."""
+        self._silent = True
         for name, value in options.as_dict().items():
             _set(self.fields[name], value)
+        self._silent = False
+        self._mark()
+
+    def _mark(self) -> None:
+        """Tell in the titles of the folds what they hide that is not at its default."""
+        for title, fold in self.folds.items():
+            inside = [name for name, place in self._places.items() if place == title]
+            values = {name: _value(self.fields[name]) for name in inside}
+            defaults = {name: self._parameters[name].default for name in inside}
+            fold.mark([f"{n} = {v}" for n, v in values.items() if v != defaults[n]])
 
     def _field(self, parameter: Parameter) -> Field:
         field = _make(parameter)
@@ -76,7 +108,9 @@ class OptionsForm(QWidget):
         return field
 
     def _on_changed(self, *_: Any) -> None:
-        self.changed.emit()
+        if not self._silent:
+            self._mark()
+            self.changed.emit()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Let the wheel scroll the dock instead of changing a number on the way."""
@@ -95,23 +129,14 @@ def label(name: str) -> str:
     return f"{text} ({unit})" if unit else text
 
 
-def fold(title: str, rows: QFormLayout) -> QCollapsible:
-    """Return a closed fold that holds some rows."""
-    inside = QWidget()
-    rows.setContentsMargins(8, 4, 0, 4)
-    inside.setLayout(rows)
-    folded = QCollapsible(title)
-    folded.setDuration(0)
-    folded.setContent(inside)
-    folded.collapse(animate=False)
-    return folded
+def _place(parameter: Parameter, main: Sequence[str]) -> str:
+    if parameter.group or not main or parameter.name in main:
+        return parameter.group
+    return ADVANCED
 
 
-def _rows() -> QFormLayout:
-    rows = QFormLayout()
-    rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-    rows.setVerticalSpacing(4)
-    return rows
+def _last(title: str) -> int:
+    return {"": 0, ADVANCED: 2}.get(title, 1)
 
 
 def _make(parameter: Parameter) -> Field:
@@ -147,8 +172,11 @@ def _decimals(parameter: Parameter) -> int:
     numbers = [float(parameter.default)]
     if parameter.range is not None:
         numbers += [parameter.range.low, parameter.range.step]
-    texts = [f"{number:.9f}".rstrip("0") for number in numbers]
-    return max(2, *(len(text.partition(".")[2]) for text in texts))
+    return max(2, *map(_digits, numbers))
+
+
+def _digits(number: float) -> int:
+    return len(f"{number:.9f}".rstrip("0").partition(".")[2])
 
 
 def _tooltip(parameter: Parameter) -> str:
@@ -174,6 +202,7 @@ def _set(field: Field, value: Value) -> None:
     elif isinstance(field, QSpinBox):
         field.setValue(int(value))
     else:
+        field.setDecimals(max(field.decimals(), _digits(float(value))))
         field.setValue(float(value))
 
 

@@ -3,19 +3,21 @@
 A layer that the user deletes during a run is left alone until the next start.
 """
 
+import time
 from typing import Any
 
 import numpy as np
-from napari.layers import Image, Layer
+from napari.layers import Image, Layer, Points
 from napari.viewer import Viewer
 
 from napari_ptycho.errors import ScanError
-from napari_ptycho.gui import canvas
+from napari_ptycho.gui import canvas, spots
 from napari_ptycho.gui.views import Limits, Picture, ScanView
 from napari_ptycho.model import Reconstruction, Scan
 from napari_ptycho.model.arrays import Floats
 
 MOVED = 0.25  # share of the contrast range by which limits must move before they are set again
+POINTS_S = 1.0  # between two updates of the positions in a run
 NO_SCALE_PX = 512  # positions in metres are drawn this large while the pixel size is unknown
 LOOKS: dict[str, dict[str, Any]] = {
     canvas.PHASE: {"colormap": "gray"},
@@ -49,6 +51,18 @@ class ViewerLayers:
             **look,
         )
         return self._ready(self._viewer.add_layer(layer))
+
+    def _add_points(self, data: Any, meta: dict[str, Any], **look: Any) -> Points:
+        layer = self._viewer.add_points(
+            data,
+            border_width=0,
+            border_color="transparent",
+            axis_labels=("y", "x"),
+            metadata=meta,
+            **canvas.placing(self._viewer, meta, 2),
+            **look,
+        )
+        return self._ready(layer)
 
     def _ready(self, layer: Layer) -> Layer:
         layer.name_overlay.visible = True
@@ -93,22 +107,16 @@ class ScanLayers(ViewerLayers):
     def _add_positions(self, view: ScanView, centres: Floats) -> None:
         counts = np.where(np.isfinite(view.counts), view.counts, np.nanmean(view.counts))
         low, high = (float(value) for value in np.percentile(counts, (1, 99)))
-        meta = canvas.metadata(canvas.POSITIONS, view.scan)
-        layer = self._viewer.add_points(
+        self._add_points(
             centres,
+            canvas.metadata(canvas.POSITIONS, view.scan),
             name=canvas.POSITIONS,
             size=_spot(centres),
             features={"counts": counts},
             face_color="counts",
             face_colormap="viridis",
             face_contrast_limits=(low, max(high, low + 1)),
-            border_width=0,
-            border_color="transparent",
-            axis_labels=("y", "x"),
-            metadata=meta,
-            **canvas.placing(self._viewer, meta, 2),
         )
-        self._ready(layer)
 
     def relabel(self, scan: Scan) -> None:
         """Point the layers at the same scan with another geometry, and rescale them."""
@@ -126,33 +134,49 @@ class ScanLayers(ViewerLayers):
 
 
 class ReconstructionLayers(ViewerLayers):
-    """Phase, amplitude and probe of the current run."""
+    """Phase, amplitude, probe and positions of the current run."""
 
     def __init__(self, viewer: Viewer) -> None:
         super().__init__(viewer)
+        self.colour_by = spots.SHIFT
         self._limits: dict[str, Limits] = {}
         self._layers: dict[str, Layer] = {}
         self._picture: Picture | None = None
+        self._points_due = 0.0
 
     def begin(self, shown: Picture) -> None:
         """Make the layers of a run, or take over those of the same name."""
         self._layers, self._limits, self._picture = {}, {}, None
-        with canvas.showing(self._viewer, (*canvas.RECONSTRUCTION, canvas.POSITIONS)):
+        with canvas.showing(self._viewer, canvas.RECONSTRUCTION):
             for role in canvas.RECONSTRUCTION:
-                name = f"{shown.of.name} · {role}"
-                old = [one for one in canvas.find(self._viewer.layers, (role,)) if one.name == name]
-                self._layers[role] = old[0] if old else self._add(role, name, shown)
-            probe = self._layers[canvas.PROBE]
-            probe.metadata[canvas.OFFSET] = _middle(shown)
-            self.show(shown)
-            self._positions_last(shown.of)
+                old = self._old(role, shown)
+                self._layers[role] = old if old is not None else self._add(role, shown)
+            self._at_new_shape(shown)
+            self.show(shown, last=True)
 
-    def _add(self, role: str, name: str, shown: Picture) -> Layer:
-        offset = _middle(shown) if role == canvas.PROBE else (0.0, 0.0)
+    def _old(self, role: str, shown: Picture) -> Layer | None:
+        """Return the layer of an earlier run that this one can take over."""
+        for layer in canvas.find(self._viewer.layers, (role,)):
+            if layer.name.startswith(_name(role, shown)):
+                if role != canvas.REFINED or len(layer.data) == len(shown.spots.centres):
+                    return layer
+                self._viewer.layers.remove(layer)
+        return None
+
+    def _add(self, role: str, shown: Picture) -> Layer:
+        if role == canvas.REFINED:
+            layer = self._add_points(
+                shown.spots.centres,
+                canvas.metadata(role, shown.of),
+                name=_name(role, shown),
+                features=shown.spots.features,
+            )
+            layer.size = _spot(shown.spots.centres)
+            return layer
         layer = self._add_image(
             _data(shown, role),
-            canvas.metadata(role, shown.of, offset=offset),
-            name=name,
+            canvas.metadata(role, shown.of),
+            name=_name(role, shown),
             contrast_limits=_limits(shown, role),
             **LOOKS[role],
         )
@@ -161,17 +185,66 @@ class ReconstructionLayers(ViewerLayers):
         layer.colorbar.position = "bottom_left"
         return layer
 
-    def show(self, shown: Picture) -> None:
-        """Bring the layers of the run up to date; those the user has deleted are left alone."""
-        if shown is self._picture:
+    def show(self, shown: Picture, last: bool = False) -> None:
+        """Bring the layers of the run up to date; those the user has deleted are left alone.
+
+        Args:
+            shown: The newest picture.
+            last: No other will follow soon: the points too, which otherwise wait for a second.
+        """
+        before, points = self._picture, last or time.monotonic() >= self._points_due
+        if shown is before and not last:
             return
         self._picture = shown
+        grown = before is not None and before.phase.shape != shown.phase.shape
+        if grown:
+            self._at_new_shape(shown)
         for role, layer in self._layers.items():
             if layer not in self._viewer.layers:
                 continue
-            layer.data = _data(shown, role)
             layer.metadata[canvas.KEY] = shown.of
+            if role != canvas.REFINED:
+                self._show_image(role, layer, shown)
+            elif points or grown:
+                spots.paint(layer, shown.spots, self.colour_by)
+                self._points_due = time.monotonic() + POINTS_S
+
+    def _show_image(self, role: str, layer: Layer, shown: Picture) -> None:
+        data = _data(shown, role)
+        if layer.data is not data:
+            layer.data = data
             self._steady(role, layer, _limits(shown, role))
+        name = f"{_name(role, shown)}{shown.powers}"
+        if role == canvas.PROBE and layer.name != name:
+            layer.name = name
+
+    def recolour(self, by: str) -> str:
+        """Colour the positions by something else; return what the colours mean, in words."""
+        self.colour_by = by
+        for layer in canvas.find(self._viewer.layers, (canvas.REFINED,)):
+            held = canvas.held_by(layer)
+            if isinstance(held, Reconstruction):
+                spots.paint(layer, spots.spots(held), by)
+        return self.legend()
+
+    def legend(self) -> str:
+        """Return what the colours of the positions mean, in words."""
+        shown = self._picture
+        return "" if shown is None else shown.spots.legend(self.colour_by, shown.of)
+
+    def _at_new_shape(self, shown: Picture) -> None:
+        """Put what has no place of its own where it belongs in an object of a new shape.
+
+        The probe goes into the middle; the scan's positions go where the windows lay before they
+        were refined.
+        """
+        probe = self._layers[canvas.PROBE]
+        probe.metadata[canvas.OFFSET] = _middle(shown)
+        given = spots.given_centres_of(shown.of)
+        for layer in canvas.find(self._viewer.layers, (canvas.POSITIONS,)):
+            if len(layer.data) == len(given):
+                layer.data = given
+        canvas.place(self._viewer)
 
     def _steady(self, role: str, layer: Layer, limits: Limits) -> None:
         """Set the contrast once it has moved a lot, unless the user has set it himself."""
@@ -186,13 +259,6 @@ class ReconstructionLayers(ViewerLayers):
         layer.contrast_limits_range = (2 * low - high, 2 * high - low)
         layer.contrast_limits = limits
         self._limits[role] = limits
-
-    def _positions_last(self, thing: Reconstruction) -> None:
-        """Put the positions where the windows lie in the object, and on top in the list."""
-        for layer in canvas.find(self._viewer.layers, (canvas.POSITIONS,)):
-            self._viewer.layers.move(self._viewer.layers.index(layer), len(self._viewer.layers))
-            if len(layer.data) == len(thing.positions_px):
-                layer.data = thing.positions_px + np.array(thing.probe.shape[1:]) / 2
 
 
 def centres_px(scan: Scan) -> Floats:
@@ -233,6 +299,11 @@ def _data(shown: Picture, role: str) -> Any:
         canvas.AMPLITUDE: shown.amplitude,
         canvas.PROBE: shown.probe,
     }[role]
+
+
+def _name(role: str, shown: Picture) -> str:
+    """Return the name of a layer; that of the probe goes on with the powers of its modes."""
+    return f"{shown.of.name} · {canvas.POSITIONS if role == canvas.REFINED else role}"
 
 
 def _limits(shown: Picture, role: str) -> Limits:

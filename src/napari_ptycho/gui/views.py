@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ptycho.gui.spots import Spots, spots
 from napari_ptycho.job import Update
 from napari_ptycho.model import Reconstruction, Scan
 from napari_ptycho.model.arrays import Floats
@@ -26,6 +27,7 @@ Limits = tuple[float, float]
 READ_BYTES = 2**30
 """How much of a scan is read to show its mean; of a larger one, the first frames."""
 SAMPLED = 200_000  # pixels that percentiles are taken from
+POWERS = 4  # modes whose power is told
 GAP_PX = 2  # between the tiles of the probe modes
 
 
@@ -110,6 +112,10 @@ class Picture:
     phase_limits: Limits
     """Where the phase of the illuminated area lies."""
     amplitude_limits: Limits
+    spots: Spots
+    """Where the windows lie, and what is known there."""
+    powers: str
+    """Of the probe modes in words: " (92 | 8 %)"; "" for a single one."""
 
 
 def picture(reconstruction: Reconstruction) -> Picture:
@@ -123,7 +129,18 @@ def picture(reconstruction: Reconstruction) -> Picture:
         probe=tiled(np.abs(reconstruction.probe)),
         phase_limits=_limits(phase[known], (0.5, 99.5)),
         amplitude_limits=_limits(amplitude[known], (0.5, 99.5)),
+        spots=spots(reconstruction),
+        powers=_powers(reconstruction),
     )
+
+
+def _powers(reconstruction: Reconstruction) -> str:
+    if reconstruction.n_modes == 1:
+        return ""
+    power = (np.abs(reconstruction.probe) ** 2).sum(axis=(1, 2), dtype=np.float64)
+    shares = [f"{share:.0%}".rstrip("%") for share in power / power.sum()]
+    more = " | …" * (len(shares) > POWERS)
+    return f" ({' | '.join(shares[:POWERS])}{more} %)"
 
 
 class ReconstructionView:

@@ -7,10 +7,11 @@ from typing import Any
 
 from napari.utils.theme import get_theme
 from napari.viewer import Viewer
-from qtpy.QtCore import QSize, Qt
-from qtpy.QtGui import QBrush, QColor
+from qtpy.QtCore import QEvent, QObject, QSize, Qt
+from qtpy.QtGui import QBrush, QColor, QWheelEvent
 from qtpy.QtWidgets import (
     QAbstractItemView,
+    QComboBox,
     QFormLayout,
     QHeaderView,
     QLabel,
@@ -25,12 +26,12 @@ from qtpy.QtWidgets import (
 from napari_ptycho.gui.binding import check_binding
 from napari_ptycho.model.summary import Row
 
-MIN_WIDTH = 320
+MIN_WIDTH, LEAST_ROWS = 320, 160
 RED = {"dark": "#ff8a80", "light": "#b3261e"}
 
 
 class Dock(QWidget):
-    """A dock that scrolls where there is little room, and follows the viewer's theme."""
+    """A dock whose rows scroll where there is little room; what is in its footer always shows."""
 
     def __init__(self, viewer: Viewer) -> None:
         super().__init__()
@@ -40,14 +41,13 @@ class Dock(QWidget):
         self.rows = QVBoxLayout(inside)
         self.rows.setContentsMargins(8, 8, 8, 8)
         self.rows.setSpacing(6)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(inside)
+        self.footer = QVBoxLayout()
+        self.footer.setSpacing(6)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scroll)
+        outer.setSpacing(0)
+        outer.addWidget(_Scroll(inside))
+        outer.addLayout(self.footer, 1)
         self.setMinimumWidth(MIN_WIDTH)
 
     def sizeHint(self) -> QSize:
@@ -55,11 +55,56 @@ class Dock(QWidget):
         return QSize(400, 700)
 
 
+class _Scroll(QScrollArea):
+    """Scrolls up and down; wants to be as high as what it holds, and can be lower."""
+
+    def __init__(self, inside: QWidget) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QScrollArea.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setMinimumHeight(LEAST_ROWS)
+        self.setWidget(inside)
+        inside.installEventFilter(self)
+
+    def sizeHint(self) -> QSize:
+        """Return the size of what it holds."""
+        hint: QSize = self.widget().sizeHint()
+        width = self.viewport().width()
+        return QSize(hint.width(), max(hint.height(), self.widget().heightForWidth(width)))
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Follow the size of what it holds."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return super().eventFilter(watched, event)
+
+
+class Choice(QComboBox):
+    """A choice that the wheel scrolls past, unless the user has clicked on it."""
+
+    def __init__(self, tip: str = "") -> None:
+        super().__init__()
+        self.setToolTip(tip)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(8)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Leave the wheel to the dock."""
+        if self.hasFocus():
+            super().wheelEvent(event)
+        else:
+            event.ignore()
+
+
 class Note(QLabel):
     """A paragraph that wraps; warnings are red."""
 
-    def __init__(self, viewer: Viewer) -> None:
+    def __init__(self, viewer: Viewer, small: bool = False) -> None:
         super().__init__()
+        if small:
+            self.setStyleSheet("font-size: 8pt")
         self._viewer = viewer
         self._content: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
         self.setWordWrap(True)

@@ -1,4 +1,4 @@
-"""Reconstructions: our file is a Ptychodus product (HDF5) with the provenance added.
+"""Reconstructions: our file is a Ptychodus product (HDF5) with provenance and extras added.
 
 A product has the *centres* of the probe in metres, around the middle of the object:
 x = center_x + (column - W/2) * pixel width, where columns are counted from the edge of the object,
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from napari_ptycho import __version__
 from napari_ptycho.errors import ScanError
-from napari_ptycho.io import hdf5
+from napari_ptycho.io import extras, hdf5
 from napari_ptycho.io.archive import Archive
 from napari_ptycho.io.atomic import written
 from napari_ptycho.io.draft import GEOMETRY
@@ -65,7 +65,7 @@ def write(reconstruction: Reconstruction, path: str | os.PathLike[str]) -> None:
             file.attrs[IN_PIXELS] = "pixel size unknown: all lengths called _m are in object pixels"
         file["probe_position_indexes"] = np.arange(len(centres))
         file["probe_position_y_m"], file["probe_position_x_m"] = centres.T
-        file["probe"] = reconstruction.probe[np.newaxis]
+        extras.write(file, reconstruction)
         file["object"] = reconstruction.object[np.newaxis]
         for name in ATTRIBUTES:
             file[name].attrs.update({"pixel_height_m": height, "pixel_width_m": width})
@@ -80,7 +80,12 @@ def _extra(reconstruction: Reconstruction) -> str:
     geometry = {name: getattr(reconstruction.geometry, name) for name in GEOMETRY}
     try:
         return json.dumps(
-            {"geometry": geometry, "provenance": dict(reconstruction.provenance)}, default=_plain
+            {
+                "geometry": geometry,
+                "provenance": dict(reconstruction.provenance),
+                "variations": extras.count(reconstruction),
+            },
+            default=_plain,
         )
     except (TypeError, ValueError) as error:
         raise ScanError(
@@ -105,10 +110,10 @@ def read(content: h5py.File | Archive) -> Reconstruction:
         ScanError: Something is missing or contradicts itself.
     """
     if isinstance(content, Archive):
-        path, values = content.path, _from_archive(content)
-    else:
-        path, values = Path(content.filename), _from_hdf5(content)
-    return _build(path, values)
+        return _build(content.path, _from_archive(content), {}, [])
+    notes: list[str] = []
+    values = _from_hdf5(content)
+    return _build(Path(content.filename), values, extras.read(content, notes), notes)
 
 
 def _from_hdf5(file: h5py.File) -> dict[str, Any]:
@@ -133,24 +138,30 @@ def _from_archive(archive: Archive) -> dict[str, Any]:
         raise ScanError(f"{archive.path.name}: no array '{missing[0]}', which a product must have")
     attributes = [f"{array}_{name}" for array, names in ATTRIBUTES.items() for name in names]
     wanted = (*ARRAY_NAMES, *LOSSES, *ROOT, *attributes, "opr_weights")
-    return {name: archive.load(name) for name in wanted if name in archive}
+    values = {name: archive.load(name) for name in wanted if name in archive}
+    if "probe_opr_weights" in archive:
+        values["opr_weights"] = archive.load("probe_opr_weights")
+    return values
 
 
-def _build(path: Path, values: Mapping[str, Any]) -> Reconstruction:
-    notes: list[str] = []
+def _build(
+    path: Path, values: Mapping[str, Any], found: extras.Found, notes: list[str]
+) -> Reconstruction:
+    extra = json.loads(hdf5.text(values[EXTRA])) if EXTRA in values else None
     object_ = _object(path, values["object"], notes)
-    probe = _probe(path, values["probe"], notes)
+    modes = _modes(path, values["probe"])
+    found = {**found, **_variations(path, modes, values, extra, notes)}
+    probe = modes[0]
     pixel = [_length(path, values, f"object_pixel_{side}_m") for side in ("height", "width")]
     center = [float(values.get(f"object_center_{axis}_m", 0.0)) for axis in "yx"]
     centres = np.stack([np.ravel(values[f"probe_position_{axis}_m"]) for axis in "yx"], axis=1)
     half = (np.array(probe.shape[1:]) - object_.shape) / 2
     # A billionth of a pixel: else 31.5 comes back as 31.499..., which rounds to another window.
     corners = np.round((centres - center) / pixel - half, 9) + 0.0
-    extra = json.loads(hdf5.text(values[EXTRA])) if EXTRA in values else None
     provenance = {"format": "Ptychodus product"} if extra is None else extra["provenance"]
     if notes:
         provenance["notes"] = [*provenance.get("notes", []), *notes]
-    return Reconstruction(
+    made = Reconstruction(
         object=object_,
         probe=probe,
         positions_px=corners,
@@ -160,6 +171,7 @@ def _build(path: Path, values: Mapping[str, Any]) -> Reconstruction:
         name=hdf5.text(_scalar(values.get("name", ""))) or name_of(path),
         provenance=provenance,
     )
+    return extras.added(made, found, path)
 
 
 def _scalar(value: Any) -> Any:
@@ -188,20 +200,28 @@ def _object(path: Path, stored: NDArray[Any], notes: list[str]) -> NDArray[Any]:
     return np.asarray(np.prod(stored, axis=0))
 
 
-def _probe(path: Path, stored: NDArray[Any], notes: list[str]) -> NDArray[Any]:
-    """Return (M, h, w) from (h, w), (M, h, w), or (OPR modes, M, h, w)."""
-    if stored.ndim == 2:
-        return stored[np.newaxis]
-    if stored.ndim == 4 and len(stored):
-        if len(stored) > 1:
-            notes.append(
-                f"The probe changes along the scan ({len(stored)} OPR modes); only the first, "
-                "its mean, is kept."
-            )
-        return np.asarray(stored[0])
-    if stored.ndim != 3:
+def _modes(path: Path, stored: NDArray[Any]) -> NDArray[Any]:
+    """Return (coherent modes, M, h, w) from (h, w), (M, h, w), or what it is already."""
+    if not 2 <= stored.ndim <= 4 or 0 in stored.shape:
         raise ScanError(f"{path.name}: probe has shape {stored.shape}; need 2, 3 or 4 axes")
-    return stored
+    return stored.reshape((1,) * (4 - stored.ndim) + stored.shape)
+
+
+def _variations(
+    path: Path,
+    modes: NDArray[Any],
+    values: Mapping[str, Any],
+    extra: Mapping[str, Any] | None,
+    notes: list[str],
+) -> extras.Found:
+    """Return how the probe varies from frame to frame, or say that it is not known."""
+    known = None if extra is None else int(extra.get("variations", 0))
+    if known is None and len(modes) > 1:
+        kept = "are its variations" if "opr_weights" in values else "have no weights: left out"
+        notes.append(f"The probe changes along the scan; {len(modes)} coherent modes {kept}.")
+    if "opr_weights" not in values or known == 0:
+        return {}
+    return extras.variations(path, modes, values["opr_weights"], known)
 
 
 def _errors(values: Mapping[str, Any]) -> tuple[float, ...]:

@@ -1,0 +1,46 @@
+"""A part of a form that folds away and tells in its title that it holds something unusual."""
+
+from collections.abc import Sequence
+from html import escape
+
+from qtpy.QtGui import QIcon
+from qtpy.QtWidgets import QFormLayout, QSizePolicy, QWidget
+from superqt import QCollapsible
+
+CLOSED, OPEN, MARK = "▸", "▾", "•"
+
+
+class Fold(QCollapsible):
+    """A closed fold that holds some rows."""
+
+    def __init__(self, title: str, rows: QFormLayout) -> None:
+        super().__init__(title, expandedIcon=QIcon(), collapsedIcon=QIcon())
+        self.title = title
+        self._changed: tuple[str, ...] = ()
+        inside = QWidget()
+        rows.setContentsMargins(10, 2, 0, 4)
+        inside.setLayout(rows)
+        self.setDuration(0)
+        self.setContent(inside)
+        layout = self.layout()
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        button = self.toggleButton()
+        button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        button.setStyleSheet(
+            "text-align: left; border: none; outline: none; background: transparent; padding: 2px 0"
+        )
+        self.toggled.connect(self._draw)
+        self.collapse(animate=False)
+        self._draw()
+
+    def mark(self, changed: Sequence[str]) -> None:
+        """Name the parameters in here that are not at their defaults, as "batch = 64"."""
+        self._changed = tuple(changed)
+        self._draw()
+
+    def _draw(self, _: bool = False) -> None:
+        arrow = OPEN if self.isExpanded() else CLOSED
+        self.setText(f"{arrow} {self.title}" + f" {MARK}" * bool(self._changed))
+        lines = "<br>".join(escape(line) for line in self._changed)
+        self.toggleButton().setToolTip(f"Not the default:<br>{lines}" if lines else "")

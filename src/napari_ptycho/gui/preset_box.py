@@ -1,0 +1,87 @@
+"""The choice of a chain: suggested for this scan, one of the presets, or the user's own."""
+
+from napari.viewer import Viewer
+from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_ptycho.engines import PRESETS
+from napari_ptycho.gui.advice import Advice
+from napari_ptycho.gui.form import LABELS_PX
+from napari_ptycho.gui.stages import Stages
+from napari_ptycho.gui.widgets import Choice, Note, form_rows
+
+SUGGESTED, OWN = "Suggested", "Own"
+
+
+class PresetBox(QWidget):
+    """Chooses a chain and tells why."""
+
+    chosen = Signal(tuple)
+    """The stages to show now."""
+    asked = Signal()
+    """The user wants a suggestion for the current scan."""
+
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
+        self._own: Stages = ()
+        self.combo = Choice("A chain of engines to begin with; every value can be changed below.")
+        self.combo.addItem(SUGGESTED)
+        self._tip("Engines and values that suit this scan, each with its reason.")
+        for preset in PRESETS.values():
+            self.combo.addItem(preset.title)
+            self._tip(preset.help)
+        self.combo.addItem(OWN)
+        self._tip("What you have changed yourself.")
+        self.note = Note(viewer, small=True)
+        rows = form_rows()
+        rows.addRow("Preset", self.combo)
+        rows.labelForField(self.combo).setMinimumWidth(LABELS_PX)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addLayout(rows)
+        layout.addWidget(self.note)
+        self.combo.activated.connect(self._on_activated)
+
+    @property
+    def suggesting(self) -> bool:
+        """Whether the chain is to be the suggested one."""
+        return bool(self.combo.currentText() == SUGGESTED)
+
+    def show_waiting(self, line: str) -> None:
+        """Say what the suggestion waits for."""
+        if self.suggesting:
+            self.note.show_lines([line] if line else [])
+
+    def show_advice(self, advice: Advice) -> None:
+        """Show a suggestion with its reasons, unless the user has chosen something else."""
+        if not self.suggesting:
+            return
+        if advice.suggestion is None:
+            self.note.show_lines([], [advice.problem] if advice.problem else [])
+            return
+        reasons = [f"• {reason}" for reason in advice.suggestion.reasons]
+        self.note.show_lines(reasons, advice.suggestion.warnings)
+        self.chosen.emit(advice.suggestion.stages)
+
+    def set_own(self, stages: Stages) -> None:
+        """The user has edited the chain; it is kept while he looks at others."""
+        self._own = stages
+        self.combo.setCurrentText(OWN)
+        self.note.show_lines()
+
+    def _on_activated(self, index: int) -> None:
+        if self.suggesting:
+            self.asked.emit()
+        elif self.combo.currentText() == OWN:
+            self.note.show_lines()
+            if self._own:
+                self.chosen.emit(self._own)
+        else:
+            preset = tuple(PRESETS.values())[index - 1]
+            self.note.show_lines([preset.help])
+            self.chosen.emit(preset.stages)
+
+    def _tip(self, text: str) -> None:
+        last = self.combo.count() - 1
+        self.combo.setItemData(last, text, Qt.ItemDataRole.ToolTipRole)
