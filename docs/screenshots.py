@@ -6,17 +6,24 @@ xvfb-run -a -s "-screen 0 1600x1000x24" python docs/screenshots.py
 import argparse
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from qtpy.QtCore import QEventLoop, QTimer
 from qtpy.QtWidgets import QDockWidget
 
+from napari_ptycho.engines import PRESETS
 from napari_ptycho.gui.app import open_docks, open_window
+from napari_ptycho.gui.views import view_scan
+from napari_ptycho.model import Scan
 
 IMAGES = Path(__file__).parent / "images"
 SIZE = (1480, 900)
 REAL, SIMULATED = "siemens-real", "siemens-star"
+WRONG_PX = 2.5
+"""Positions of the measured star are made so wrong, for the picture in which they are refined."""
 
 
 def wait(condition: Callable[[], bool], seconds: float) -> bool:
@@ -49,39 +56,84 @@ def open_star(scan: Any) -> None:
             return
 
 
+def misplaced(scan: Scan) -> Scan:
+    """Return a scan whose positions are wrong: a little scale and shear, and noise."""
+    at = scan.in_pixels()
+    middle = at - at.mean(axis=0)
+    noise = np.random.default_rng(0).normal(size=at.shape) * WRONG_PX / 4
+    wrong = at + middle @ np.array([[0.01, 0.0], [0.012, -0.008]]) + noise
+    return replace(scan, positions_px=wrong, positions_m=None)
+
+
+class Session:
+    """A window, and what a user does in it."""
+
+    def __init__(self, images: Path, epochs: float) -> None:
+        self.images, self.epochs = images, epochs
+        self.viewer = open_window()
+        self.viewer.window.resize(*SIZE)
+        self.scan, self.reconstruct = open_docks(self.viewer)
+
+    def shoot(self, name: str) -> None:
+        """Save the window as it is."""
+        settle()
+        path = str(self.images / f"{name}.png")
+        self.viewer.screenshot(path, canvas_only=False, flash=False)
+
+    def bin(self) -> None:
+        """Open the simulated star and ask for bins."""
+        self.scan.open_sample(SIMULATED)
+        wait(lambda: self.scan.session.scan is not None, 300)
+        raise_dock(self.scan)
+        self.scan.binning.rows_box.setValue(2)
+        self.scan.binning.columns_box.setValue(2)
+        wait(lambda: False, 1)
+        wait(lambda: not self.scan.binning.runner.running, 120)
+        self.viewer.dims.set_current_step(0, 500)
+
+    def run(self) -> None:
+        """Run the chain that is shown, with fewer epochs if that was asked for."""
+        wait(lambda: not self.reconstruct.adviser.runner.running, 120)
+        stages = self.reconstruct.stages.stages()
+        few = [replace(one, epochs=max(2, round(one.epochs * self.epochs))) for one in stages]
+        self.reconstruct.stages.show_stages(tuple(few))
+        self.reconstruct.start()
+        wait(lambda: not self.reconstruct.runner.running, 1200)
+
+    def refine(self) -> None:
+        """Refine wrong positions by a preset, and show its second stage."""
+        view = view_scan(replace(misplaced(self.scan.session.scan), name="misplaced"))
+        self.scan.show_opened((view, view))
+        combo = self.reconstruct.presets.combo
+        combo.setCurrentText(PRESETS["positions"].title)
+        combo.activated.emit(combo.currentIndex())
+        self.run()
+        self.reconstruct.stages.list.setCurrentRow(1)
+        self.reconstruct.stages.form.folds["Positions"].expand(animate=False)
+
+
 def main() -> None:
     """Take the pictures."""
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--epochs", type=int, default=30)
+    arguments.add_argument("--images", type=Path, default=IMAGES)
+    arguments.add_argument("--epochs", type=float, default=1.0, help="factor on those of presets")
     given = arguments.parse_args()
-    IMAGES.mkdir(exist_ok=True)
-    viewer = open_window()
-    viewer.window.resize(*SIZE)
-    scan, reconstruct = open_docks(viewer)
+    given.images.mkdir(exist_ok=True, parents=True)
+    window = Session(given.images, given.epochs)
+    window.bin()
+    window.shoot("scan")
 
-    scan.open_sample(SIMULATED)
-    wait(lambda: scan.session.scan is not None, 300)
-    raise_dock(scan)
-    scan.binning.rows_box.setValue(2)
-    scan.binning.columns_box.setValue(2)
-    wait(lambda: False, 1)
-    wait(lambda: not scan.binning.runner.running, 120)
-    viewer.dims.set_current_step(0, 500)
-    settle()
-    viewer.screenshot(str(IMAGES / "scan.png"), canvas_only=False, flash=False)
+    open_star(window.scan)
+    raise_dock(window.reconstruct)
+    window.run()
+    window.shoot("reconstruct")
+    window.viewer.theme = "light"
+    window.shoot("reconstruct-light")
+    window.viewer.theme = "dark"
 
-    open_star(scan)
-    raise_dock(reconstruct)
-    reconstruct.forms.currentWidget().fields["epochs"].setValue(given.epochs)
-    reconstruct.start()
-    wait(lambda: not reconstruct.runner.running, 1200)
-    settle()
-    viewer.screenshot(str(IMAGES / "reconstruct.png"), canvas_only=False, flash=False)
-
-    viewer.theme = "light"
-    settle()
-    viewer.screenshot(str(IMAGES / "reconstruct-light.png"), canvas_only=False, flash=False)
-    viewer.close()
+    window.refine()
+    window.shoot("reconstruct-positions")
+    window.viewer.close()
 
 
 if __name__ == "__main__":

@@ -6,41 +6,87 @@ A page holds `<!-- table: NAME -->` ... `<!-- end -->`; what is between is repla
 """
 
 import re
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
-from napari_ptycho.engines import ENGINES
+from napari_ptycho.cli.listing import allowed
+from napari_ptycho.cli.stages import in_words
+from napari_ptycho.engines import ENGINES, PRESETS, EngineOptions
+from napari_ptycho.model.reconstruction import EXTRAS
 from napari_ptycho.options import Options, Parameter, describe
 from napari_ptycho.prepare import Optics
 from napari_ptycho.samples import SampleOptions
 
 PAGES = Path(__file__).parent
-TABLES: dict[str, type[Options]] = {**ENGINES, "optics": Optics, "sample": SampleOptions}
+SHARED = describe(EngineOptions)
 
 
-def allowed(parameter: Parameter) -> str:
-    """Return what a parameter may be, as text."""
-    if parameter.choices:
-        return ", ".join(parameter.choices)
-    if parameter.range is None:
-        return "true, false"
-    return f"{parameter.range.low:g} to {parameter.range.high:g}"
-
-
-def table(options: type[Options]) -> str:
-    """Return the Markdown table of an Options class."""
-    rows = ["| name | default | allowed | meaning |", "|---|---|---|---|"]
-    rows += [
-        f"| `{p.name}` | {str(p.default).lower()} | {allowed(p)} | {p.help} |"
-        for p in describe(options)
+def rows(parameters: Iterable[Parameter]) -> str:
+    """Return the Markdown table of parameters."""
+    lines = ["| name | default | allowed | meaning |", "|---|---|---|---|"]
+    lines += [
+        f"| `{p.name}` | {str(p.default).lower()} | {allowed(p)} | {p.help} |" for p in parameters
     ]
-    return "\n".join(rows)
+    return "\n".join(lines)
+
+
+def all_of(options: type[Options]) -> str:
+    """Return the table of an Options class."""
+    return rows(describe(options))
+
+
+def group(name: str) -> str:
+    """Return the table of a group that all engines share; "" are those of every run."""
+    return rows(p for p in SHARED if p.group == name)
+
+
+def own(name: str) -> str:
+    """Return the table of what an engine adds to the shared options, or changes in them."""
+    return rows(p for p in describe(ENGINES[name]) if p not in SHARED)
+
+
+def engines() -> str:
+    """Return the table of the engines."""
+    lines = ["| `--engine` | | own options |", "|---|---|---|"]
+    for name, kind in ENGINES.items():
+        added = [f"`{p.name}`" for p in describe(kind) if p not in SHARED]
+        anchor = re.sub(r"[^\w\- ]", "", kind.title).lower().replace(" ", "-")
+        lines.append(f"| `{name}` | [{kind.title}](#{anchor}) | {', '.join(added)} |")
+    return "\n".join(lines)
+
+
+def presets() -> str:
+    """Return the table of the presets."""
+    lines = ["| `--preset` | in the window | stages | what it does |", "|---|---|---|---|"]
+    for name, preset in PRESETS.items():
+        stages = "<br>".join(f"{n}. {in_words(o)}" for n, o in enumerate(preset.stages, 1))
+        lines.append(f"| `{name}` | {preset.title} | {stages} | {preset.help} |")
+    return "\n".join(lines)
+
+
+def extras() -> str:
+    """Return the table of the extras."""
+    lines = ["| name | what it is |", "|---|---|"]
+    return "\n".join(lines + [f"| `{name}` | {meaning} |" for name, meaning in EXTRAS.items()])
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    **{name: partial(own, name) for name in ENGINES},
+    **{p.group.lower() or "run": partial(group, p.group) for p in SHARED},
+    "engines": engines,
+    "presets": presets,
+    "extras": extras,
+    "optics": partial(all_of, Optics),
+    "sample": partial(all_of, SampleOptions),
+}
 
 
 def filled(page: str) -> str:
     """Return a page with its tables brought up to date."""
 
     def fresh(found: re.Match[str]) -> str:
-        return f"<!-- table: {found[1]} -->\n{table(TABLES[found[1]])}\n<!-- end -->"
+        return f"<!-- table: {found[1]} -->\n{TABLES[found[1]]()}\n<!-- end -->"
 
     return re.sub(r"<!-- table: (\w+) -->.*?<!-- end -->", fresh, page, flags=re.DOTALL)
 

@@ -1,4 +1,4 @@
-"""What all workers share: the task, the clock, checkpoints. Runs in every environment: numpy, scipy.
+"""What all workers share: the task, the clock, checkpoints. Needs only numpy and scipy.
 
 A worker is called with one JSON file that says what to do (see `Task`) and writes one .npz of
 checkpoints. All workers speak the same conventions: windows by their upper left corner in object
@@ -116,7 +116,9 @@ class Recorder:
 
     def save(self, package: str, **more: Any) -> None:
         """Write the result of an installed package."""
-        epochs, cpu, objects, probes, corners = zip(*self.kept, strict=True) if self.kept else [()] * 5
+        epochs, cpu, objects, probes, corners = (
+            zip(*self.kept, strict=True) if self.kept else [()] * 5
+        )
         np.savez(
             self.task.out,
             epoch_cpu=self.cpu,
@@ -165,4 +167,4 @@ def torch_threads() -> None:
     """Let torch use as many threads as the environment says."""
     import torch
 
-    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))  # noqa: TID251 - own process

@@ -21,7 +21,7 @@ SIDE = 20  # positions along a side of the raster
 JITTER_PX = 3
 PHOTONS = 1e6
 APERTURE = 0.2  # radius of the pupil, in units of the detector's width
-DEFOCUS_RAD, ASTIGMATISM_RAD, COMA_RAD = 18.0, 2.5, 2.0  # at the rim of the pupil
+DEFOCUS_RAD, ASTIGMATISM_RAD, COMA_RAD = 20.0, 1.0, 1.0  # at the rim of the pupil
 GUESSED = 0.75  # share of the defocus in the first guess
 SEED = 20261101
 Corners = NDArray[np.float64]
@@ -46,7 +46,7 @@ def sim() -> dict[str, NDArray]:
 
     random = np.random.default_rng(SEED)
     size = 0.75 + 0.25 * data.astronaut().mean(axis=2) / 255
-    truth = (size * np.exp(1j * 1.2 * data.camera() / 255)).astype(np.complex64)
+    truth = (size * np.exp(1j * 1.5 * data.camera() / 255)).astype(np.complex64)
     room = np.array(truth.shape) - N
     grid = np.indices((SIDE, SIDE)).reshape(2, -1).T * (room - 2 * JITTER_PX) / (SIDE - 1)
     moves = random.integers(-JITTER_PX, JITTER_PX + 1, grid.shape)

@@ -96,3 +96,16 @@ def reached(cpu: Sequence[float], values: Sequence[float], level: float) -> floa
         share = np.log(before / level) / np.log(before / value)
         return float(cpu[number - 1] + share * (cpu[number] - cpu[number - 1]))
     return None
+
+
+def onto(image: Images, corners: Floats, wanted: Floats, shape: Sequence[int]) -> Images:
+    """Return the image on the grid where its windows lie at `wanted`: whole pixels, 1 outside."""
+    move = np.rint(corners[0] - wanted[0]).astype(int)
+    moved = np.ones(tuple(shape), np.complex64)
+    here, there = [], []
+    for shift, have, need in zip(move, image.shape, shape, strict=True):
+        low, high = max(0, -shift), min(need, have - shift)
+        here.append(slice(low, high))
+        there.append(slice(low + shift, high + shift))
+    moved[tuple(here)] = image[tuple(there)]
+    return moved

@@ -22,9 +22,7 @@ def stages(task: bench.Task) -> tuple[EngineOptions, ...]:
         chain = PRESETS[task.algorithm].stages
         return tuple(dataclasses.replace(stage, seed=task.seed) for stage in chain)
     kind = ENGINES[task.algorithm]
-    return (
-        kind(epochs=task.epochs, batch=task.batch, seed=task.seed, **task.settings),
-    )
+    return (kind(epochs=task.epochs, batch=task.batch, seed=task.seed, **task.settings),)
 
 
 def drive(data: bench.Data, chain: tuple[EngineOptions, ...]) -> tuple[list, Update]:
@@ -50,7 +48,9 @@ def main() -> None:
     recorder.cpu = np.diff(np.interp(epochs, done, cpu)).tolist()
     recorder.wall = np.diff(np.interp(epochs, done, wall)).tolist()
     result = last.result
-    recorder.kept.append((int(last.total), total[0], result.object, result.probe, result.positions_px))
+    recorder.kept.append(
+        (int(last.total), total[0], result.object, result.probe, result.positions_px)
+    )
     recorder.save("napari-ptycho", total_cpu=total[0], total_wall=total[1])
 
 

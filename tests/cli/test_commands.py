@@ -12,12 +12,9 @@ from napari_ptycho.job import run_to_end
 from napari_ptycho.prepare import bin_positions, binning_report, first_guess
 
 
-@pytest.fixture(scope="session")
-def scan_file(tmp_path_factory):
-    options = samples.SampleOptions(lines=8, columns=9, step_nm=200.0)
-    path = tmp_path_factory.mktemp("cli") / "star.h5"
-    io.write_scan(samples.open_sample("siemens-star", options), path)
-    return path
+@pytest.fixture
+def scan_file(star_file):
+    return star_file
 
 
 def asked(capsys, *words):

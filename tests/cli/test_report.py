@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from napari_ptycho.cli.report import in_colour, numbers, scale_bar, write_report
+from napari_ptycho.cli.report import (
+    in_colour,
+    numbers,
+    scale_bar,
+    told_of_positions,
+    write_report,
+)
 from napari_ptycho.errors import FileError
 from napari_ptycho.model import Reconstruction, Scan
 
@@ -53,3 +59,26 @@ def test_a_dark_scan_without_errors_can_be_drawn(tmp_path):
     assert (tmp_path / "out.png").stat().st_size > 10_000
     with pytest.raises(FileError, match="cannot be written"):
         write_report(result(), scan, tmp_path / "no" / "out.png")
+
+
+def test_positions_are_coloured_by_shift_or_else_by_error(tmp_path):
+    errors = {"frame_errors": np.array([0.1, 0.3])}
+    moves = {**errors, "position_moves_px": np.array([[3.0, 4.0], [0.0, 1.0]])}
+    assert told_of_positions(result()) is None
+    title, values = told_of_positions(result(extras=errors))
+    assert (title, values.tolist()) == ("error of each frame", [0.1, 0.3])
+    title, values = told_of_positions(result(extras=moves))
+    assert (title, values.tolist()) == ("positions moved by 3 px (median)", [5, 1])
+    scan = Scan(np.ones((2, 8, 8), np.uint16), positions_px=np.array([[0.0, 0], [2, 4]]))
+    sizes = set()
+    for extras in ({}, errors, moves):
+        write_report(result(extras=extras), scan, tmp_path / "out.png")
+        sizes.add((tmp_path / "out.png").stat().st_size)
+    assert len(sizes) == 3
+
+
+def test_errors_that_are_all_zero_can_be_drawn(tmp_path):
+    scan = Scan(np.ones((2, 8, 8), np.uint16), positions_px=np.array([[0.0, 0], [2, 4]]))
+    zero = result(errors=(0.5,), extras={"frame_errors": np.zeros(2)})
+    write_report(zero, scan, tmp_path / "out.png")
+    assert (tmp_path / "out.png").exists()

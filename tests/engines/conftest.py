@@ -4,6 +4,7 @@ from scipy.ndimage import gaussian_filter
 
 from napari_ptycho.model import Geometry, Reconstruction
 from napari_ptycho.physics import simulate
+from napari_ptycho.physics.align import align, illuminated
 from napari_ptycho.prepare import first_guess
 
 NEAR = Geometry(12_000.0, 0.5, (15e-6, 15e-6), "near", focus_to_sample_m=5e-3)
@@ -19,6 +20,21 @@ def an_object(shape, rng):
     phase = gaussian_filter(rng.normal(size=shape), 1.5) * 2.0
     loss = np.abs(gaussian_filter(rng.normal(size=shape), 1.5)) * 0.3
     return (1 - loss) * np.exp(1j * phase)
+
+
+def phase_error(truth, result):
+    """Root mean square phase error in rad over the illuminated area, aligned.
+
+    The engine may have put pixels around the object; where its windows lie tells how many.
+    """
+    area = illuminated(truth)
+    image = result.object
+    low = np.rint(np.median(result.positions_px - truth.positions_px, axis=0)).astype(int)
+    y, x = np.clip(low, 0, np.array(image.shape) - truth.object.shape)
+    h, w = truth.object.shape
+    image = image[y : y + h, x : x + w].astype(complex)
+    found = align(truth.object.astype(complex), image, area)
+    return np.sqrt((np.angle(found.image * truth.object.conj())[area] ** 2).mean())
 
 
 @pytest.fixture

@@ -73,8 +73,8 @@ class Docks:
         self.qtbot, self.viewer = qtbot, viewer
         self.scan, self.reconstruct = open_docks(viewer)
         self.session = self.scan.session
-        form = self.reconstruct.forms.currentWidget()
-        form.fields["epochs"].setValue(3)
+        self.stages = self.reconstruct.stages
+        self.epochs(3)
 
     def open(self, path):
         with self.qtbot.waitSignal(self.scan.loaded, timeout=120_000):
@@ -88,22 +88,22 @@ class Docks:
         self.scan.show_opened((view, view))
 
     def epochs(self, n):
-        self.reconstruct.forms.currentWidget().fields["epochs"].setValue(n)
+        self.stages.form.fields["epochs"].setValue(n)
 
     def run(self, n=3):
         self.epochs(n)
         with self.qtbot.waitSignal(self.reconstruct.runner.finished, timeout=120_000):
-            self.reconstruct.start_button.click()
+            self.reconstruct.box.start_button.click()
 
     def begin(self, n=100_000):
         """Start a run and wait for its first update."""
         self.epochs(n)
         with self.qtbot.waitSignal(self.reconstruct.runner.updated, timeout=120_000):
-            self.reconstruct.start_button.click()
+            self.reconstruct.box.start_button.click()
 
     def stop(self):
         with self.qtbot.waitSignal(self.reconstruct.runner.finished, timeout=60_000):
-            self.reconstruct.stop_button.click()
+            self.reconstruct.box.stop_button.click()
 
     def names(self):
         return [layer.name for layer in self.viewer.layers]
@@ -113,11 +113,11 @@ class Docks:
 def docks(qtbot, make_napari_viewer):
     docks = Docks(qtbot, make_napari_viewer())
     yield docks
-    save = docks.reconstruct.save_button
-    for runner in (docks.reconstruct.runner, save.runner, docks.scan.runner):
+    dock = docks.reconstruct
+    for owner in (dock, dock.save_button, dock.adviser, docks.scan, docks.scan.binning):
         with suppress_deleted():
-            runner.stop()
-            runner.wait(30)
+            owner.runner.stop()
+            owner.runner.wait(30)
 
 
 def suppress_deleted():

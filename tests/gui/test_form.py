@@ -1,5 +1,5 @@
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import pytest
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
@@ -20,6 +20,12 @@ class Everything(Options):
     free: Annotated[float, "Any number."] = -2.5
     on: Annotated[bool, "Whether."] = True
     kind: Annotated[Literal["a", "b"], "Which."] = "b"
+
+
+@dataclass(frozen=True)
+class Grouped(Everything):
+    group: ClassVar[str] = "More"
+    extra: Annotated[int, Range(0, 9), "Extra."] = 0
 
 
 @pytest.mark.parametrize("cls", [Everything, Optics, *ENGINES.values()])
@@ -74,6 +80,37 @@ def test_less_used_parameters_fold(qtbot):
     assert fold.isAncestorOf(form.fields["small"])
     assert not fold.isAncestorOf(form.fields["count"])
     assert form.options() == Everything()
+
+
+def test_groups_fold_under_their_name_and_advanced_comes_last(qtbot):
+    form = OptionsForm(Grouped, main=("count",))
+    qtbot.addWidget(form)
+    assert list(form.folds) == ["More", "Advanced"]
+    assert form.folds["More"].isAncestorOf(form.fields["extra"])
+    assert form.folds["Advanced"].isAncestorOf(form.fields["small"])
+
+
+def test_a_fold_tells_what_it_hides_that_is_not_the_default(qtbot):
+    form = OptionsForm(Grouped, main=("count",))
+    qtbot.addWidget(form)
+    fold = form.folds["More"]
+    assert fold.text() == "▸ More"
+    with qtbot.assertNotEmitted(form.changed):
+        form.set_options(Grouped(extra=3))
+    assert fold.text() == "▸ More •"
+    assert "extra = 3" in fold.toggleButton().toolTip()
+    assert form.folds["Advanced"].text() == "▸ Advanced"
+    form.fields["extra"].setValue(0)
+    fold.expand(animate=False)
+    assert fold.text() == "▾ More"
+
+
+def test_a_value_with_many_digits_is_kept(qtbot):
+    form = OptionsForm(Everything)
+    qtbot.addWidget(form)
+    wanted = Everything(free=0.12345)
+    form.set_options(wanted)
+    assert form.options() == wanted
 
 
 def test_the_wheel_changes_only_a_field_that_has_the_focus(qtbot):

@@ -67,11 +67,15 @@ def test_eyes_can_be_opened_and_closed_in_a_shown_grid(qtbot, make_napari_viewer
     assert not bar.visible
 
 
-def test_probe_modes_lie_beside_each_other(docks):
+def test_probe_modes_lie_beside_each_other_and_the_name_tells_their_power(docks):
     docks.show()
-    docks.reconstruct.forms.currentWidget().fields["modes"].setValue(3)
+    docks.stages.form.fields["modes"].setValue(3)
     docks.run(1)
-    assert docks.viewer.layers["weave · probe"].data.shape == (66, 66)
+    layer = docks.viewer.layers[4]
+    assert layer.data.shape == (66, 66)
+    shares = layer.name.removeprefix("weave · probe (").removesuffix(" %)").split(" | ")
+    assert 98 <= sum(map(int, shares)) <= 102
+    assert int(shares[0]) > int(shares[1])
 
 
 def test_layers_hold_what_they_show(docks):

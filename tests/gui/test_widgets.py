@@ -117,6 +117,8 @@ def test_a_logarithmic_axis_is_labelled_at_decades_or_between_them(qtbot):
     near = axis.logTickValues(np.log10(0.011), np.log10(0.06), 100, None)[0][1]
     assert axis.logTickStrings(near, 1, 1.0) == ["0.02", "0.05"]
     assert axis.logTickStrings([-2.5], 1, None) == [""]
+    close = axis.logTickValues(np.log10(0.0131), np.log10(0.0152), 100, None)[0][1]
+    assert axis.logTickStrings(close, 1, 1.0) == ["0.0135", "0.014", "0.0145", "0.015"]
 
 
 def test_pace_is_epochs_per_second_and_the_time_left():

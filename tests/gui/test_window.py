@@ -31,12 +31,13 @@ def test_open_bin_reconstruct_stop_continue_save_reopen(
     docks.stop()
     reached = len(docks.session.reconstruction.errors)
     name = docks.session.scan.name
-    assert [f"{name} · {role}" for role in canvas.RECONSTRUCTION] == docks.names()[-4:-1]
-    assert docks.reconstruct.continue_button.isEnabled()
+    made = ["phase", "amplitude", "probe", "positions"]
+    assert [f"{name} · {what}" for what in made] == docks.names()[-4:]
+    assert docks.reconstruct.box.continue_button.isEnabled()
 
     docks.epochs(2)
     with qtbot.waitSignal(docks.reconstruct.runner.finished, timeout=60_000):
-        docks.reconstruct.continue_button.click()
+        docks.reconstruct.box.continue_button.click()
     errors = docks.session.reconstruction.errors
     assert len(errors) == reached + 2
 
@@ -177,7 +178,7 @@ def test_starting_twice_runs_once(docks, notifications):
     docks.reconstruct.start()
     assert len(threads()) == 1
     assert len(notifications()) == 1
-    assert not docks.reconstruct.start_button.isEnabled()
+    assert not docks.reconstruct.box.start_button.isEnabled()
     docks.stop()
 
 
@@ -251,9 +252,9 @@ def test_the_docks_fit_into_320_pixels(docks):
 def test_the_theme_can_change_in_a_run(docks, qtbot):
     docks.show()
     docks.begin()
-    dark = docks.reconstruct.plot.background
+    dark = docks.reconstruct.box.plot.background
     docks.viewer.theme = "light"
     with qtbot.waitSignal(docks.reconstruct.runner.updated, timeout=60_000):
         pass
-    assert docks.reconstruct.plot.background != dark
+    assert docks.reconstruct.box.plot.background != dark
     docks.stop()

@@ -175,6 +175,8 @@ def _settled(
     flags: ReconstructFlags, scan: "Scan", plan: Chosen | None
 ) -> tuple[Chosen, tuple[str, ...]]:
     """Return what runs, and what is wrong with the scan; print both, and why it was chosen."""
+    from napari_ptycho.engines.suggest import warnings as raster_warnings
+
     warnings: tuple[str, ...] = ()
     if plan is None:
         found = suggestion(scan, flags.device)
@@ -182,7 +184,7 @@ def _settled(
         warnings = found.warnings
     else:
         with suppress(ScanError):  # --start may bring what the scan lacks; else the engine tells
-            warnings = suggestion(scan, flags.device).warnings
+            warnings = raster_warnings(scan)
     if len(plan.stages) > 1 or plan.reasons:
         lines = (f"{number}. {in_words(options)}" for number, options in enumerate(plan.stages, 1))
         show.lines([f"{plan.title}:", *lines], flags.json)

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from napari_ptycho.denoise.skip import SkipNet
 
@@ -22,6 +21,8 @@ class PriorSettings:
     smoothing: float = 0.0
     polar: bool = False
     seed: int = 0
+    widths: tuple = (8, 16, 32, 64, 128)
+    skips: tuple = (0, 0, 0, 4, 4)
 
 
 class Prior:
@@ -32,8 +33,8 @@ class Prior:
             draw = torch.Generator().manual_seed(settings.seed)
             self.random = torch.Generator(where).manual_seed(settings.seed)
             share = weight / weight.sum()
-            self.middle = (image * share).sum().clone()
-            self.spread = ((image - self.middle).abs().square() * share).sum().sqrt().clone()
+            self.middle = complex((image * share).sum())
+            self.spread = float(((image - self.middle).abs().square() * share).sum().sqrt())
             if settings.polar:
                 self.logs = None
             if settings.feed == "noise":
@@ -44,20 +45,22 @@ class Prior:
             else:
                 self.input = self._pack(image.clone())
                 self.jit = settings.jitter
-            self.net = SkipNet(self.input.shape[1], 2, draw).to(where)
-            self.optimiser = torch.optim.Adam(self.net.parameters(), lr=settings.rate)
+            self.net = SkipNet(self.input.shape[1], 2, draw, settings.widths, settings.skips).to(
+                where
+            )
+            self.optimiser = torch.optim.Adam(self.net.parameters(), lr=settings.rate, fused=True)
             self.mean = None
 
     def _pack(self, image: Tensor) -> Tensor:
         if self.settings.polar:
             rel = image / self.middle
             r = torch.stack([rel.abs() - 1, rel.angle()])
-            return (r / (self.spread / self.middle.abs()))[None]
+            return (r / (self.spread / abs(self.middle)))[None]
         return torch.view_as_real((image - self.middle) / self.spread).movedim(-1, 0)[None]
 
     def _unpack(self, out: Tensor) -> Tensor:
         if self.settings.polar:
-            s = self.spread / self.middle.abs()
+            s = self.spread / abs(self.middle)
             return self.middle * torch.polar((1 + s * out[0]), s * out[1])
         return torch.complex(out[0], out[1]) * self.spread + self.middle
 

@@ -4,6 +4,7 @@ Importing this package imports no torch; the first step of a job does.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from napari_ptycho.engines.options import (
     ENGINES,
@@ -19,9 +20,10 @@ from napari_ptycho.engines.options import (
 )
 from napari_ptycho.engines.presets import PRESETS, Preset
 from napari_ptycho.errors import OptionsError
-from napari_ptycho.job import Update
-from napari_ptycho.model import Reconstruction, Scan
-from napari_ptycho.prepare.start import first_guess
+
+if TYPE_CHECKING:  # options alone must open at once: forms and --help need no arrays
+    from napari_ptycho.job import Update
+    from napari_ptycho.model import Reconstruction, Scan
 
 __all__ = [
     "ENGINES",
@@ -41,12 +43,12 @@ __all__ = [
 
 
 def reconstruct(
-    scan: Scan,
+    scan: "Scan",
     options: EngineOptions | Sequence[EngineOptions],
-    start: Reconstruction | None = None,
+    start: "Reconstruction | None" = None,
     device: str = "auto",
     memory_bytes: int | None = None,
-) -> Iterator[Update[Reconstruction]]:
+) -> "Iterator[Update[Reconstruction]]":
     """Reconstruct object and probe of a scan: a job.
 
     Args:
@@ -75,6 +77,7 @@ def reconstruct(
     if not stages:
         raise OptionsError("a chain needs at least one engine")
     from napari_ptycho.engines.chain import chain
+    from napari_ptycho.prepare.start import first_guess
 
     guess = start or first_guess(scan, stages[0].modes)
     yield from chain(scan, stages, guess, device, memory_bytes)

@@ -73,9 +73,13 @@ def chain(
     made["runs"] = list(start.provenance.get("runs", []))
     total = sum(stage.epochs for stage in stages)
 
+    latest = [start]
+
     def frozen(stage: Stage) -> Reconstruction:
-        result = freeze(stage.state, stage.level.start, frames, stage.made)
-        return stage.level.fine(result, stage.state.grown)
+        if stage.state.finite:  # else the guard mends it at the end of the epoch
+            result = freeze(stage.state, stage.level.start, frames, stage.made)
+            latest[0] = stage.level.fine(result, stage.state.grown)
+        return latest[0]
 
     states = _stages(scan, stages, start, frames, (made, notes, share))
     yield from run(states, total, frozen, notes=lambda: tuple(notes))

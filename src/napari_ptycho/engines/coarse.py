@@ -81,7 +81,7 @@ class Level:
             probe=small * np.sqrt(photons / max(power, 1e-30)),
             positions_px=self._places() / self.reduction,
             pixel_size_m=None,
-            extras={},
+            extras=self._extras(self.start, 1 / self.reduction),
         )
 
     def fine(self, result: Reconstruction, grown: NDArray[np.int64]) -> Reconstruction:
@@ -98,9 +98,6 @@ class Level:
         image = _filled(padded, np.asarray(result.object)[y : y + h, x : x + w])
         probe = _filled(np.asarray(start.probe), np.asarray(result.probe) / k)
         before, after = ((np.abs(p) ** 2).sum(dtype=np.float64) for p in (start.probe, probe))
-        extras = {name: result.extras[name] for name in KEPT if name in result.extras}
-        if "position_moves_px" in extras:
-            extras["position_moves_px"] = extras["position_moves_px"] * k
         height, width = start.object.shape
         return replace(
             result,
@@ -108,8 +105,15 @@ class Level:
             probe=probe * np.sqrt(before / after),
             positions_px=_inside(self._found((result.positions_px - grown) * k), start),
             pixel_size_m=start.pixel_size_m,
-            extras=extras,
+            extras=self._extras(result, k),
         )
+
+    def _extras(self, known: Reconstruction, scale: float) -> dict[str, NDArray[Any]]:
+        """Return what means the same on every grid; lengths are scaled."""
+        extras = {name: known.extras[name] for name in KEPT if name in known.extras}
+        if "position_moves_px" in extras:
+            extras["position_moves_px"] = extras["position_moves_px"] * scale
+        return extras
 
     def _image(self) -> Waves:
         """Return the object, padded to sides that can be divided."""

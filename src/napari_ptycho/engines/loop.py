@@ -1,7 +1,6 @@
 """The loop that drives every engine: epochs, what happens between them, and what can go wrong."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import torch
 
@@ -41,7 +40,7 @@ def epochs(
         method.begin_epoch(factor, first + epoch >= options.probe_start)
         steps = share.steps(len(frames.totals), options.batch)
         for step, ids in enumerate(method.batches(random)):
-            method = guard.method = _step(method, ids)
+            _step(method, ids)
             state.done = min(epoch + (step + 1) / steps, epoch + 1)
             if step + 1 < steps:
                 yield state
@@ -61,34 +60,33 @@ def _patient(options: EngineOptions) -> bool:
     return isinstance(options, DmOptions) or options.positions == "annealing"
 
 
-def _step(method: Method, ids: Ids) -> Method:
-    """Take one step; where the device's memory does not suffice, in smaller batches from then on.
+def _step(method: Method, ids: Ids) -> None:
+    """Take one step; where the device's memory does not suffice, several smaller ones.
 
     Raises:
         JobError: Not even one frame fits.
     """
-    try:
-        method.step(ids)
-    except torch.OutOfMemoryError as error:
-        return _step_in_halves(method, ids, error)
-    return method
+    at = 0
+    while at < len(ids):
+        part = ids[at : at + method.work.size]
+        try:
+            method.step(part)
+        except torch.OutOfMemoryError as error:
+            _halve(method, error)
+        else:
+            at += len(part)
 
 
-def _step_in_halves(method: Method, ids: Ids, error: Exception) -> Method:
+def _halve(method: Method, error: Exception) -> None:
+    """Work with batches half as large from now on."""
     work = method.work
-    size = work.size // 2
-    if size < 1:
+    if work.size == 1:
         raise JobError(
             "the device has not enough memory for a single frame; use the CPU"
         ) from error
-    smaller = replace(work.options, batch=size * work.share.size)
-    work.waves = work.waves[:size].clone()
-    work.options, work.size = smaller, size
-    work.state.notes.append(f"out of memory: {size} positions at once from now on")
+    work.shrink(work.size // 2)
     method.shrink()
-    for at in range(0, len(ids), size):
-        method = _step(method, ids[at : at + size])
-    return method
+    work.state.notes.append(f"out of memory: {work.size} positions at once from now on")
 
 
 def _between(method: Method, left: float, share: float) -> None:

@@ -26,6 +26,7 @@ OUTLIER = 10.0  # a move so many times the median one is cut
 FRICTION = 0.8  # share of the last move that an affine map keeps: it converges slowly
 GAIN = 0.5  # object and probe move at the same time and take their part of the error
 STRIDE_PX = 0.5  # longest move along a slope in an epoch
+LONE_PX = 0.1  # but so far any position may move
 TRIES = 4  # places tried per epoch, one in each quadrant
 Moves = NDArray[np.float64]
 
@@ -100,7 +101,7 @@ class Positions:
             moves = self.velocity
         else:
             moves = _moves(normal)
-            limit = min(STRIDE_PX, OUTLIER * max(1e-3, float(np.median(np.abs(moves)))))
+            limit = min(STRIDE_PX, max(LONE_PX, OUTLIER * float(np.median(np.abs(moves)))))
             moves = np.clip(moves, -limit, limit)
         self.state.place(self.state.positions + share * moves)
 

@@ -49,6 +49,8 @@ class LiveState:
     """(N, 2) the positions that the run began with."""
     grown: NDArray[np.int64] = field(default_factory=lambda: np.zeros(2, np.int64))
     """(2,) rows and columns that were put before the first ones of the start's object."""
+    edge: int = 0
+    """Pixels that stay free around every window."""
     done: float = 0.0
     history: dict[str, list[float]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -65,15 +67,24 @@ class LiveState:
         """Pixels of the object (H, W)."""
         return int(self.object.shape[0]), int(self.object.shape[1])
 
+    @property
+    def finite(self) -> bool:
+        """Whether object and probe are numbers."""
+        return bool(torch.isfinite(self.object.sum() + self.probe.sum()))
+
     def place(self, positions: NDArray[np.float64]) -> None:
-        """Move the windows; each stays `EDGE_PX` inside the object."""
-        most = np.array(self.shape) - self.probe.shape[1:] - EDGE_PX
-        self.positions = np.clip(positions, min(EDGE_PX, *most), most)
+        """Move the windows; each stays inside the object, `edge` pixels from its border."""
+        most = np.array(self.shape) - self.probe.shape[1:] - self.edge
+        self.positions = np.clip(positions, self.edge, most)
         self.corners = np.rint(self.positions).astype(np.int64)
         self.fractions = (self.positions - self.corners).astype(np.float32)
 
     def grow(self, margin: int) -> None:
-        """Put at least so many free pixels around all windows, of the object's mean."""
+        """Put at least so many free pixels around all windows, of the object's mean.
+
+        From then on the windows stay `EDGE_PX` inside.
+        """
+        self.edge = EDGE_PX
         low = np.maximum(0, np.ceil(margin - self.positions.min(axis=0))).astype(int)
         room = np.array(self.shape) - self.positions.max(axis=0) - self.probe.shape[1:]
         high = np.maximum(0, np.ceil(margin - room)).astype(int)
@@ -127,7 +138,7 @@ def begin(start: Reconstruction, frames: Frames, options: EngineOptions) -> Live
         variations=variations,
         weights=weights,
         misfits=np.zeros(n),
-        given=start.positions_px.copy(),
+        given=start.positions_px - extras.get("position_moves_px", 0.0),
         history={"error": list(start.errors)},
     )
     if options.positions != "as given" or options.probe_centre:

@@ -1,6 +1,5 @@
 """Sensible values from the scan itself, each with the reason in words."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -62,7 +61,7 @@ def suggest(scan: Scan, gpu: bool = False) -> Suggestion:
         values["intensities"] = True
         reasons.append(f"intensities: the flux varies by {swing:.0%} beyond neighbouring frames")
     stages = _chain(scan, mean, values, reasons)
-    return Suggestion(stages, tuple(reasons), tuple(_warnings(scan, positions)))
+    return Suggestion(stages, tuple(reasons), warnings(scan))
 
 
 def _chain(
@@ -126,18 +125,23 @@ def curvature(scan: Scan) -> float:
     return 1 - float(np.abs((first * np.abs(first)).sum()) / power.sum())
 
 
-def _warnings(scan: Scan, positions: Floats) -> Sequence[str]:
+def warnings(scan: Scan) -> tuple[str, ...]:
+    """Return what the positions of a scan forebode, a sentence each; reads no patterns.
+
+    Raises:
+        ScanError: Positions are in metres and the pixel size is unknown.
+    """
     raster = find_raster(scan)
     if raster is None:
-        return []
-    jitter = stray_px(positions, raster)
+        return ()
+    jitter = stray_px(scan.in_pixels(), raster)
     if jitter > JITTER_PX:
-        return []
-    return [
+        return ()
+    return (
         f"the positions form a regular raster (they stray by {jitter:.2f} px): errors that repeat "
         "with its step fit the data as well. Scan with random offsets, or look for a grid in the "
-        "result"
-    ]
+        "result",
+    )
 
 
 def stray_px(positions: Floats, raster: Raster) -> float:

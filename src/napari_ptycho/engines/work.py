@@ -1,7 +1,7 @@
 """What one engine works with, and the steps that all engines share."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -68,6 +68,12 @@ class Work:
         self.misfits = torch.zeros(len(self.state.misfits), device=where)
         self.seen = torch.zeros((2, h, w), device=where)
         self.going_on = len(self.state.history["error"]) > LATE
+
+    def shrink(self, size: int) -> None:
+        """Make batches smaller, and the buffers with them."""
+        self.options = replace(self.options, batch=size * self.share.size)
+        self.size = size
+        self.waves = self.waves[:size].clone()
 
     def forward(self, ids: Ids, waves: Tensor | None = None) -> Batch:
         """Compute exit waves, and what the counts ask them to change by.

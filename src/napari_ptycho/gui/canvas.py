@@ -123,8 +123,10 @@ def _placing(meta: dict[str, Any], ndim: int, unit: str) -> dict[str, Any]:
 
 
 @contextmanager
-def showing(viewer: Viewer, roles: Sequence[str]) -> Iterator[None]:
+def showing(viewer: Viewer, roles: Sequence[str], of: Thing = None) -> Iterator[None]:
     """After the block, show our layers with these roles and hide our others, beside each other.
+
+    Of reconstructions, only the layers of the one called as `of` is.
 
     The grid is off inside: with it on, napari lays the canvas out anew for every layer that comes,
     goes or is hidden, half a second each in software rendering. It is left off where the user has
@@ -133,7 +135,9 @@ def showing(viewer: Viewer, roles: Sequence[str]) -> Iterator[None]:
     viewer.canvas.grid.enabled = False
     yield
     for layer in find(viewer.layers, (*SCAN, *RECONSTRUCTION)):
-        layer.visible = layer.metadata[ROLE] in roles
+        held = held_by(layer)
+        other = isinstance(held, Reconstruction) and of is not None and held.name != of.name
+        layer.visible = layer.metadata[ROLE] in roles and not other
     place(viewer)
     if all(ROLE in layer.metadata for layer in viewer.layers):
         viewer.canvas.overlays.scale_bar.gridded = True

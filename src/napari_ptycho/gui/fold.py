@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from html import escape
 
-from qtpy.QtGui import QIcon
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtGui import QIcon, QPixmap
 from qtpy.QtWidgets import QFormLayout, QSizePolicy, QWidget
 from superqt import QCollapsible
 
@@ -14,7 +15,7 @@ class Fold(QCollapsible):
     """A closed fold that holds some rows."""
 
     def __init__(self, title: str, rows: QFormLayout) -> None:
-        super().__init__(title, expandedIcon=QIcon(), collapsedIcon=QIcon())
+        super().__init__(title, expandedIcon=_no_icon(), collapsedIcon=_no_icon())
         self.title = title
         self._changed: tuple[str, ...] = ()
         inside = QWidget()
@@ -23,9 +24,11 @@ class Fold(QCollapsible):
         self.setDuration(0)
         self.setContent(inside)
         layout = self.layout()
+        assert layout is not None  # QCollapsible makes one
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         button = self.toggleButton()
+        button.setIconSize(QSize(1, 1))
         button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         button.setStyleSheet(
             "text-align: left; border: none; outline: none; background: transparent; padding: 2px 0"
@@ -44,3 +47,10 @@ class Fold(QCollapsible):
         self.setText(f"{arrow} {self.title}" + f" {MARK}" * bool(self._changed))
         lines = "<br>".join(escape(line) for line in self._changed)
         self.toggleButton().setToolTip(f"Not the default:<br>{lines}" if lines else "")
+
+
+def _no_icon() -> QIcon:
+    """Return an icon that cannot be seen: superqt's arrows keep the colour of their first theme."""
+    nothing = QPixmap(1, 1)
+    nothing.fill(Qt.GlobalColor.transparent)
+    return QIcon(nothing)

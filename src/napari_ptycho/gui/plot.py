@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 CURVE = {"dark": "#4fc3f7", "light": "#1f77b4"}
-AXIS_WIDTH = 52
+AXIS_WIDTH, LEAST_HEIGHT = 52, 165
 MANTISSAS = (1, 2, 5)
 
 
@@ -23,12 +23,12 @@ class DecadeAxis(pg.AxisItem):  # type: ignore[misc]
     ) -> list[tuple[float | None, list[float]]]:
         """Return the labelled ticks, then the small ones (both as log10)."""
         decades = range(int(np.floor(minVal)), int(np.ceil(maxVal)) + 1)
-        all_ticks = [(k, m) for k in decades for m in range(1, 10)]
+        all_ticks = [(k, float(m)) for k in decades for m in range(1, 10)]
         inside = [(k, m) for k, m in all_ticks if minVal <= k + np.log10(m) <= maxVal]
         few = maxVal - minVal < 2
         large = [tick for tick in inside if tick[1] == 1 or (few and tick[1] in MANTISSAS)]
         if len(large) < 2:
-            large = inside
+            large = inside if len(inside) > 1 else _between(minVal, maxVal)
         small = [tick for tick in inside if tick not in large]
         place = [[float(k + np.log10(m)) for k, m in ticks] for ticks in (large, small)]
         return [(1.0, place[0]), (None, place[1])]
@@ -40,10 +40,19 @@ class DecadeAxis(pg.AxisItem):  # type: ignore[misc]
         return [_text(value) if spacing else "" for value in values]
 
 
+def _between(low: float, high: float) -> list[tuple[int, float]]:
+    """Return a few round numbers between two (as log10) that lie close together."""
+    decade = int(np.floor(low))
+    first, last = 10 ** (low - decade), 10 ** (high - decade)
+    step = next((s for s in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5) if (last - first) / s <= 5), 1.0)
+    count = range(int(np.ceil(first / step)), int(np.floor(last / step)) + 1)
+    return [(decade, i * step) for i in count]
+
+
 def _text(value: float) -> str:
     decade = round(value)
     if abs(value - decade) > 1e-6:
-        return f"{10**value:.1g}"
+        return f"{10**value:.3g}"
     return "1" if decade == 0 else f"10{str(decade).translate(SUPERSCRIPT)}"
 
 
@@ -65,17 +74,33 @@ class LivePlot(QWidget):
         self._plot.setLabel("left", name)
         self._plot.setLabel("bottom", "epoch")
         self.curve = self._plot.plot()
+        self.borders: list[Any] = []
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._canvas)
         self._canvas.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
-        self.setMinimumHeight(200)
+        self.setMinimumHeight(LEAST_HEIGHT)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         viewer.events.theme.connect(self.follow_theme)
         self.follow_theme()
 
     def show_curve(self, values: Sequence[float]) -> None:
         """Show one value per epoch, from the first."""
         self.curve.setData(np.arange(1, len(values) + 1), np.asarray(values, float))
+
+    def show_borders(self, epochs: Sequence[int]) -> None:
+        """Show thin vertical lines where engines began, after so many epochs (0 shows none)."""
+        places = [epoch + 0.5 for epoch in sorted(set(epochs)) if epoch > 0]
+        if places == [line.value() for line in self.borders]:
+            return
+        for line in self.borders:
+            self._plot.removeItem(line)
+        self.borders = [pg.InfiniteLine(place, pen=self._border_pen()) for place in places]
+        for line in self.borders:
+            self._plot.addItem(line, ignoreBounds=True)
+
+    def _border_pen(self) -> Any:
+        return pg.mkPen(get_theme(self._viewer.theme).secondary.as_hex(), width=1)
 
     def follow_theme(self, event: Any = None) -> None:
         """Take the colours of the viewer's theme."""
@@ -85,4 +110,6 @@ class LivePlot(QWidget):
         for side in ("left", "bottom"):
             self._plot.getAxis(side).setPen(theme.secondary.as_hex())
             self._plot.getAxis(side).setTextPen(theme.text.as_hex())
+        for line in self.borders:
+            line.setPen(self._border_pen())
         self.curve.setPen(pg.mkPen(CURVE[theme.type], width=1))

@@ -1,45 +1,42 @@
-"""The Reconstruct dock: engine, options, start; live layers and error curve; save."""
+"""The Reconstruct dock: a chain of engines, a start, a run; live layers and error curve; save."""
 
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+import numpy as np
 from napari.utils.notifications import show_info
 from napari.viewer import Viewer
-from qtpy.QtWidgets import (
-    QComboBox,
-    QHBoxLayout,
-    QProgressBar,
-    QPushButton,
-    QStackedWidget,
-)
+from qtpy.QtCore import QTimer
 
 from napari_ptycho.device import CHOICES
-from napari_ptycho.engines import ENGINES, EngineOptions, reconstruct
-from napari_ptycho.errors import PtychoError
+from napari_ptycho.engines import reconstruct
+from napari_ptycho.gui.advice import Advice, Adviser, memory_text
 from napari_ptycho.gui.closing import CloseGuard
-from napari_ptycho.gui.form import OptionsForm
-from napari_ptycho.gui.layers import ReconstructionLayers
-from napari_ptycho.gui.pace import Pace
-from napari_ptycho.gui.plot import LivePlot
+from napari_ptycho.gui.form import LABELS_PX
+from napari_ptycho.gui.preset_box import PresetBox
+from napari_ptycho.gui.result_layers import ReconstructionLayers
+from napari_ptycho.gui.run_box import RunBox
 from napari_ptycho.gui.runner import Runner
-from napari_ptycho.gui.save_button import SaveButton
 from napari_ptycho.gui.session import real_viewer, session_of
+from napari_ptycho.gui.stages import Stages, rest, total
+from napari_ptycho.gui.stages_box import StagesBox
 from napari_ptycho.gui.start_box import Start, StartBox
 from napari_ptycho.gui.views import ReconstructionView, viewed
-from napari_ptycho.gui.widgets import Dock, Note, form_rows
+from napari_ptycho.gui.widgets import Choice, Dock, Note, form_rows
 from napari_ptycho.job import Update
 from napari_ptycho.model import Scan
 
-MAIN = ("epochs", "modes", "batch", "object_step", "probe_step")
-BAR = 1000
+LARGE_BYTES = 2**31
+"""Suggestions for larger scans, of which every frame is read, are made only when asked for."""
+PAUSE_MS = 200
 
 
 def make_job(
-    scan: Scan, options: EngineOptions, start: Start, device: str
+    scan: Scan, stages: Stages, start: Start, device: str
 ) -> Iterator[Update[ReconstructionView]]:
     """Return the job that the thread runs, made in the thread."""
-    return viewed(reconstruct(scan, options, start.make(scan, options.modes), device))
+    return viewed(reconstruct(scan, stages, start.make(scan, stages[0].modes), device))
 
 
 class ReconstructDock(Dock):
@@ -49,92 +46,137 @@ class ReconstructDock(Dock):
         super().__init__(real_viewer(napari_viewer))
         self.session = session_of(self.viewer)
         self.layers = ReconstructionLayers(self.viewer)
-        self.runner = Runner(self)
-        self._pace, self._begun = Pace(), False
-        self.scan_note, self.status = Note(self.viewer), Note(self.viewer)
-        self.engine, self.device, self.forms = QComboBox(), QComboBox(), QStackedWidget()
+        self.runner, self.adviser = Runner(self), Adviser(self)
+        self._advice: Advice | None = None
+        self._begun = False
+        self._run_stages: Stages = ()
+        self._left: tuple[Stages, Stages] = ((), ())  # the chain of the last run, and its rest
+        self.scan_note, self.memory_note = Note(self.viewer), Note(self.viewer, small=True)
+        self.presets, self.stages = PresetBox(self.viewer), StagesBox()
         self.start_box = StartBox(self.viewer)
-        self.plot = LivePlot(self.viewer, "error")
-        self.bar = QProgressBar()
-        self.start_button, self.stop_button = QPushButton("Start"), QPushButton("Stop")
-        self.continue_button = QPushButton("Continue")
-        self.save_button = SaveButton(self.session)
+        self.device = Choice("Where to compute; auto takes a GPU if there is one.")
+        self.device.addItems(CHOICES)
+        self.box = RunBox(self.viewer, self.session)
+        self.save_button = self.box.save_button
         self._lay_out()
+        self._later = QTimer(self, interval=PAUSE_MS, singleShot=True)
         self._connect()
         self.guard = CloseGuard(self)
-        self._refresh()
+        self._on_scan()
 
     def _lay_out(self) -> None:
-        for cls in ENGINES.values():
-            self.engine.addItem(cls.title)
-            self.forms.addWidget(OptionsForm(cls, MAIN))
-        self.device.addItems(CHOICES)
-        self.device.setToolTip("Where to compute; auto takes a GPU if there is one.")
         rows = form_rows()
-        rows.addRow("Engine", self.engine)
-        rows.addRow("Device", self.device)
-        rows.addRow("Start from", self.start_box)
-        buttons = QHBoxLayout()
-        for button, tip in (
-            (self.start_button, "Reconstruct from the chosen start."),
-            (self.stop_button, "End after this update; what was reached is kept."),
-            (self.continue_button, "Go on from the reconstruction that is shown."),
-            (self.save_button, "Write object, probe, errors and provenance to an HDF5 file."),
-        ):
-            button.setToolTip(tip)
-            button.setMinimumWidth(40)
-            buttons.addWidget(button)
-        self.bar.setRange(0, BAR)
-        self.rows.addWidget(self.scan_note)
+        for name, field in (("Start from", self.start_box), ("Device", self.device)):
+            rows.addRow(name, field)
+            rows.labelForField(field).setMinimumWidth(LABELS_PX)
+        for widget in (self.scan_note, self.presets, self.stages):
+            self.rows.addWidget(widget)
         self.rows.addLayout(rows)
-        self.rows.addWidget(self.forms)
-        self.rows.addLayout(buttons)
-        self.rows.addWidget(self.bar)
-        self.rows.addWidget(self.status)
-        self.rows.addWidget(self.plot, 1)
+        self.rows.addWidget(self.memory_note)
+        self.rows.addStretch(1)
+        self.footer.addWidget(self.box)
 
     def _connect(self) -> None:
-        self.engine.currentIndexChanged.connect(self.forms.setCurrentIndex)
-        self.start_button.clicked.connect(self.start)
-        self.stop_button.clicked.connect(self.runner.stop)
-        self.continue_button.clicked.connect(self.go_on)
+        self.presets.chosen.connect(self._on_chosen)
+        self.presets.asked.connect(self._ask_anyway)
+        self.stages.changed.connect(self._on_edited)
+        self.device.currentTextChanged.connect(self._ask)
+        self.adviser.advised.connect(self._on_advice)
+        self._later.timeout.connect(self._estimate)
+        self.box.start_button.clicked.connect(self.start)
+        self.box.stop_button.clicked.connect(self.runner.stop)
+        self.box.continue_button.clicked.connect(self.go_on)
+        self.box.coloured.connect(self._on_coloured)
         self.save_button.saved.connect(self._on_saved)
         self.runner.updated.connect(self._on_update)
         self.runner.finished.connect(self._on_finished)
-        self.session.scan_changed.connect(self._refresh)
+        self.session.scan_changed.connect(self._on_scan)
         self.session.reconstruction_changed.connect(self._on_reconstruction)
 
-    def options(self) -> EngineOptions:
-        """Return the options of the chosen engine as they stand."""
-        form: Any = self.forms.currentWidget()
-        return form.options()
+    # -- before a run
+
+    def _on_scan(self) -> None:
+        self.scan_note.show_lines([_describe(self.session.scan)])
+        self._left = ((), ())
+        self._ask()
+        self._refresh()
+
+    def _ask(self) -> None:
+        """Ask what the device has and, if it is wanted, what suits the scan."""
+        scan = self.session.scan
+        if scan is None:
+            self.presets.show_waiting("")
+        elif self.presets.suggesting and _bytes(scan) > LARGE_BYTES:
+            self.presets.show_waiting("A large scan: choose Suggested again to have it read.")
+            self.adviser.ask(None, self.device.currentText())
+        else:
+            self._ask_anyway()
+
+    def _ask_anyway(self) -> None:
+        scan = self.session.scan if self.presets.suggesting else None
+        if scan is not None:
+            self.presets.show_waiting("looking at the scan…")
+        if self.session.scan is not None:
+            self.adviser.ask(scan, self.device.currentText())
+
+    def _on_advice(self, advice: Advice) -> None:
+        self._advice = advice
+        if advice.scan is not None and advice.scan is self.session.scan:
+            self.presets.show_advice(advice)
+        self._estimate()
+
+    def _on_chosen(self, stages: Stages) -> None:
+        self.stages.show_stages(stages)
+        self._later.start()
+
+    def _on_edited(self) -> None:
+        self.presets.set_own(self.stages.stages())
+        self._later.start()
+
+    def _estimate(self) -> None:
+        """Say how much memory the chain takes."""
+        scan, advice = self.session.scan, self._advice
+        if scan is None:
+            self.memory_note.show_lines()
+            return
+        if advice is not None and not advice.kind:
+            self.memory_note.show_lines([], [advice.problem])
+            return
+        try:
+            line, warning = memory_text(scan, self.stages.stages(), advice)
+        except Exception as error:  # noqa: BLE001 - a courtesy: the engine makes its own plan
+            self.memory_note.show_lines([f"memory unknown: {error}"])
+            return
+        self.memory_note.show_lines([line], [warning] if warning else [])
+
+    # -- a run
 
     def start(self) -> None:
         """Reconstruct the current scan from the chosen start."""
         start = self.start_box.start()
         if start is not None:
-            self._run(start)
+            self._run(start, self.stages.stages())
 
     def go_on(self) -> None:
-        """Go on from the reconstruction that is shown, for as many epochs again."""
-        if self.session.reconstruction is not None:
-            self._run(Start(reconstruction=self.session.reconstruction))
+        """Go on from the reconstruction that is shown.
 
-    def _run(self, start: Start) -> None:
+        With what a stopped run has left, if its chain is as it was; else with the last stage.
+        """
+        stages, (asked, left) = self.stages.stages(), self._left
+        if self.session.reconstruction is not None:
+            ahead = left if stages == asked and left else stages[-1:]
+            self._run(Start(reconstruction=self.session.reconstruction), ahead)
+
+    def _run(self, start: Start, stages: Stages) -> None:
         scan = self.session.scan
         if scan is None:
             show_info("Open a scan first, in the Scan dock.")
             return
-        try:
-            options = self.options()
-        except PtychoError as error:
-            show_info(str(error))
-            return
-        job = partial(make_job, scan, options, start, self.device.currentText())
-        if self.runner.start(job, f"reconstruct {scan.name}", options.epochs):
-            self._pace, self._begun = Pace(), False
-            self.bar.setValue(0)
-            self.status.show_lines(["preparing…"])
+        job = partial(make_job, scan, stages, start, self.device.currentText())
+        if self.runner.start(job, f"reconstruct {scan.name}", total(stages)):
+            self._begun, self._run_stages = False, stages
+            self._left = (self.stages.stages(), ())
+            self.box.begin(stages)
             self.guard.watch()
             self._refresh()
 
@@ -146,35 +188,46 @@ class ReconstructDock(Dock):
             self.layers.begin(view.picture)
             self._begun = True
         self.session.show_reconstruction(view.reconstruction)
-        self.bar.setValue(round(BAR * update.done / max(update.total, 1)))
-        self.status.show_lines([self._pace.text(update)], update.notes)
+        stage = self.box.show_update(update)
+        self._show_running(stage)
+        self.box.show_legend(self.layers.legend())
 
-    def _on_reconstruction(self) -> None:
-        reconstruction = self.session.reconstruction
-        if reconstruction is not None:
-            self.plot.show_curve(reconstruction.errors)
-        self._refresh()
+    def _show_running(self, stage: int | None) -> None:
+        """Mark the stage under way in the list, if the list is that of the run."""
+        asked, chain = self._left[0], self.stages.stages()
+        if stage is not None and chain == asked:
+            self.stages.show_running(stage + len(chain) - len(self._run_stages))
+        else:
+            self.stages.show_running(None)
 
     def _on_finished(self, outcome: str, value: Any) -> None:
         last = self.runner.last
         if last is not None:  # by now its picture is the last state's, see `views.viewed`
-            self.layers.show(last.result.picture)
-        done = "" if last is None else f" after epoch {int(last.done)} of {last.total:.0f}"
-        self.status.show_lines([f"{outcome}{done}"], [] if last is None else last.notes)
+            self.layers.show(last.result.picture, last=True)
+            self.box.show_legend(self.layers.legend())
+            self._left = (self._left[0], rest(self._run_stages, last.done))
+        self.box.show_end(outcome, last)
+        self._show_running(None)
         self._refresh()
 
+    # -- after it
+
+    def _on_reconstruction(self) -> None:
+        reconstruction = self.session.reconstruction
+        if reconstruction is not None:
+            self.box.show_errors(reconstruction)
+        self._refresh()
+
+    def _on_coloured(self, by: str) -> None:
+        self.box.show_legend(self.layers.recolour(by))
+
     def _on_saved(self, path: str) -> None:
-        self.status.show_lines([f"saved as {path}"])
+        self.box.status.show_lines([f"saved as {path}"])
 
     def _refresh(self) -> None:
-        """Make buttons and notes follow the session and the runner."""
-        running, scan = self.runner.running, self.session.scan
+        """Make the buttons follow the session and the runner."""
         has_result = self.session.reconstruction is not None
-        self.scan_note.show_lines([_describe(scan)])
-        self.start_button.setEnabled(scan is not None and not running)
-        self.stop_button.setEnabled(running)
-        self.continue_button.setEnabled(scan is not None and has_result and not running)
-        self.save_button.setEnabled(has_result)
+        self.box.enable(self.runner.running, self.session.scan is not None, has_result)
 
 
 def _describe(scan: Scan | None) -> str:
@@ -182,3 +235,7 @@ def _describe(scan: Scan | None) -> str:
         return "No scan is open: see the Scan dock."
     height, width = scan.frame_shape
     return f"{scan.name}: {len(scan)} patterns of {height} x {width}"
+
+
+def _bytes(scan: Scan) -> int:
+    return int(np.prod(scan.patterns.shape)) * int(np.dtype(scan.patterns.dtype).itemsize)

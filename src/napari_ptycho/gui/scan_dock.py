@@ -12,8 +12,9 @@ from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from napari_ptycho.gui import loading
 from napari_ptycho.gui.binning_box import BinningBox
 from napari_ptycho.gui.geometry_form import GeometryForm
-from napari_ptycho.gui.layers import ReconstructionLayers, ScanLayers
+from napari_ptycho.gui.layers import ScanLayers
 from napari_ptycho.gui.open_bar import OpenBar
+from napari_ptycho.gui.result_layers import ReconstructionLayers
 from napari_ptycho.gui.runner import Runner
 from napari_ptycho.gui.session import real_viewer, session_of
 from napari_ptycho.gui.views import Picture

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from napari.layers import Points
 
 from napari_ptycho.model import Reconstruction
 from napari_ptycho.model.arrays import Floats
@@ -15,12 +14,11 @@ MOST = 2000
 """Points that are drawn: in software rendering 5000 take half a second with every picture."""
 PERCENT = (1, 99)
 FEATURES = {SHIFT: "shift_px", ERROR: "error", INTENSITY: "intensity"}
-PLAIN = "#4fc3f7"
 
 
 @dataclass(frozen=True, eq=False)
 class Spots:
-    """The centres of the windows (of every k-th frame, if they are many) and what is known there."""
+    """Centres of the windows (of every k-th frame, if they are many), and what is known there."""
 
     centres: Floats
     """(n, 2) in object pixels, (y, x)."""
@@ -47,8 +45,8 @@ class Spots:
             return ""
         low, high = self.limits(kind)
         every = f", every {_nth(self.every)} frame" if self.every > 1 else ""
-        instead = "" if kind == wanted else f"no {wanted} is known; "
-        return f"{instead}{_span(kind, low, high, of)}{every}"
+        text = f"{_span(kind, low, high, of)}{every}"
+        return text if kind == wanted else f"no {wanted} is known; error {text}"
 
 
 def spots(of: Reconstruction) -> Spots:
@@ -73,29 +71,6 @@ def centres_of(of: Reconstruction) -> Floats:
 def given_centres_of(of: Reconstruction) -> Floats:
     """Return where the windows lay before they were refined."""
     return np.asarray(centres_of(of) - of.extras.get("position_moves_px", 0.0))
-
-
-def paint(layer: Points, shown: Spots, wanted: str) -> None:
-    """Bring a layer with as many points up to date."""
-    if not np.array_equal(layer.data, shown.centres):
-        layer.data = shown.centres
-    layer.features = shown.features
-    kind = shown.shown(wanted)
-    if not kind:
-        layer.face_color = PLAIN
-        return
-    limits, name = shown.limits(kind), FEATURES[kind]
-    if layer.face_color_mode != "colormap" or layer.metadata.get(NAME) != name:
-        layer.face_color = name
-        layer.face_colormap = "viridis"
-        layer.face_color_mode = "colormap"
-        layer.metadata[NAME] = name
-    before = layer.face_contrast_limits
-    if before is None or not np.allclose(before, limits, rtol=0.1):
-        layer.face_contrast_limits = limits
-
-
-NAME = "napari_ptycho_colour"
 
 
 def _span(kind: str, low: float, high: float, of: Reconstruction) -> str:

@@ -5,7 +5,7 @@ A single stage looks like a single engine: its name and its form.
 
 from typing import Any
 
-from qtpy.QtCore import QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QSignalBlocker, QSize, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QHBoxLayout,
     QListWidget,
@@ -47,8 +47,9 @@ class StagesBox(QWidget):
         super().__init__()
         self._stages: list[EngineOptions] = [RpieOptions()]
         self._forms: dict[type[EngineOptions], OptionsForm] = {}
-        self.list = QListWidget()
+        self.list = _Lines()
         self.engine = Choice("Engine of this stage.")
+        self.engine.setMinimumContentsLength(4)  # four buttons stand beside it
         self.engine.addItems([cls.title for cls in CLASSES])
         for i, cls in enumerate(CLASSES):
             self.engine.setItemData(i, _first_line(cls), Qt.ItemDataRole.ToolTipRole)
@@ -191,8 +192,24 @@ class StagesBox(QWidget):
         chain = len(self._stages) > 1
         for widget in (self.list, self.remove_button, self.up_button, self.down_button):
             widget.setVisible(chain)
-        lines = min(len(self._stages), SHOWN)
-        self.list.setFixedHeight(lines * max(self.list.sizeHintForRow(0), 16) + 6)
+        self.list.updateGeometry()
+
+
+class _Lines(QListWidget):
+    """A list that is as high as its lines, up to `SHOWN`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+
+    def sizeHint(self) -> QSize:
+        """Return the size of the lines."""
+        lines = min(self.count(), SHOWN)
+        return QSize(200, lines * self.sizeHintForRow(0) + 2 * self.frameWidth() + 4)
+
+    def minimumSizeHint(self) -> QSize:
+        """Return a size that is as high."""
+        return QSize(80, self.sizeHint().height())
 
 
 def _first_line(cls: type[EngineOptions]) -> str:
@@ -203,7 +220,7 @@ def _tool(text: str, tip: str) -> QToolButton:
     button = QToolButton()
     button.setText(text)
     button.setToolTip(tip)
-    button.setFixedWidth(24)
+    button.setFixedWidth(20)
     button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
     button.setStyleSheet("QToolButton::menu-indicator { image: none; }")
     return button

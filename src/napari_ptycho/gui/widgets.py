@@ -47,7 +47,7 @@ class Dock(QWidget):
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(0)
         outer.addWidget(_Scroll(inside))
-        outer.addLayout(self.footer, 1)
+        outer.addLayout(self.footer)
         self.setMinimumWidth(MIN_WIDTH)
 
     def sizeHint(self) -> QSize:
@@ -64,14 +64,15 @@ class _Scroll(QScrollArea):
         self.setFrameShape(QScrollArea.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setMinimumHeight(LEAST_ROWS)
+        self._inside = inside
         self.setWidget(inside)
         inside.installEventFilter(self)
 
     def sizeHint(self) -> QSize:
         """Return the size of what it holds."""
-        hint: QSize = self.widget().sizeHint()
-        width = self.viewport().width()
-        return QSize(hint.width(), max(hint.height(), self.widget().heightForWidth(width)))
+        hint = self._inside.sizeHint()
+        high = self._inside.heightForWidth(self.viewport().width())
+        return QSize(hint.width(), high if high > 0 else hint.height())
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Follow the size of what it holds."""

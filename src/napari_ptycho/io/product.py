@@ -107,6 +107,7 @@ def read(content: h5py.File | Archive) -> Reconstruction:
     """Read a product, our own or of Ptychodus.
 
     Raises:
+        FileError: Extras or variations of the probe do not fit it.
         ScanError: Something is missing or contradicts itself.
     """
     if isinstance(content, Archive):

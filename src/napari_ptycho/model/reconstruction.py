@@ -101,6 +101,12 @@ class Reconstruction:
                 raise ScanError(f"{self.name}: {name} has shape {array.shape}; need {EXTRAS[name]}")
             check_finite(array, self.name, name)
             extras[name] = array
+        pair = [extras[name] for name in ("variations", "variation_weights") if name in extras]
+        if len(pair) == 1 or (pair and len(pair[0]) != pair[1].shape[1]):
+            raise ScanError(
+                f"{self.name}: variations and variation_weights must both be there, with as many "
+                "weights per frame as there are variations"
+            )
         object.__setattr__(self, "extras", extras)
 
     @property

@@ -1,0 +1,69 @@
+"""What is compared: packages, algorithms, batches, step sizes, levels."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+LEVELS = {"star": 0.0125, "sim": 0.17}
+"""Data set -> R (star) or error to the truth (sim) that counts as solved."""
+SEEDS = 5  # of ours: the whole schedule is random, so several are shown
+
+
+@dataclass(frozen=True)
+class Run:
+    """One package with one algorithm and its settings."""
+
+    package: str
+    title: str
+    algorithm: str
+    batch: int
+    epochs: int
+    settings: dict[str, Any] = field(default_factory=dict)
+    ours: str = "rpie"
+    """Our algorithm that an epoch is compared with, at the same batch."""
+    only: tuple[str, ...] = ("star", "sim")
+    """Data sets of the time to a level."""
+
+    @property
+    def name(self) -> str:
+        """Tell it from others."""
+        return f"{self.package} {self.title} {self.batch}"
+
+
+NO_ANNEALING = {"anneal": 0.0}
+OURS = tuple(
+    Run("ours", title, algorithm, batch, 16, NO_ANNEALING)
+    for title, algorithm, batch in (
+        ("rPIE", "rpie", 8),
+        ("rPIE", "rpie", 32),
+        ("ePIE", "epie", 1),
+        ("ePIE", "epie", 8),
+        ("LSQ-ML", "lsqml", 64),
+    )
+)
+EPIE = {"object.alpha": 1.0, "probe.alpha": 1.0}
+ADAM = {"object": 0.01, "probe": 0.005}
+COMPACT = {"run.batching_mode": "compact", "run.momentum_acceleration_gain": 0.5}
+PER_EPOCH = (
+    Run("ptychi", "RPIE", "rpie", 8, 2),
+    Run("ptychi", "EPIE", "epie", 1, 2, EPIE, "epie"),
+    Run("ptychi", "LSQML", "lsqml", 64, 2, {}, "lsqml"),
+    Run("ptyrad", "Adam", "adam", 32, 2, ADAM),
+    Run("ptyrad", "Adam", "adam", 8, 2, ADAM),
+    Run("py4dstem", "gradient descent", "gd", 8, 2),
+    Run("phaser", "ePIE", "epie", 8, 2, {}, "epie"),
+    Run("phaser", "LSQ-ML", "lsqml", 64, 2, {}, "lsqml"),
+)
+"""Epochs on the star that are timed in every round."""
+QUICK = Run("ours", "quick", "quick", 8, 0)
+TO_LEVEL = (
+    Run("ptychi", "LSQML", "lsqml", 64, 40),
+    Run("ptychi", "LSQML compact", "lsqml", 64, 40, COMPACT),
+    Run("ptychi", "LSQML progressive", "progressive", 16, 16, {"workflow.coarse_epochs": 16}),
+    Run("ptychi", "RPIE", "rpie", 8, 16),
+    Run("ptyrad", "Adam", "adam", 32, 32, ADAM),
+    Run("py4dstem", "gradient descent", "gd", 8, 16),
+    Run("phaser", "ePIE", "epie", 8, 16),
+)
+"""Runs to a level; settings found in one or two sweeps on the same data."""
+MARKS = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 40)
+"""Epochs after which a checkpoint is kept."""

@@ -1,0 +1,141 @@
+"""What always shows at the foot of the Reconstruct dock: buttons, progress, notes, error curve."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from napari.viewer import Viewer
+from qtpy.QtCore import Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_ptycho.gui.pace import Pace
+from napari_ptycho.gui.plot import LivePlot
+from napari_ptycho.gui.save_button import SaveButton
+from napari_ptycho.gui.session import Session
+from napari_ptycho.gui.spots import COLOURS
+from napari_ptycho.gui.stages import Stages, under_way
+from napari_ptycho.gui.widgets import Choice, Note
+from napari_ptycho.job import Update
+from napari_ptycho.model import Reconstruction
+
+BAR = 1000
+NOTES = 4  # of a run that show, the newest
+
+
+class RunBox(QWidget):
+    """Buttons of a run and what it tells; the dock acts on them."""
+
+    coloured = Signal(str)
+    """Colour the positions by this."""
+
+    def __init__(self, viewer: Viewer, session: Session) -> None:
+        super().__init__()
+        self._stages: Stages = ()
+        self._stage, self._pace = 0, Pace()
+        self.start_button, self.stop_button = QPushButton("Start"), QPushButton("Stop")
+        self.continue_button = QPushButton("Continue")
+        self.save_button = SaveButton(session)
+        self.bar = QProgressBar()
+        self.bar.setRange(0, BAR)
+        self.status = Note(viewer)
+        self.colour = Choice("What the colour of the positions layer shows.")
+        self.colour.addItems(COLOURS)
+        self.legend = QLabel()
+        self.plot = LivePlot(viewer, "error")
+        self._lay_out()
+        self.show_legend("")
+        self._show_plot(False)
+        self.colour.currentTextChanged.connect(self.coloured)
+
+    def _lay_out(self) -> None:
+        buttons, colours = QHBoxLayout(), QHBoxLayout()
+        for button, tip in (
+            (self.start_button, "Reconstruct from the chosen start."),
+            (self.stop_button, "End after this update; what was reached is kept."),
+            (
+                self.continue_button,
+                "Go on from the reconstruction that is shown: with the stages that a stopped run "
+                "has left, else with the last stage again.",
+            ),
+            (self.save_button, "Write object, probe, errors and provenance to an HDF5 file."),
+        ):
+            button.setToolTip(tip)
+            button.setMinimumWidth(40)
+            buttons.addWidget(button)
+        self._label = QLabel("Colour by")
+        self._label.setToolTip(self.colour.toolTip())
+        self.legend.setStyleSheet("font-size: 8pt")
+        self.legend.setWordWrap(True)
+        colours.addWidget(self._label)
+        colours.addWidget(self.colour)
+        colours.addWidget(self.legend, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 4, 8, 8)
+        layout.setSpacing(6)
+        layout.addLayout(buttons)
+        layout.addWidget(self.bar)
+        layout.addWidget(self.status)
+        layout.addLayout(colours)
+        layout.addWidget(self.plot, 1)
+
+    def begin(self, stages: Stages) -> None:
+        """A run of these stages begins."""
+        self._stages, self._stage, self._pace = stages, 0, Pace()
+        self.bar.setValue(0)
+        self.status.show_lines(["preparing…"])
+
+    def show_update(self, update: Update[Any]) -> int:
+        """Show how far the run is; return the number of the stage that is under way."""
+        stage = under_way(self._stages, update.done)
+        if stage != self._stage:  # another engine has another pace
+            self._stage, self._pace = stage, Pace()
+        self.bar.setValue(round(BAR * update.done / max(update.total, 1)))
+        line = self._pace.text(update)
+        if len(self._stages) > 1:
+            line = f"stage {stage + 1} of {len(self._stages)} · {line}"
+        self.status.show_lines([line], newest(update.notes))
+        return stage
+
+    def show_end(self, outcome: str, update: Update[Any] | None) -> None:
+        """Show how a run has ended."""
+        done = "" if update is None else f" after epoch {int(update.done)} of {update.total:.0f}"
+        self.status.show_lines([f"{outcome}{done}"], [] if update is None else newest(update.notes))
+
+    def show_errors(self, reconstruction: Reconstruction) -> None:
+        """Show the errors so far, and where its engines began."""
+        self._show_plot(bool(reconstruction.errors))
+        self.plot.show_curve(reconstruction.errors)
+        runs = reconstruction.provenance.get("runs", ())
+        self.plot.show_borders([int(run.get("first_epoch", 0)) for run in runs])
+
+    def _show_plot(self, on: bool) -> None:
+        """Before the first run the room is for the settings, then the plot takes what is left."""
+        policy = QSizePolicy.Policy
+        self.plot.setVisible(on)
+        self.setSizePolicy(policy.Preferred, policy.Expanding if on else policy.Maximum)
+
+    def show_legend(self, text: str) -> None:
+        """Show what the colours of the positions mean; nothing hides the choice."""
+        self.legend.setText(text)
+        for widget in (self._label, self.colour, self.legend):
+            widget.setVisible(bool(text))
+
+    def enable(self, running: bool, has_scan: bool, has_result: bool) -> None:
+        """Enable the buttons that make sense."""
+        self.start_button.setEnabled(has_scan and not running)
+        self.stop_button.setEnabled(running)
+        self.continue_button.setEnabled(has_scan and has_result and not running)
+        self.save_button.setEnabled(has_result)
+
+
+def newest(notes: Sequence[str]) -> list[str]:
+    """Return the newest notes, and how many came before them."""
+    earlier = len(notes) - NOTES
+    return ([f"({earlier} earlier notes)"] if earlier > 0 else []) + list(notes[-NOTES:])
