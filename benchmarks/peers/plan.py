@@ -42,7 +42,6 @@ OURS = tuple(
 )
 EPIE = {"object.alpha": 1.0, "probe.alpha": 1.0}
 ADAM = {"object": 0.01, "probe": 0.005}
-COMPACT = {"run.batching_mode": "compact", "run.momentum_acceleration_gain": 0.5}
 PER_EPOCH = (
     Run("ptychi", "RPIE", "rpie", 8, 2),
     Run("ptychi", "EPIE", "epie", 1, 2, EPIE, "epie"),
@@ -56,12 +55,11 @@ PER_EPOCH = (
 """Epochs on the star that are timed in every round."""
 QUICK = Run("ours", "quick", "quick", 8, 0)
 TO_LEVEL = (
-    Run("ptychi", "LSQML", "lsqml", 64, 40),
-    Run("ptychi", "LSQML compact", "lsqml", 64, 40, COMPACT),
-    Run("ptychi", "LSQML progressive", "progressive", 16, 16, {"workflow.coarse_epochs": 16}),
-    Run("ptychi", "RPIE", "rpie", 8, 16),
-    Run("ptyrad", "Adam", "adam", 32, 32, ADAM),
-    Run("py4dstem", "gradient descent", "gd", 8, 16),
+    Run("ptychi", "LSQML", "lsqml", 64, 40, only=("star",)),
+    Run("ptychi", "LSQML progressive", "progressive", 32, 16, {"workflow.coarse_epochs": 16}),
+    Run("ptychi", "RPIE", "rpie", 8, 16, only=("sim",)),
+    Run("ptyrad", "Adam", "adam", 32, 28, ADAM),
+    Run("py4dstem", "gradient descent", "gd", 8, 18, {"fix_probe_com": False}),
     Run("phaser", "ePIE", "epie", 8, 16),
 )
 """Runs to a level; settings found in one or two sweeps on the same data."""

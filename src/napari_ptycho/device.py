@@ -40,6 +40,21 @@ def pick(name: str = "auto") -> "torch.device":
     return device
 
 
+def each(names: str) -> list[str]:
+    """Return the devices that a choice names: several between commas, or "cuda:all".
+
+    Raises:
+        JobError: "cuda:all" where there is no GPU.
+    """
+    if names != "cuda:all":
+        return [name.strip() for name in names.split(",")]
+    import torch
+
+    if not torch.cuda.is_available():
+        raise JobError("'cuda:all' was asked for but there is no CUDA device; use auto or cpu")
+    return [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+
+
 def window_threads() -> int:
     """CPU threads for a job beside an open window: all cores but one, which the window keeps."""
     return max(1, (os.cpu_count() or 1) - 1)

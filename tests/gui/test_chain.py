@@ -190,7 +190,7 @@ def test_a_failing_estimate_does_not_break_the_dock(docks, monkeypatch, notifica
 
 
 def test_too_little_memory_is_a_warning(monkeypatch):
-    monkeypatch.setattr(advice.device, "free_ram", lambda: 10**6)
+    monkeypatch.setattr(advice.device, "free_ram", lambda: 10**4)
     line, warning = advice.memory_text(make_scan(), SHORT, None)
     assert "1 MB are free" in line
     assert "disk" in warning
@@ -229,7 +229,7 @@ def test_the_colour_follows_the_choice(docks):
     box.colour.setCurrentText("error")
     assert "of the counts" in box.legend.text()
     assert not np.allclose(layer.face_color, shift)
-    order = np.argsort(layer.features["error"])
+    order = np.argsort(np.asarray(layer.features["error"]))
     assert layer.face_color[order[-1], 1] > layer.face_color[order[0], 1]  # viridis: more green
     box.colour.setCurrentText("intensity")  # not estimated in this run
     assert "no intensity is known" in box.legend.text()
@@ -265,6 +265,7 @@ def test_layers_follow_an_object_that_grows(docks):
 def test_points_wait_for_a_second_but_the_last_ones_come(docks, monkeypatch):
     painted = []
     monkeypatch.setattr(result_layers, "paint", lambda *_: painted.append(1))
+    monkeypatch.setattr(result_layers, "POINTS_S", 1000.0)
     start = first_guess(make_scan())
     layers = docks.reconstruct.layers
     layers.begin(picture(start))
@@ -319,10 +320,14 @@ def test_continue_goes_on_with_what_a_stopped_chain_has_left(docks, qtbot):
     assert len(docks.session.reconstruction.errors) == reached + 4
 
 
-def test_notes_of_a_run_are_shown(docks):
+def test_notes_of_a_run_are_shown(docks, monkeypatch):
+    from napari_ptycho.engines import chain
+
+    monkeypatch.setattr(chain, "why_not", lambda *_: "its light is everywhere")
     docks.show()
-    run(docks, (MpieOptions(epochs=1, resolution="quarter"), RpieOptions(epochs=1)))
-    assert "runs at full resolution" in docks.reconstruct.box.status.text()
+    run(docks, (MpieOptions(epochs=1, resolution="half"), RpieOptions(epochs=1)))
+    note = "mPIE runs at full resolution: its light is everywhere"
+    assert note in docks.reconstruct.box.status.text()
 
 
 def test_of_many_notes_the_newest_show():

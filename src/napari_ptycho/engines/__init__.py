@@ -6,6 +6,7 @@ Importing this package imports no torch; the first step of a job does.
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from napari_ptycho import device as devices
 from napari_ptycho.engines.options import (
     ENGINES,
     AdamOptions,
@@ -56,7 +57,8 @@ def reconstruct(
         options: Of one engine, or of several that go on from each other (`PRESETS` has chains).
         start: Goes on from here (object, probe, errors so far); None starts from a flat object and
             the scan's own probe, or the mean pattern where it has none (`prepare.first_guess`).
-        device: "auto", "cpu", "cuda", "cuda:1", "mps".
+        device: "auto", "cpu", "cuda", "cuda:1", "mps"; "cuda:0,cuda:1" or "cuda:all" share the
+            frames among GPUs, a process each.
         memory_bytes: Most memory to take on the device; None takes what is free. Frames that do
             not fit are sent batch by batch.
 
@@ -80,4 +82,10 @@ def reconstruct(
     from napari_ptycho.prepare.start import first_guess
 
     guess = start or first_guess(scan, stages[0].modes)
-    yield from chain(scan, stages, guess, device, memory_bytes)
+    names = devices.each(device)
+    if len(names) > 1:
+        from napari_ptycho.engines.together import chain_together
+
+        yield from chain_together((scan, stages, guess, memory_bytes), names)
+        return
+    yield from chain(scan, stages, guess, names[0], memory_bytes)

@@ -97,7 +97,7 @@ def _stages(
     before = 0.0
     for number, asked in enumerate(stages):
         with torch.inference_mode():
-            seen, options = _seen(scan, frames, asked, notes)
+            seen, options = _seen(scan, frames, asked, (notes, share))
         start = fit_modes(start, options.modes)
         made = {**made, "runs": [*made["runs"], run_of(options, start, frames.device)]}
         level = Level(start, options.reduction, options.shifts)
@@ -118,14 +118,17 @@ def _stages(
 
 
 def _seen(
-    scan: Scan, frames: Frames, options: EngineOptions, notes: list[str]
+    scan: Scan, frames: Frames, options: EngineOptions, context: tuple[list[str], Share]
 ) -> tuple[Frames, EngineOptions]:
     """Return the part of the detector that a stage uses: all of it where a part says too little."""
+    notes, share = context
     if options.reduction == 1:
         return frames, options
     reason = why_not(scan, options.reduction, outside=0.0)
     if not reason:
         part = frames.central(options.reduction)
+        share.sum_(totals := torch.from_numpy(part.totals).to(frames.device))
+        part = replace(part, totals=totals.cpu().numpy())
         reason = why_not(scan, options.reduction, 1 - part.total / frames.total)
         if not reason:
             return part, options

@@ -80,6 +80,8 @@ def _step(method: Method, ids: Ids) -> None:
 def _halve(method: Method, error: Exception) -> None:
     """Work with batches half as large from now on."""
     work = method.work
+    if work.share.size > 1:
+        raise JobError("a GPU ran out of memory; choose a smaller batch") from error
     if work.size == 1:
         raise JobError(
             "the device has not enough memory for a single frame; use the CPU"

@@ -60,6 +60,8 @@ class Lsqml(Method):
             return
         own = self.work.frames.ids
         groups = list(tiles(own, self.work.state.positions[own], self.work.size))
+        if self.work.share.size > 1:  # as many in every process
+            groups = self.work.batches(np.concatenate(groups))
         for turn in torch.randperm(len(groups), generator=random).tolist():
             yield groups[turn]
 
@@ -104,7 +106,7 @@ class Lsqml(Method):
             state.probe.add_(probe_way * (b * (taken * share)))
 
     def _batches(self) -> int:
-        return self.work.share.steps(len(self.work.frames.totals), self.work.options.batch)
+        return len(self.work.batches(self.work.frames.ids))
 
     def end_epoch(self, left: float) -> None:
         """Compact: move the object by the smallest of the best steps. Push."""

@@ -129,7 +129,7 @@ class Mpie(Pie):
     def step(self, ids: Ids) -> None:
         """Step as rPIE, and push when it is time."""
         super().step(ids)
-        self.since += len(ids) * self.work.share.size
+        self.since += self.work.counted(ids)
         if self.since >= self.work.options.period:
             self.since = 0
             self.momentum.push(self.factor, self.with_probe)

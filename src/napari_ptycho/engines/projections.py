@@ -159,6 +159,4 @@ class Projections(Method):
 
 def in_order(work: Work) -> Iterator[Ids]:
     """Yield all own frames in order, in batches."""
-    own = work.frames.ids
-    for at in range(0, len(own), work.size):
-        yield own[at : at + work.size]
+    yield from work.batches(work.frames.ids)

@@ -20,14 +20,25 @@ class Share:
         """Return the frames of this process, of n."""
         return np.arange(self.rank, n, self.size)
 
-    def batch(self, size: int) -> int:
-        """Return this process's part of a batch; never none."""
-        return max(1, round(size / self.size))
-
     def steps(self, n: int, batch: int) -> int:
-        """Return the batches of an epoch over n frames: the same in every process."""
-        most = math.ceil(n / self.size)
-        return math.ceil(most / self.batch(batch))
+        """Return the steps of an epoch over n frames: the same in every process.
+
+        Every process has frames for each of them.
+        """
+        part = max(1, round(batch / self.size))
+        return math.ceil(max(1, n // self.size) / part)
+
+    def batches(self, order: NDArray[np.int64], n: int, batch: int) -> list[NDArray[np.int64]]:
+        """Return this process's frames, in some order, as the batches of an epoch.
+
+        Args:
+            order: All own frames.
+            n: Frames of the scan.
+            batch: Size of a batch over all processes.
+        """
+        if self.size == 1:
+            return [order[at : at + batch] for at in range(0, len(order), batch)]
+        return np.array_split(order, self.steps(n, batch))
 
     def sum_(self, *tensors: Tensor) -> None:
         """Add up tensors over all processes, in place."""

@@ -57,7 +57,7 @@ class Work:
         options: EngineOptions = self.options
         self.light = Illumination(self.state, options, self.share)
         self.positions = Positions(self.state, self.light, options, self.share)
-        self.size = min(self.share.batch(options.batch), len(self.frames.ids))
+        self.size = len(self.batches(self.frames.ids)[0])
         h, w = self.state.probe.shape[1:]
         where = self.frames.device
         self.waves = roomy((self.size, self.light.waves, h, w), torch.complex64, where)
@@ -71,7 +71,7 @@ class Work:
 
     def shrink(self, size: int) -> None:
         """Make batches smaller, and the buffers with them."""
-        self.options = replace(self.options, batch=size * self.share.size)
+        self.options = replace(self.options, batch=size)
         self.size = size
         self.waves = self.waves[:size].clone()
 
@@ -161,6 +161,17 @@ class Work:
             ratio = torch.where(self.seen[1] > 0, ratio, torch.zeros_like(ratio))
             self.state.background.mul_(ratio).clamp_min_(TINY)
 
+    def batches(self, order: Ids) -> list[Ids]:
+        """Return frames, in some order, as batches."""
+        return self.share.batches(order, len(self.frames.totals), self.options.batch)
+
+    def counted(self, ids: Ids) -> int:
+        """Return the frames that a step takes over all processes, the same number in each."""
+        if self.share.size == 1:
+            return len(ids)
+        n = len(self.frames.totals)
+        return round(n / self.share.steps(n, self.options.batch))
+
     def random_batches(self, random: torch.Generator) -> Iterator[Ids]:
         """Yield the frames of an epoch in random order, in batches.
 
@@ -170,9 +181,7 @@ class Work:
         own = self.frames.ids
         order = own[torch.randperm(len(own), generator=random).numpy()]
         groups = self._groups(order)
-        batches = [
-            group[at : at + self.size] for group in groups for at in range(0, len(group), self.size)
-        ]
+        batches = [batch for group in groups for batch in self.batches(group)]
         if len(groups) > 1:
             turns = torch.randperm(len(batches), generator=random).tolist()
             batches = [batches[turn] for turn in turns]
