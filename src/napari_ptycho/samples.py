@@ -49,7 +49,13 @@ class SampleOptions(Options):
     columns: Annotated[int, Range(2, 1000), "Frames in a line."] = 48
     step_nm: Annotated[float, Range(1, 5000, 5), "Distance of lines and of frames, in nm."] = 25.0
     photons: Annotated[float, Range(1, 1e9, 1000), "Mean photons per frame."] = 200_000.0
-    seed: Annotated[int, Range(0, 2**31 - 1), "Of the Poisson noise."] = 0
+    position_error_nm: Annotated[
+        float, Range(0, 10_000, 5), "How wrong the positions in the scan are (rms), in nm."
+    ] = 0.0
+    saturation: Annotated[
+        float, Range(0, 1e12, 100), "Counts at which the detector saturates; 0: it does not."
+    ] = 0.0
+    seed: Annotated[int, Range(0, 2**31 - 1), "Of the noise, of counts and of positions."] = 0
 
 
 def open_sample(name: str, options: SampleOptions | None = None) -> Scan:
@@ -95,9 +101,26 @@ def simulated(name: str, options: SampleOptions | None = None) -> tuple[Scan, Re
         sweep_px=(0.0, step[1]),
         seed=options.seed,
     )
-    scan = replace(scan, name=name, notes=(f"simulated: {options.as_dict()}",))
-    truth = replace(first_guess(scan), object=image.astype(np.complex64), name=f"{name} truth")
+    scan = _spoilt(replace(scan, name=name, notes=(f"simulated: {options.as_dict()}",)), options)
+    truth = replace(
+        first_guess(scan),
+        positions_px=positions,
+        object=image.astype(np.complex64),
+        name=f"{name} truth",
+    )
     return scan, truth
+
+
+def _spoilt(scan: Scan, options: SampleOptions) -> Scan:
+    """Return the scan as an imperfect stage and detector would have recorded it."""
+    if options.saturation:
+        scan = replace(scan, patterns=np.minimum(scan.patterns, int(options.saturation)))
+    if options.position_error_nm:
+        random = np.random.default_rng(options.seed + 1)
+        off = random.normal(scale=options.position_error_nm * 1e-9, size=(len(scan), 2))
+        assert scan.positions_m is not None  # the geometry above is complete
+        scan = replace(scan, positions_m=scan.positions_m + off)
+    return scan
 
 
 def siemens_star(shape: tuple[int, int], spokes: int = 24, rings: int = 3) -> Floats:

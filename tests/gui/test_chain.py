@@ -323,7 +323,7 @@ def test_continue_goes_on_with_what_a_stopped_chain_has_left(docks, qtbot):
 def test_notes_of_a_run_are_shown(docks, monkeypatch):
     from napari_ptycho.engines import chain
 
-    monkeypatch.setattr(chain, "why_not", lambda *_: "its light is everywhere")
+    monkeypatch.setattr(chain, "why_not", lambda *_, **__: "its light is everywhere")
     docks.show()
     run(docks, (MpieOptions(epochs=1, resolution="half"), RpieOptions(epochs=1)))
     note = "mPIE runs at full resolution: its light is everywhere"

@@ -1,92 +1,111 @@
-"""A complex image that is the output of a network: what the network learns slowly stays out."""
+"""A complex image that is the output of a network: what a network learns slowly stays out of it.
+
+The deep image prior (Ulyanov, Vedaldi & Lempitsky 2020) of a complex image: two channels, real and
+imaginary part, in units in which the first image has mean 0 and spread 1.
+"""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from napari_ptycho.denoise.skip import SkipNet
 
-CHANNELS = 32  # of an input of noise
-HEIGHT = 0.1  # of an input of noise, uniform from 0
+Feed = Literal["object", "noise"]
+WIDTHS, SKIPS = (8, 16, 32, 64), (0, 0, 4, 4)
+"""Of the network: one level less than Ulyanov's, which fits small objects and learns faster."""
+NOISE_CHANNELS, NOISE_HEIGHT = 32, 0.1  # of an input of noise, uniform from 0: Ulyanov's
 
 
 @dataclass(frozen=True)
-class PriorSettings:
+class Lessons:
     """How a network is fed and taught."""
 
+    feed: Feed = "object"
+    """Its input: the first image itself (as in quantem; learns fast), or noise (Ulyanov)."""
+    jitter: float = 0.0
+    """Noise added to the input in every step, new each time, in units of the image's spread."""
     rate: float = 0.01
-    jitter: float = 0.03
-    feed: str = "noise"
-    smoothing: float = 0.0
-    polar: bool = False
+    """Of Adam."""
+    averaging: float = 0.0
+    """Share of the mean output that stays in every step."""
     seed: int = 0
-    widths: tuple = (8, 16, 32, 64, 128)
-    skips: tuple = (0, 0, 0, 4, 4)
 
 
 class Prior:
-    def __init__(self, image: Tensor, weight: Tensor, settings: PriorSettings) -> None:
-        self.settings = settings
-        with torch.inference_mode(False), torch.enable_grad():
-            where = image.device
-            draw = torch.Generator().manual_seed(settings.seed)
-            self.random = torch.Generator(where).manual_seed(settings.seed)
-            share = weight / weight.sum()
-            self.middle = complex((image * share).sum())
-            self.spread = float(((image - self.middle).abs().square() * share).sum().sqrt())
-            if settings.polar:
-                self.logs = None
-            if settings.feed == "noise":
-                self.input = (
-                    torch.rand((1, CHANNELS, *image.shape), generator=draw).to(where) * HEIGHT
-                )
-                self.jit = settings.jitter
+    """An image made by a network; it comes closer to whatever it is taught."""
+
+    def __init__(self, image: Tensor, weight: Tensor, lessons: Lessons) -> None:
+        """Begin with an untaught network.
+
+        Args:
+            image: (H, W) complex: its mean and spread are the units, and it may be the input.
+            weight: (H, W) real, how well each pixel is known.
+            lessons: How it is taught.
+        """
+        self.lessons = lessons
+        share = weight / weight.sum()
+        self.middle = complex((image * share).sum())
+        self.spread = float((image - self.middle).abs().square_().mul_(share).sum().sqrt()) or 1.0
+        draw = torch.Generator().manual_seed(lessons.seed)
+        self.random = torch.Generator(image.device).manual_seed(lessons.seed)
+        with torch.inference_mode(False), torch.no_grad():
+            if lessons.feed == "object":
+                self.input = self._packed(image)
             else:
-                self.input = self._pack(image.clone())
-                self.jit = settings.jitter
-            self.net = SkipNet(self.input.shape[1], 2, draw, settings.widths, settings.skips).to(
-                where
-            )
-            self.optimiser = torch.optim.Adam(self.net.parameters(), lr=settings.rate, fused=True)
-            self.mean = None
+                noise = torch.rand((1, NOISE_CHANNELS, *image.shape), generator=draw)
+                self.input = noise.mul_(NOISE_HEIGHT).to(image.device)
+            channels = int(self.input.shape[1])
+            self.net = SkipNet(channels, 2, draw, WIDTHS, SKIPS).to(image.device)
+        self.mean: Tensor | None = None
+        self.restart()
 
-    def _pack(self, image: Tensor) -> Tensor:
-        if self.settings.polar:
-            rel = image / self.middle
-            r = torch.stack([rel.abs() - 1, rel.angle()])
-            return (r / (self.spread / abs(self.middle)))[None]
-        return torch.view_as_real((image - self.middle) / self.spread).movedim(-1, 0)[None]
+    def restart(self) -> None:
+        """Forget the history of the slopes."""
+        self.optimiser = torch.optim.Adam(self.net.parameters(), self.lessons.rate, fused=True)
 
-    def _unpack(self, out: Tensor) -> Tensor:
-        if self.settings.polar:
-            s = self.spread / abs(self.middle)
-            return self.middle * torch.polar((1 + s * out[0]), s * out[1])
-        return torch.complex(out[0], out[1]) * self.spread + self.middle
+    @property
+    def sound(self) -> bool:
+        """Whether it is made of numbers."""
+        return self.mean is None or bool(self.mean.isfinite().all())
 
-    def fit(self, target: Tensor, weight: Tensor, steps: int, watch=None) -> Tensor:
+    def learn(self, target: Tensor, weight: Tensor, factor: float = 1.0) -> None:
+        """Take one step towards an image.
+
+        Args:
+            target: (H, W) complex.
+            weight: (H, W) real: how much each pixel counts.
+            factor: On the rate.
+        """
         with torch.inference_mode(False), torch.enable_grad():
-            target, weight = target.clone(), weight.clone()
-            weight = weight / (weight.sum() * self.spread**2)
-            for k in range(steps):
-                x = self.input
-                if self.jit:
-                    noise = torch.randn(x.shape, generator=self.random, device=x.device)
-                    x = x + noise * self.jit
-                image = self._unpack(self.net(x)[0])
-                rest = image - target
-                loss = ((rest.real**2 + rest.imag**2) * weight).sum()
-                self.optimiser.zero_grad()
-                loss.backward()
-                self.optimiser.step()
-                got = image.detach()
-                b = self.settings.smoothing
-                self.mean = got if self.mean is None else self.mean.lerp(got, 1 - b)
-                if watch:
-                    watch(k, got, self.mean)
-            return self.mean.clone()
+            goal, share = self._packed(target), weight / weight.sum()
+            seen = self.input
+            if self.lessons.jitter > 0:
+                noise = torch.randn(seen.shape, generator=self.random, device=seen.device)
+                seen = seen + noise * self.lessons.jitter
+            found = self.net(seen)
+            self.optimiser.zero_grad()
+            torch.autograd.backward(((found - goal).square() * share).sum())
+            self.optimiser.param_groups[0]["lr"] = self.lessons.rate * factor
+            self.optimiser.step()
+            found = found.detach()
+            self.mean = (
+                found if self.mean is None else found.lerp(self.mean, self.lessons.averaging)
+            )
 
-    def scale(self, factor: float) -> None:
-        self.middle, self.spread = self.middle * factor, self.spread * abs(factor)
-        if self.mean is not None:
-            self.mean = self.mean * factor
+    @property
+    def image(self) -> Tensor:
+        """The latest image, or the mean of the latest, (H, W) complex."""
+        assert self.mean is not None  # it has learnt something
+        image = torch.view_as_complex(self.mean[0].movedim(0, -1).contiguous())
+        return image * self.spread + self.middle
+
+    def scaled(self, factor: float) -> None:
+        """Multiply the image."""
+        self.middle, self.spread = self.middle * factor, self.spread * factor
+
+    def _packed(self, image: Tensor) -> Tensor:
+        """Return real and imaginary part (1, 2, H, W) of an image (H, W), in our units."""
+        parts = torch.view_as_real(image.clone().sub_(self.middle).div_(self.spread))
+        return parts.movedim(-1, 0).unsqueeze(0)

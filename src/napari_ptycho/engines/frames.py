@@ -118,14 +118,15 @@ def load(
     for frames, block in scan.blocks():
         digest.update(np.ascontiguousarray(block).data)
         good = scan.valid_of(frames)
-        counts = np.asarray(block, np.float32)
+        root = block.astype(np.float32)
+        full = root >= saturation if saturation else None
         if saturation:
-            counts = np.minimum(counts, np.float32(saturation))
-        per = exposure[frames, None, None].astype(np.float32)
-        root = np.sqrt(counts / per, dtype=np.float32)
-        totals[frames] = np.einsum("nyx,nyx,nyx->n", root, root, np.broadcast_to(good, root.shape))
-        if saturation:
-            np.negative(root, out=root, where=counts >= saturation)
+            np.minimum(root, np.float32(saturation), out=root)
+        root /= exposure[frames, None, None].astype(np.float32)
+        totals[frames] = (root * good).sum(axis=(1, 2), dtype=np.float64)
+        np.sqrt(root, out=root)
+        if full is not None:
+            np.negative(root, out=root, where=full)
         here = (own >= frames.start) & (own < frames.stop)
         amplitude[torch.from_numpy(here)] = _corner(root[own[here] - frames.start], scan).to(
             amplitude.device

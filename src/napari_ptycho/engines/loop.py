@@ -7,7 +7,7 @@ import torch
 from napari_ptycho.engines.frames import Frames, Ids
 from napari_ptycho.engines.guard import Guard
 from napari_ptycho.engines.method import Method
-from napari_ptycho.engines.options import DmOptions, EngineOptions
+from napari_ptycho.engines.options import DipOptions, DmOptions, EngineOptions
 from napari_ptycho.engines.share import ALONE, Share
 from napari_ptycho.engines.state import LiveState
 from napari_ptycho.engines.table import method_of
@@ -45,6 +45,8 @@ def epochs(
             if step + 1 < steps:
                 yield state
         left = 1 - (epoch + 1) / options.epochs
+        for _ in method.pieces(left):
+            yield state
         method.end_epoch(left)
         method.work.end_epoch(epoch)
         error = float(state.misfits.sum()) / frames.total
@@ -57,7 +59,7 @@ def epochs(
 
 def _patient(options: EngineOptions) -> bool:
     """Whether the error rises and falls by nature: only a broken state counts as divergence."""
-    return isinstance(options, DmOptions) or options.positions == "annealing"
+    return isinstance(options, DmOptions | DipOptions) or options.positions == "annealing"
 
 
 def _step(method: Method, ids: Ids) -> None:

@@ -10,11 +10,13 @@ from napari_ptycho.device import free_bytes, free_ram
 from napari_ptycho.engines.options import DmOptions, EngineOptions, LbfgsOptions, MpieOptions
 from napari_ptycho.errors import JobError
 from napari_ptycho.model import Reconstruction, Scan
+from napari_ptycho.model.scan import BLOCK_BYTES
 
 if TYPE_CHECKING:  # the estimate is shown before torch is needed
     import torch
 
 COMPLEX, REAL = 8, 4
+LOADED = 5  # copies, in bytes of counts, of the block that is being read
 SPARE = 0.9  # of the free memory that a run may take
 
 
@@ -30,11 +32,13 @@ class Estimate:
     """Object, probe, their copies and momentum."""
     batch: int
     """Buffers of one batch."""
+    loading: int
+    """Counts on their way to amplitudes."""
 
     @property
     def total(self) -> int:
         """All of it."""
-        return self.frames + self.waves + self.images + self.batch
+        return self.frames + self.waves + self.images + self.batch + self.loading
 
     def text(self) -> str:
         """Return it in words, for a form."""
@@ -59,8 +63,9 @@ def estimate(scan: Scan, options: EngineOptions, object_shape: tuple[int, int]) 
     frames = n * pixels * REAL * (2 if scan.valid.ndim == 3 else 1)
     if options.reduction > 1:
         frames += frames // options.reduction**2
-    # Object and the guard's copy, what an engine remembers, what an epoch collects.
-    copies = 2 + 2 * isinstance(options, MpieOptions) + 4 * isinstance(options, DmOptions)
+    # The object, the guard's two copies, two results on their way to the user; what an engine
+    # remembers, and what its epochs collect.
+    copies = 5 + 2 * isinstance(options, MpieOptions) + 4 * isinstance(options, DmOptions)
     if isinstance(options, LbfgsOptions):
         copies += 2 * options.history + 4
     probes = options.modes * small * (copies + 2 + 3 * options.variations)
@@ -68,7 +73,9 @@ def estimate(scan: Scan, options: EngineOptions, object_shape: tuple[int, int]) 
     # The waves, their transforms, the change; torch's own copies of the same away from the CPU.
     buffers = batch * waves * small * COMPLEX * 4 + batch * small * REAL * 2
     kept = n * waves * small * COMPLEX if isinstance(options, DmOptions) else 0
-    return Estimate(frames, kept, (copies * image + probes) * COMPLEX, buffers)
+    images = (copies * image + probes) * COMPLEX
+    loading = min(LOADED * BLOCK_BYTES, 2 * n * pixels * REAL)
+    return Estimate(frames, kept, images, buffers, loading)
 
 
 @dataclass(frozen=True)

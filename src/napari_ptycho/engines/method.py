@@ -28,6 +28,10 @@ class Method:
         """Take some frames into account."""
         raise NotImplementedError
 
+    def pieces(self, left: float) -> Iterator[None]:
+        """Do what takes long at the end of an epoch piece by piece: a run can stop in between."""
+        yield from ()
+
     def end_epoch(self, left: float) -> None:
         """Do what is done once per epoch; `left` is the share of the run still to come."""
 

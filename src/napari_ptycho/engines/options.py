@@ -149,6 +149,42 @@ class LbfgsOptions(EngineOptions):
     history: Annotated[int, Range(1, 100), "Steps whose curvature is remembered."] = 10
 
 
+@dataclass(frozen=True)
+class DipOptions(EngineOptions):
+    """Deep image prior: the object is the output of a network, which learns noise only slowly.
+
+    The network is first taught the object that the engine before has found; for few photons.
+    """
+
+    title: ClassVar[str] = "DIP (refine)"
+
+    epochs: Annotated[int, Range(1, 100_000), "Passes over all positions."] = 60
+    batch: Annotated[
+        int, Range(1, 65_536), "Positions computed together; a matter of memory only."
+    ] = 16
+    likelihood: Annotated[
+        Literal["amplitude", "poisson"], "What is maximised: of sqrt counts, or of counts."
+    ] = "poisson"
+    pretrain: Annotated[
+        int, Range(0, 100_000, 10), "Steps in which the network learns the object it starts from."
+    ] = 60
+    steps: Annotated[int, Range(1, 10_000), "Steps of the network after every epoch."] = 5
+    rate: Annotated[
+        float, Range(0, 1, 0.001), "Learning rate of the network; falls to a tenth at the end."
+    ] = 0.01
+    feed: Annotated[
+        Literal["object", "noise"],
+        "Input of the network: the object it starts from, or noise, which takes many more steps.",
+    ] = "object"
+    jitter: Annotated[
+        float, Range(0, 1, 0.01), "Noise added to the input, in units of the object's contrast."
+    ] = 0.03
+    averaging: Annotated[
+        float, Range(0, 0.999, 0.05), "Share of the mean output that stays in every step."
+    ] = 0.0
+    probe_step: Annotated[float, Range(0, 2, 0.05), "Probe step, 0 keeps the probe."] = 1.0
+
+
 ENGINES: dict[str, type[EngineOptions]] = {
     "rpie": RpieOptions,
     "epie": EpieOptions,
@@ -158,5 +194,6 @@ ENGINES: dict[str, type[EngineOptions]] = {
     "lsqml": LsqmlOptions,
     "adam": AdamOptions,
     "lbfgs": LbfgsOptions,
+    "dip": DipOptions,
 }
 """Name on the command line and in files -> parameters. Adding an engine adds one line here."""

@@ -1,6 +1,6 @@
 """Which code runs which options."""
 
-from napari_ptycho.engines import gradient, lsqml, options, pie, projections
+from napari_ptycho.engines import dip, gradient, lsqml, options, pie, projections
 from napari_ptycho.engines.method import Method
 from napari_ptycho.engines.work import Work
 
@@ -13,6 +13,7 @@ METHODS: dict[type[options.EngineOptions], type[Method]] = {
     options.LsqmlOptions: lsqml.Lsqml,
     options.AdamOptions: gradient.Adam,
     options.LbfgsOptions: gradient.Lbfgs,
+    options.DipOptions: dip.Dip,
 }
 
 

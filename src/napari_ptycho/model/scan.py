@@ -12,7 +12,7 @@ from napari_ptycho.errors import ScanError
 from napari_ptycho.model.arrays import Bools, Complexes, Floats, check_finite, frozen
 from napari_ptycho.model.geometry import Geometry, Pair
 
-BLOCK_BYTES = 64 * 2**20
+BLOCK_BYTES = 8 * 2**20  # of counts at once: their copies as floats stay small
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,92 @@
+"""Deep image prior in the physics: the object is the output of a network.
+
+With the light L of the scan and the slope of the object, G = sum_j place(sum_m conj(P_m) c_jm), the
+loss sum (|F| - sqrt I)^2 lies below
+
+    sum L |O' - T|^2 + const,    T = O + G / L,
+
+and touches it at the object O' = O it was taken at (the modulus projections stay where they are).
+So after every pass over the frames the network takes a few steps towards T with the weight L: many
+cheap steps of the network for one of the physics, and the frames never meet autograd. Half of the
+Poisson slope has the same curvature where the model is nearly right.
+
+The recipe is that of McCray et al. 2025 (arXiv 2511.07795, quantem): an engine first, then the
+network is taught its result, which is also the network's input, then it is refined.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from napari_ptycho.denoise.prior import Lessons, Prior
+from napari_ptycho.engines.frames import Ids
+from napari_ptycho.engines.gradient import Gradient
+from napari_ptycho.engines.projections import in_order
+from napari_ptycho.engines.work import Work
+
+UNLIT = 1e-3  # share of the most light below which the object is left alone
+POISSON = 0.5  # the Poisson slope is twice the amplitude's where the model is nearly right
+FALLING = 0.5  # last part of the run in which the rate falls
+LEAST = 0.1  # of the rate, at the end
+
+
+class Dip(Gradient):
+    """One step of the physics per epoch, then several of the network."""
+
+    def __init__(self, work: Work) -> None:
+        super().__init__(work)
+        self.scale = POISSON if work.options.likelihood == "poisson" else 1.0
+        self.prior: Prior | None = None
+
+    def batches(self, random: torch.Generator) -> Iterator[Ids]:
+        """Yield all frames in order."""
+        yield from in_order(self.work)
+
+    def begin_epoch(self, factor: float, with_probe: bool) -> None:
+        """Get ready to add up the slopes."""
+        super().begin_epoch(factor, with_probe)
+        self._clear()
+
+    def step(self, ids: Ids) -> None:
+        """Add up the slopes of some frames."""
+        self._collect(ids)
+
+    def pieces(self, left: float) -> Iterator[None]:
+        """Move the probe; teach the network the object that the frames ask for, step by step."""
+        work, state, options = self.work, self.work.state, self.work.options
+        work.share.sum_(self.way, self.pull, self.light, self.power)
+        floor = UNLIT * self.light.amax()
+        target = state.object + self.way * (self.scale / self.light.clamp_min(floor))
+        if self.with_probe:
+            state.probe.add_(self.pull * (options.probe_step * self.scale / self.power.amax()))
+        steps = options.steps
+        if self.prior is None:
+            self.prior = self._begin(target)
+            steps += options.pretrain
+        factor = self.factor * LEAST ** max(0.0, 1 - left / FALLING)
+        for _ in range(steps):
+            self.prior.learn(target, self.light, factor)
+            yield
+        image = self.prior.image
+        work.share.sum_(image)
+        lit = self.light > floor
+        state.object.copy_(torch.where(lit, image / work.share.size, state.object))
+
+    def _begin(self, image: Tensor) -> Prior:
+        options = self.work.options
+        lessons = Lessons(
+            options.feed, options.jitter, options.rate, options.averaging, options.seed
+        )
+        return Prior(image, self.light, lessons)
+
+    def restart(self) -> None:
+        """Forget the history of the slopes; a network that is broken, too."""
+        if self.prior is not None:
+            self.prior.restart()
+            self.prior = self.prior if self.prior.sound else None
+
+    def scaled(self, probe: float) -> None:
+        """Scale the network's output."""
+        if self.prior is not None:
+            self.prior.scaled(1 / probe)
