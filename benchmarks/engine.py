@@ -20,10 +20,14 @@ for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 
 import torch  # noqa: E402
 
-from napari_ptycho.engines import RpieOptions, pie  # noqa: E402
+from napari_ptycho.engines import RpieOptions  # noqa: E402
+from napari_ptycho.engines.frames import load  # noqa: E402
+from napari_ptycho.engines.loop import epochs  # noqa: E402
+from napari_ptycho.engines.state import begin  # noqa: E402
 from napari_ptycho.errors import FileError  # noqa: E402
 from napari_ptycho.model import Scan  # noqa: E402
 from napari_ptycho.physics import kernels  # noqa: E402
+from napari_ptycho.physics.propagate import Propagator  # noqa: E402
 from napari_ptycho.prepare import first_guess  # noqa: E402
 from napari_ptycho.samples import SampleOptions, open_sample  # noqa: E402
 
@@ -43,8 +47,9 @@ def star() -> Scan:
 def endless(scan: Scan, modes: int) -> Iterator[float]:
     """Run epochs; yield the CPU seconds of each."""
     options = RpieOptions(epochs=100_000, batch=BATCH, modes=modes, anneal=0)
-    frames, state = pie.load(scan, CPU), pie.begin(first_guess(scan, modes), CPU)
-    states = pie.epochs(frames, state, pie.Propagator(), options)
+    frames = load(scan, CPU)
+    state = begin(first_guess(scan, modes), frames, options)
+    states = epochs(frames, state, Propagator(), options)
     finished, began = 0, time.process_time()
     with torch.inference_mode():
         for live in states:
@@ -65,9 +70,9 @@ def ffts_alone(scan: Scan, modes: int) -> float:
 
 def measure(scan: Scan, modes: int, rounds: int) -> tuple[float, float, float, float]:
     """Return median seconds of the FFTs and of an epoch, the median ratio, and the smallest."""
-    epochs = endless(scan, modes)
-    next(epochs), ffts_alone(scan, modes)  # compile, warm up
-    pairs = [(ffts_alone(scan, modes), next(epochs)) for _ in range(rounds)]
+    runs = endless(scan, modes)
+    next(runs), ffts_alone(scan, modes)  # compile, warm up
+    pairs = [(ffts_alone(scan, modes), next(runs)) for _ in range(rounds)]
     ratios = [epoch / fft for fft, epoch in pairs]
     fft, epoch = (statistics.median(values) for values in zip(*pairs, strict=True))
     return fft, epoch, statistics.median(ratios), min(ratios)

@@ -1,6 +1,6 @@
 """Patterns per second on a GPU, and the share of what its memory could do at best.
 
-Where there is no CUDA device it says so. Every run is eager torch; the time is that of whole epochs,
+Where there is no CUDA device it says so. Every run is eager torch, timed by whole epochs,
 synchronised at their ends. The floor is the time in which the memory moves the bytes that an epoch
 cannot avoid with batched FFTs (exit wave, two transforms, change, amplitudes, object, probe: about
 2 kB for every 16 pixels and mode), at the bandwidth measured by copying.

@@ -105,7 +105,7 @@ def test_the_buffers_are_no_larger_than_the_scan(make):
     engine = Pie(work)
     with torch.inference_mode():
         engine.step(np.arange(len(scan)))
-    assert len(work.waves) == len(engine.lit) == len(scan)
+    assert len(work.waves) == len(scan)
 
 
 def test_a_batch_larger_than_the_scan_is_the_whole_scan(make):

@@ -6,9 +6,12 @@ from napari_ptycho.errors import ScanError
 from napari_ptycho.model import Geometry
 from napari_ptycho.physics import kernels
 from napari_ptycho.physics.propagate import (
+    FLOOR,
+    TINY,
     Propagator,
     abs2,
     modulus_change_,
+    poisson_change_,
     propagator,
     replace_modulus,
 )
@@ -76,13 +79,79 @@ def test_projection_has_the_measured_modulus_where_valid_and_the_model_elsewhere
     torch.testing.assert_close(ratio[:, :1].expand_as(ratio), ratio, atol=1e-3, rtol=1e-3)
 
 
+def some_frames(rng, count=5, per_frame=True):
+    amplitude = rng.uniform(0, 3, (count, 23, 29)).astype(np.float32)
+    valid = rng.uniform(size=(count if per_frame else 1, 23, 29)) > 0.3
+    return torch.from_numpy(amplitude), torch.from_numpy(valid.astype(np.float32))
+
+
 def test_misfit_is_the_squared_change_and_the_definition(path, rng):
-    wave = waves(rng, 3, 2, 16, 16)
-    amplitude = torch.from_numpy(rng.uniform(0, 3, (5, 16, 16)).astype(np.float32))
-    valid = torch.from_numpy((rng.uniform(size=(5, 16, 16)) > 0.3).astype(np.float32))
-    ids = np.array([4, 0, 2])
+    wave, ids = waves(rng, 3, 2, 23, 29), np.array([4, 0, 2])
+    amplitude, valid = some_frames(rng)
     model = abs2(wave).sum(dim=1).sqrt()
-    expected = (valid[ids] * (model - amplitude[ids]) ** 2).sum().item()
-    misfit = modulus_change_(wave, amplitude, valid, ids)
-    assert float(misfit) == pytest.approx(expected, rel=1e-4)
-    assert abs2(wave).sum().item() == pytest.approx(expected, rel=1e-3)
+    expected = (valid[ids] * (model - amplitude[ids]) ** 2).sum(dim=(1, 2))
+    misfits_ = modulus_change_(wave, amplitude, valid, ids, torch.full((23, 29), TINY))
+    torch.testing.assert_close(misfits_, expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(abs2(wave).sum(dim=(1, 2, 3)), expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("change_", [modulus_change_, poisson_change_])
+@pytest.mark.parametrize("modes", [1, 3], ids=["one mode", "three modes"])
+@pytest.mark.parametrize("per_frame", [False, True], ids=["one mask", "a mask each"])
+def test_fused_changes_agree_with_torch(per_frame, modes, change_, rng, monkeypatch):
+    amplitude, valid = some_frames(rng, per_frame=per_frame)
+    amplitude[:, :3] *= -1  # saturated
+    amplitude[:, 3] = 0
+    background = torch.from_numpy(rng.uniform(0.1, 2, (23, 29)).astype(np.float32))
+    wave, ids = waves(rng, 3, modes, 23, 29), np.array([4, 0, 2])
+
+    def both():
+        change = wave.clone()
+        return change, change_(change, amplitude, valid, ids, background)
+
+    fused = both()
+    monkeypatch.setattr(kernels, "FUSED", set())
+    for one, other in zip(fused, both(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+
+
+def test_background_is_part_of_the_modelled_counts(path, rng):
+    wave, ids = waves(rng, 2, 1, 8, 8), np.arange(2)
+    background = torch.full((8, 8), 3.0)
+    amplitude = (abs2(wave).sum(dim=1) + background).sqrt()
+    for change_, extra in ((modulus_change_, 0), (poisson_change_, FLOOR)):
+        change, target = wave.clone(), (amplitude.square() + extra).sqrt()
+        found = change_(change, target, torch.ones(1, 8, 8), ids, background)
+        assert change.abs().max() < 1e-5
+        assert found.max() < 1e-8
+
+
+def test_saturated_pixels_pull_up_a_darker_model_and_leave_a_brighter_one(path, rng):
+    wave, ids = waves(rng, 2, 1, 8, 8), np.arange(2)
+    model = abs2(wave).sum(dim=1).sqrt()
+    factor = torch.where(torch.rand(2, 8, 8) < 0.5, 0.5, 2.0)
+    amplitude, none = model * factor, torch.full((8, 8), TINY)
+    plain, censored = wave.clone(), wave.clone()
+    modulus_change_(plain, amplitude, torch.ones(1, 8, 8), ids, none)
+    found = modulus_change_(censored, -amplitude, torch.ones(1, 8, 8), ids, none)
+    darker = (factor > 1).unsqueeze(1)
+    torch.testing.assert_close(censored, torch.where(darker, plain, torch.zeros_like(plain)))
+    expected = torch.where(factor > 1, model, torch.zeros_like(model)).square().sum(dim=(1, 2))
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+    likely = wave.clone()
+    poisson_change_(likely, -amplitude, torch.ones(1, 8, 8), ids, none)
+    ratio = (amplitude.square() / (model.square() + FLOOR) - 1).unsqueeze(1)
+    pulled = torch.where(darker & (ratio > 0), ratio * wave, torch.zeros_like(wave))
+    torch.testing.assert_close(likely, pulled, rtol=1e-4, atol=1e-4)
+
+
+def test_poisson_change_is_minus_the_slope_of_the_likelihood(path, rng):
+    amplitude, valid = some_frames(rng, 2)
+    wave, ids, background = waves(rng, 2, 2, 23, 29), np.arange(2), torch.full((23, 29), 0.3)
+    free = wave.clone().requires_grad_()
+    model = abs2(free).sum(dim=1) + background + FLOOR
+    (valid * (model - amplitude.square() * model.log())).sum().backward()
+    change = wave.clone()
+    poisson_change_(change, amplitude, valid, ids, background)
+    # torch's gradient of a real number by a complex one is twice the conjugate derivative.
+    torch.testing.assert_close(change, -free.grad / 2, rtol=1e-3, atol=1e-3)

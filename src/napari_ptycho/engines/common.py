@@ -129,6 +129,15 @@ class ObjectOptions(Options):
     total_variation: Annotated[
         float, Range(0, 1, 0.001), "Weight of a total-variation denoising after an epoch; 0: none."
     ] = 0.0
+    denoiser: Annotated[
+        Literal["none", "dip"],
+        "dip: between epochs a network learns the object, noise last (deep image prior), and gives "
+        "back what it has learnt. For few photons.",
+    ] = "none"
+    denoise_every: Annotated[int, Range(1, 100_000), "Epochs from denoising to denoising."] = 5
+    denoise_share: Annotated[
+        float, Range(0, 1, 0.05), "Share of the denoised object in what the engine goes on from."
+    ] = 0.5
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,9 @@ class Illumination:
             fractions: (B, 2) pixels by which the probes are shifted, instead of the positions' own.
         """
         state = self.state
+        if not (self.per_frame or self.options.shifts or self.options.reduction > 1):
+            self.turn = None
+            return state.probe.unsqueeze(0)
         shift = state.fractions[ids] if fractions is None else fractions
         if not self.options.shifts and self.options.reduction == 1:
             shift = np.zeros_like(shift)

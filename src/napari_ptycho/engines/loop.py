@@ -8,6 +8,7 @@ from napari_ptycho.engines.frames import Frames, Ids
 from napari_ptycho.engines.guard import Guard
 from napari_ptycho.engines.method import Method
 from napari_ptycho.engines.options import DipOptions, DmOptions, EngineOptions
+from napari_ptycho.engines.regularise import Denoiser, Hook, nothing
 from napari_ptycho.engines.share import ALONE, Share
 from napari_ptycho.engines.state import LiveState
 from napari_ptycho.engines.table import method_of
@@ -26,13 +27,15 @@ def epochs(
     beam: Propagator,
     options: EngineOptions,
     share: Share = ALONE,
+    hook: Hook = nothing,
 ) -> Iterator[LiveState]:
-    """Go over all positions, again and again; yield after every batch."""
+    """Go over all positions, again and again; yield after every batch, call `hook` between."""
     first = len(state.history["error"])
     random = torch.Generator().manual_seed(options.seed + first)
     work = Work(frames, state, beam, options, share)
     method = method_of(work)
     guard = Guard(state, method, _patient(options))
+    denoiser = Denoiser(options, share)
     for epoch in range(options.epochs):
         guard.begin_epoch()
         work.begin_epoch(epoch)
@@ -52,6 +55,9 @@ def epochs(
         error = float(state.misfits.sum()) / frames.total
         state.history["error"].append(error)
         if guard.accepts(error, first + epoch + 1):
+            for _ in denoiser.pieces(state, epoch + 1):
+                yield state
+            hook(state)
             _between(method, left, guard.factor)
         state.done = epoch + 1.0
         yield state
@@ -59,7 +65,8 @@ def epochs(
 
 def _patient(options: EngineOptions) -> bool:
     """Whether the error rises and falls by nature: only a broken state counts as divergence."""
-    return isinstance(options, DmOptions | DipOptions) or options.positions == "annealing"
+    restless = isinstance(options, DmOptions | DipOptions)
+    return restless or options.positions == "annealing" or options.denoiser != "none"
 
 
 def _step(method: Method, ids: Ids) -> None:

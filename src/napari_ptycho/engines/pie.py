@@ -14,16 +14,14 @@ the textbook update.
 import torch
 from torch import Tensor
 
-from napari_ptycho.engines.frames import Ids, roomy
+from napari_ptycho.engines.frames import Ids
 from napari_ptycho.engines.method import Method
 from napari_ptycho.engines.momentum import Momentum
 from napari_ptycho.engines.work import Batch, Work
 from napari_ptycho.physics.propagate import abs2
 from napari_ptycho.physics.windows import (
     add_,
-    brightest,
     cut,
-    light_of,
     move_probe_,
     update_,
 )
@@ -37,7 +35,6 @@ class Pie(Method):
         # ePIE is rPIE with both weights at 1.
         self.alpha = getattr(work.options, "object_alpha", 1.0)
         self.beta = getattr(work.options, "probe_alpha", 1.0)
-        self.lit: Tensor | None = None
         self.own = torch.zeros_like(work.waves[0])  # more than the probe's modes in fly-scans
 
     def step(self, ids: Ids) -> None:
@@ -54,27 +51,12 @@ class Pie(Method):
             step = options.probe_step * self.factor
             move_probe_(work.state.probe, pull, work.power, step, self.beta)
 
-    def shrink(self) -> None:
-        """Let go of the buffer of the light."""
-        self.lit = None
-
-    def _light(self, batch: Batch) -> Tensor:
-        count = len(batch.probe)
-        if self.lit is None or len(self.lit) < count:
-            shape = (count if count == 1 else self.work.size, *self.work.shape)
-            self.lit = roomy(shape, torch.float32, batch.probe.device)
-        return light_of(batch.probe, self.lit[:count])
-
     def _move_object(self, batch: Batch) -> Tensor:
         """Move the object; return the sum of conj(window) change, of the object before."""
         state, step = self.work.state, self.work.options.object_step
-        corners = state.corners[batch.ids]
-        lit = self._light(batch)
-        floor = self.alpha * brightest(lit, corners, state.shape)
-        weights = (step * self.factor, 1 - self.alpha, floor)
-        own = self.own.zero_()
-        update_(state.object, batch.change, batch.probe, corners, lit, weights, own)
-        return own
+        corners, weights = state.corners[batch.ids], (step * self.factor, self.alpha)
+        update_(state.object, batch.change, batch.probe, corners, weights, self.own)
+        return self.own
 
     def _move_together(self, batch: Batch, pull: Tensor | None) -> Tensor:
         """Do the same step with the sums taken over several processes."""

@@ -39,7 +39,7 @@ class Advice:
 def look(scan: Scan | None, name: str) -> Advice:
     """Look at a device and, unless it is None, at a scan."""
     try:
-        where = device.pick(name)
+        where = device.pick(device.each(name)[0])
         kind, free = where.type, device.free_bytes(where)
     except PtychoError as error:
         return Advice(scan, None, str(error), "", 0)

@@ -103,9 +103,13 @@ def poisson_change_(
     wave (I / model - 1), with model = FLOOR + background + sum over modes |wave|^2: the derivative
     of sum(I ln model - model) by the conjugate wave. Arguments and result as in `modulus_change_`.
     """
+    background = background + FLOOR
+    if wave.device.type in kernels.FUSED:
+        arrays = wave.numpy(), amplitude.numpy(), valid.numpy(), ids, background.numpy()
+        return torch.from_numpy(kernels.ratio_change(*arrays))
     at = torch.from_numpy(ids).to(wave.device)
     good = valid[at] if len(valid) > 1 else valid
-    model = abs2(wave).sum(dim=1).add_(background).add_(FLOOR)
+    model = abs2(wave).sum(dim=1).add_(background)
     target = amplitude[at]
     off = _off(target, model.sqrt()).mul_(good)
     ratio = target.square().div_(model).sub_(1)
