@@ -1,5 +1,6 @@
 """How soon, and how well: the time to a level, and the resolution of halves of the data."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +14,21 @@ HALVES = 2  # peers whose halves are compared: those soonest at the level, or lo
 
 def levels(runner: Runner) -> list[dict[str, Any]]:
     """Run every package on both data sets on one thread, and score its checkpoints."""
-    rows = []
+    cases = []
     for data, level in LEVELS.items():
         with np.load(runner.data[data]) as file:
             truth = dict(file)
-        for seed in range(SEEDS):
-            rows.append(_scored(runner, QUICK, (data, level, seed), truth))
-        for run in TO_LEVEL:
-            if runner.wants(run) and data in run.only:
-                rows.append(_scored(runner, run, (data, level, 0), truth))
+        cases += [(QUICK, data, level, seed, truth) for seed in range(SEEDS)]
+        peers = [run for run in TO_LEVEL if runner.wants(run) and data in run.only]
+        cases += [(run, data, level, 0, truth) for run in peers]
+    with ThreadPoolExecutor(runner.jobs) as pool:
+        rows = pool.map(lambda case: _scored(runner, *case), cases)
     return [row for row in rows if row]
 
 
 def _scored(
-    runner: Runner, run: Run, case: tuple[str, float, int], truth: dict[str, Any]
+    runner: Runner, run: Run, data: str, level: float, seed: int, truth: dict[str, Any]
 ) -> dict[str, Any]:
-    data, level, seed = case
     made = runner.run(run, data, seed=seed)
     if made is None:
         return {}

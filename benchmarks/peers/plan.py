@@ -35,19 +35,16 @@ OURS = tuple(
     for title, algorithm, batch in (
         ("rPIE", "rpie", 8),
         ("rPIE", "rpie", 32),
-        ("ePIE", "epie", 1),
         ("ePIE", "epie", 8),
         ("LSQ-ML", "lsqml", 64),
     )
 )
-EPIE = {"object.alpha": 1.0, "probe.alpha": 1.0}
+RPIE = {"object.alpha": 0.5, "probe.alpha": 1.0}
 ADAM = {"object": 0.01, "probe": 0.005}
 PER_EPOCH = (
-    Run("ptychi", "RPIE", "rpie", 8, 2),
-    Run("ptychi", "EPIE", "epie", 1, 2, EPIE, "epie"),
+    Run("ptychi", "RPIE", "rpie", 8, 2, RPIE),
     Run("ptychi", "LSQML", "lsqml", 64, 2, {}, "lsqml"),
     Run("ptyrad", "Adam", "adam", 32, 2, ADAM),
-    Run("ptyrad", "Adam", "adam", 8, 2, ADAM),
     Run("py4dstem", "gradient descent", "gd", 8, 2),
     Run("phaser", "ePIE", "epie", 8, 2, {}, "epie"),
     Run("phaser", "LSQ-ML", "lsqml", 64, 2, {}, "lsqml"),
@@ -57,11 +54,11 @@ QUICK = Run("ours", "quick", "quick", 8, 0)
 TO_LEVEL = (
     Run("ptychi", "LSQML", "lsqml", 64, 40, only=("star",)),
     Run("ptychi", "LSQML progressive", "progressive", 32, 16, {"workflow.coarse_epochs": 16}),
-    Run("ptychi", "RPIE", "rpie", 8, 16, only=("sim",)),
+    Run("ptychi", "RPIE", "rpie", 8, 48, RPIE, only=("sim",)),
     Run("ptyrad", "Adam", "adam", 32, 28, ADAM),
     Run("py4dstem", "gradient descent", "gd", 8, 18, {"fix_probe_com": False}),
     Run("phaser", "ePIE", "epie", 8, 16),
 )
 """Runs to a level; settings found in one or two sweeps on the same data."""
-MARKS = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 40)
+MARKS = (1, 2, 3, 4, 6, 8, 11, 16, 20, 24, 28, 32, 40, 48)
 """Epochs after which a checkpoint is kept."""

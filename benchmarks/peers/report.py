@@ -128,7 +128,8 @@ def tables(found: Row) -> str:
 
 
 def write(found: Row) -> None:
-    """Write results.md."""
+    """Write results.json and results.md."""
+    (HERE / "results.json").write_text(json.dumps(found, indent=1) + "\n")
     text = f"# Our engine and others\n\nWritten by `run.py`.\n\n{tables(found)}\n"
     (HERE / "results.md").write_text(text)
 

@@ -9,7 +9,6 @@ CPU time, on one thread and on all; rounds are interleaved. Takes about 25 minut
 
 import argparse
 import datetime
-import json
 import os
 import platform
 import shutil
@@ -63,6 +62,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--only", default="", help="packages, by comma; ours always runs")
     parser.add_argument("--quick", action="store_true", help="one round, no resolution")
     parser.add_argument("--envs", type=Path, default=default_folder(), help="environments, data")
+    parser.add_argument("--jobs", type=int, default=1, help="runs to a level at a time")
     parser.add_argument("--pictures", type=Path, help="a folder for the phases, to look at")
     return parser.parse_args()
 
@@ -72,7 +72,7 @@ def main() -> None:
     given = arguments()
     rounds = 1 if given.quick else given.rounds
     only = tuple(name for name in given.only.split(",") if name)
-    runner = Runner(given.envs, only, given.pictures)
+    runner = Runner(given.envs, only, given.pictures, given.jobs)
     notes = [note for name in runner.peers for note in prepare(given.envs, name)]
     runner.data = datasets.write(given.envs / "data")
     shutil.rmtree(runner.work, ignore_errors=True)
@@ -85,13 +85,17 @@ def main() -> None:
         "rounds": rounds,
         "notes": notes,
         "epochs": per_epoch(runner, rounds, 1),
+        "levels": [],
+        "halves": [],
     }
     if cores > 1:
-        found["epochs"] += per_epoch(runner, max(1, rounds - 1), cores)
-    found["levels"] = levels(runner)
-    found["halves"] = [] if given.quick else halves(runner, found["levels"])
-    (HERE / "results.json").write_text(json.dumps(found, indent=1) + "\n")
+        found["epochs"] += per_epoch(runner, 1, cores)
     write(found)
+    found["levels"] = levels(runner)
+    write(found)
+    if not given.quick:
+        found["halves"] = halves(runner, found["levels"])
+        write(found)
     print((HERE / "results.md").read_text())
 
 

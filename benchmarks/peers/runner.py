@@ -30,6 +30,8 @@ class Runner:
     envs: Path
     only: tuple[str, ...] = ()
     pictures: Path | None = None
+    jobs: int = 1
+    """Runs at a time, where time is counted over a whole run."""
     data: dict[str, Path] = field(default_factory=dict)
 
     @property

@@ -80,7 +80,7 @@ def test_the_way_to_the_coarse_grid_and_back_changes_nothing(rng):
     small = level.coarse(photons=100.0)
     assert (np.abs(small.probe) ** 2).sum() == pytest.approx(100, rel=1e-4)
     grown = replace(small, object=np.pad(small.object, ((3, 1), (2, 4))))
-    grown = replace(grown, positions_px=small.positions_px + [3, 2])
+    grown = replace(grown, positions_px=small.positions_px + np.array([3, 2]))
     back = level.fine(grown, np.array([3, 2]))
     np.testing.assert_allclose(back.object, image, atol=1e-5)
     np.testing.assert_allclose(back.positions_px, positions)
@@ -151,7 +151,7 @@ def test_a_regular_raster_is_told_and_a_jittered_one_is_not(make, rng):
 
 def test_a_flat_probe_ends_in_a_sensible_object_or_says_why(make):
     """A start without curvature, with which small weights are known to collapse."""
-    scan, truth = make(photons=1e6)
+    scan, _ = make(photons=1e6)
     flat = replace(scan, probe=np.abs(scan.probe).astype(np.complex64))
     result = run_to_end(reconstruct(flat, suggest(flat).stages, device="cpu"))
     assert np.isfinite(result.object).all()

@@ -185,7 +185,7 @@ def test_a_fly_scan_with_wrong_positions_comes_back(make, rng):
 
 def test_the_path_of_a_fly_scan_does_not_jump_between_lines():
     line = np.stack([np.zeros(5), np.arange(5) * 2.0], axis=1)
-    positions = np.concatenate([line, line + [30.0, 0.0]])
+    positions = np.concatenate([line, line + np.array([30.0, 0.0])])
     moves = path(positions, 2, 1.0)
     np.testing.assert_allclose(moves[..., 0], 0.0)
     np.testing.assert_allclose(moves[:, 0, 1], -0.5)

@@ -76,7 +76,7 @@ def test_the_slopes_are_those_of_autograd(likelihood, geometry, modes, make):
 @pytest.mark.parametrize("beta", [1.0, 0.7], ids=["DM", "RAAR"])
 def test_the_projections_are_the_general_formula(beta, make):
     """w <- beta w + (1 - 2 beta) P O + beta Pi(2 P O - w), with beta = 1 the difference map."""
-    scan, truth = make(lines=4)
+    scan, _ = make(lines=4)
     options = RaarOptions(relaxation=beta, batch=16) if beta < 1 else DmOptions(batch=16)
     work = work_on(scan, options)
     engine = Projections(work)
@@ -124,7 +124,7 @@ def test_raar_with_the_other_sign_does_not_find_the_truth(make, monkeypatch):
 
 def test_object_and_probe_fit_the_waves_best(make):
     """After the overlap step no other object has a smaller misfit to the waves."""
-    scan, truth = make(lines=4)
+    scan, _ = make(lines=4)
     work = work_on(scan, DmOptions(batch=16, overlaps=1))
     engine = Projections(work)
     engine.begin_epoch(1.0, with_probe=False)

@@ -12,49 +12,24 @@ of rows are made, because every view is counted.
 from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
 
-from napari_ptycho.physics.vectors import check_single, correlate, settle
+from napari_ptycho.physics.loops import (
+    EIGHT,
+    ONE,
+    SIXTEEN,
+    TWO,
+    U,
+    compiled,
+    flat,
+    inlined,
+    zeros,
+)
+from napari_ptycho.physics.vectors import correlate, settle
 
-U = np.uint64
-ONE, TWO, EIGHT, SIXTEEN = U(1), U(2), U(8), U(16)
 BAND = U(4)  # rows of all windows that are worked on together
 CHUNK = U(512)  # pixels whose light, counts and waves fit the nearest cache together
-LINE_BYTES = 64  # vectors that do not cross a cache line are loaded twice as fast
 FUSED = {"cpu"}  # the kinds of device whose tensors go through the loops here
-
-
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile on first use, cached on disk, without the GIL; NaN and infinity stay as they are."""
-    flags = {"reassoc", "contract", "arcp", "nsz"}
-    settings: dict[str, Any] = {"nogil": True, "fastmath": flags, "error_model": "numpy"}
-    try:
-        made: Callable[..., Any] = numba.njit(cache=True, **settings)(function)
-    except RuntimeError:  # neither our folder nor the user's cache folder can be written
-        made = numba.njit(**settings)(function)
-    return made
-
-
-def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile into the callers: a call would count references to its arrays, row by row."""
-    made: Callable[..., Any] = numba.njit(inline="always")(function)
-    return made
-
-
-@inlined
-def flat(array: Any) -> Any:
-    """Return a view of an array as one row of floats, a complex number as two."""
-    check_single(array)
-    return array.reshape(-1).view(np.float32)
-
-
-@compiled
-def zeros(count: Any) -> Any:
-    """Return a row of float zeros that begins with a cache line."""
-    room = np.zeros(count + LINE_BYTES // 4, np.float32)
-    start = -(room.ctypes.data // 4) % (LINE_BYTES // 4)
-    return room[start : start + count]
 
 
 @compiled

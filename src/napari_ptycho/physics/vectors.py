@@ -9,14 +9,14 @@ vectors are LLVM's own, so every processor runs them, in pieces that suit it.
 All arrays are flat float32, all indices count floats (not complex numbers), unsigned.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from llvmlite import ir
-from numba import types
+from numba import extending, types
 from numba.core.errors import TypingError
-from numba.extending import intrinsic
 
+intrinsic: Callable[[Callable[..., Any]], Callable[..., Any]] = extending.intrinsic
 LANES = 16  # floats, eight complex numbers
 FLAGS = ("contract", "nsz")
 REAL = [lane & ~1 for lane in range(LANES)]
@@ -41,7 +41,7 @@ class _Block:
         self.kinds, self.values = signature.args, values
 
     def at(self, place: int, lanes: int = LANES) -> Any:
-        """Return a pointer to so many floats; the array is the argument at `place`, then its index."""
+        """Return a pointer to so many floats of the array at `place`, whose index comes after it."""
         array = self.context.make_array(self.kinds[place])
         data = array(self.context, self.builder, self.values[place]).data
         pointer = self.builder.gep(data, [self.values[place + 1]])
@@ -78,7 +78,7 @@ class _Block:
         return self.times(real, other), self.times(imaginary, turned)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def check_single(_: Any, array: Any) -> tuple[Any, Any]:
     """Refuse arrays, on compilation, whose numbers are not float32 one after another."""
     if array.layout != "C" or array.dtype not in (types.float32, types.complex64):
@@ -90,7 +90,7 @@ def check_single(_: Any, array: Any) -> tuple[Any, Any]:
     return types.void(array), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def correlate(
     _: Any,
     first: Any,
@@ -124,7 +124,7 @@ def correlate(
     return types.void(*arrays), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def settle(
     _: Any,
     image: Any,
