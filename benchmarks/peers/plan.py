@@ -41,6 +41,7 @@ OURS = tuple(
 )
 RPIE = {"object.alpha": 0.5, "probe.alpha": 1.0}
 ADAM = {"object": 0.01, "probe": 0.005}
+FAST_ADAM = {"object": 0.03, "probe": 0.01}
 PER_EPOCH = (
     Run("ptychi", "RPIE", "rpie", 8, 2, RPIE),
     Run("ptychi", "LSQML", "lsqml", 64, 2, {}, "lsqml"),
@@ -55,7 +56,8 @@ TO_LEVEL = (
     Run("ptychi", "LSQML", "lsqml", 64, 40, only=("star",)),
     Run("ptychi", "LSQML progressive", "progressive", 32, 16, {"workflow.coarse_epochs": 16}),
     Run("ptychi", "RPIE", "rpie", 8, 48, RPIE, only=("sim",)),
-    Run("ptyrad", "Adam", "adam", 32, 28, ADAM),
+    Run("ptyrad", "Adam", "adam", 32, 28, ADAM, only=("star",)),
+    Run("ptyrad", "Adam", "adam", 32, 48, FAST_ADAM, only=("sim",)),
     Run("py4dstem", "gradient descent", "gd", 8, 18, {"fix_probe_com": False}),
     Run("phaser", "ePIE", "epie", 8, 16),
 )

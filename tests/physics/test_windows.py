@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numba.core.errors import TypingError
 
-from napari_ptycho.physics import kernels, windows
+from napari_ptycho.physics import kernels, loops, windows
 
 SHAPE = (9, 7)
 
@@ -93,12 +93,12 @@ def test_exit_waves_are_window_times_probe(rng):
 
 
 def test_loops_compile_where_no_cache_can_be_written(monkeypatch):
-    real = kernels.numba.njit
+    real = loops.numba.njit
 
     def no_cache(cache=False, **settings):
         if cache:
             raise RuntimeError("cannot cache function: no locator available")
         return real(**settings)
 
-    monkeypatch.setattr(kernels.numba, "njit", no_cache)
-    assert kernels.compiled(lambda x: x + 1)(2) == 3
+    monkeypatch.setattr(loops.numba, "njit", no_cache)
+    assert loops.compiled(lambda x: x + 1)(2) == 3

@@ -20,9 +20,11 @@ from napari_ptycho.physics.loops import (
     SIXTEEN,
     TWO,
     U,
+    by_column,
     compiled,
     flat,
     inlined,
+    peaks,
     zeros,
 )
 from napari_ptycho.physics.vectors import correlate, settle
@@ -131,19 +133,6 @@ ratio_change = change_by(poisson_factor)
 
 
 @compiled
-def by_column(corners: Any) -> Any:
-    """Return the order of the windows from left to right."""
-    order = np.empty(len(corners), np.uint64)
-    for b in range(len(corners)):
-        place = b
-        while place > 0 and corners[order[place - 1], 1] > corners[b, 1]:
-            order[place] = order[place - 1]
-            place -= 1
-        order[place] = b
-    return order
-
-
-@compiled
 def light_of(probe: Any) -> Any:
     """Return sum over modes of |probe|^2, a row of all pixels of all B."""
     modes, size = U(probe.shape[1]), U(probe.shape[2] * probe.shape[3])
@@ -152,22 +141,6 @@ def light_of(probe: Any) -> Any:
         for m in range(modes):
             add_squares(lit, b * size, probes, TWO * (b * modes + m) * size, size)
     return lit
-
-
-@compiled
-def peaks(values: Any, width: Any) -> Any:
-    """Return the largest of every so many values, which are at least 0: then bits sort as they do.
-
-    Compilers make vectors of comparisons of integers, not of floats that might be none.
-    """
-    top = np.zeros(values.size // width, np.float32)
-    bits, tops = values.view(np.int32), top.view(np.int32)
-    for row in range(U(len(top))):
-        best = np.int32(0)
-        for x in range(row * U(width), (row + ONE) * U(width)):
-            best = max(best, bits[x])
-        tops[row] = best
-    return top
 
 
 @compiled

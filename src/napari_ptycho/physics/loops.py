@@ -43,3 +43,32 @@ def zeros(count: Any) -> Any:
     room = np.zeros(count + LINE_BYTES // 4, np.float32)
     start = -(room.ctypes.data // 4) % (LINE_BYTES // 4)
     return room[start : start + count]
+
+
+@compiled
+def by_column(corners: Any) -> Any:
+    """Return the order of the windows from left to right."""
+    order = np.empty(len(corners), np.uint64)
+    for b in range(len(corners)):
+        place = b
+        while place > 0 and corners[order[place - 1], 1] > corners[b, 1]:
+            order[place] = order[place - 1]
+            place -= 1
+        order[place] = b
+    return order
+
+
+@compiled
+def peaks(values: Any, width: Any) -> Any:
+    """Return the largest of every so many values, which are at least 0: then bits sort as they do.
+
+    Compilers make vectors of comparisons of integers, not of floats that might be none.
+    """
+    top = np.zeros(values.size // width, np.float32)
+    bits, tops = values.view(np.int32), top.view(np.int32)
+    for row in range(U(len(top))):
+        best = np.int32(0)
+        for x in range(row * U(width), (row + ONE) * U(width)):
+            best = max(best, bits[x])
+        tops[row] = best
+    return top

@@ -41,7 +41,7 @@ class _Block:
         self.kinds, self.values = signature.args, values
 
     def at(self, place: int, lanes: int = LANES) -> Any:
-        """Return a pointer to so many floats of the array at `place`, whose index comes after it."""
+        """Return a pointer to so many floats of the array at `place`; its index comes next."""
         array = self.context.make_array(self.kinds[place])
         data = array(self.context, self.builder, self.values[place]).data
         pointer = self.builder.gep(data, [self.values[place + 1]])
