@@ -42,6 +42,7 @@ OURS = tuple(
 RPIE = {"object.alpha": 0.5, "probe.alpha": 1.0}
 ADAM = {"object": 0.01, "probe": 0.005}
 FAST_ADAM = {"object": 0.03, "probe": 0.01}
+HALF_STEPS = {"beta_object": 0.5, "beta_probe": 0.5}
 PER_EPOCH = (
     Run("ptychi", "RPIE", "rpie", 8, 2, RPIE),
     Run("ptychi", "LSQML", "lsqml", 64, 2, {}, "lsqml"),
@@ -59,7 +60,7 @@ TO_LEVEL = (
     Run("ptyrad", "Adam", "adam", 32, 28, ADAM, only=("star",)),
     Run("ptyrad", "Adam", "adam", 32, 48, FAST_ADAM, only=("sim",)),
     Run("py4dstem", "gradient descent", "gd", 8, 18, {"fix_probe_com": False}),
-    Run("phaser", "ePIE", "epie", 8, 16),
+    Run("phaser", "ePIE", "epie", 8, 16, HALF_STEPS),
 )
 """Runs to a level; settings found in one or two sweeps on the same data."""
 MARKS = (1, 2, 3, 4, 6, 8, 11, 16, 20, 24, 28, 32, 40, 48)

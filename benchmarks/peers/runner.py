@@ -87,5 +87,5 @@ class Runner:
             return None
         import numpy as np  # late, so that whoever imports this can still set the threads
 
-        with np.load(task["out"]) as made:
+        with np.load(self.work / f"{name}.npz") as made:
             return dict(made)

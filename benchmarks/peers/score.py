@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 BLOCK = 32
 
 
-def misfit(patterns: NDArray, image: Images, probe: Images, corners: Floats) -> float:
+def misfit(patterns: NDArray[np.float32], image: Images, probe: Images, corners: Floats) -> float:
     """Return R: (N, n, n) counts against the (H, W) object under the (M, n, n) probe.
 
     The probe is shifted by the fraction of a pixel of each position (Fourier).

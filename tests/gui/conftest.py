@@ -4,6 +4,8 @@ import os
 
 import pytest
 
+from napari_ptycho.engines import MpieOptions, RpieOptions
+
 pytest.importorskip("qtpy")
 pytest.importorskip("napari")
 
@@ -27,6 +29,8 @@ def notifications():
 
 
 FRAME, STEP_PX = 32, 6
+SHORT = (MpieOptions(epochs=2), RpieOptions(epochs=3, positions="gradient", positions_start=0))
+"""A chain of two engines."""
 
 
 def make_scan(rows=6, columns=6, name="weave", known=True):
@@ -92,6 +96,11 @@ class Docks:
 
     def run(self, n=3):
         self.epochs(n)
+        with self.qtbot.waitSignal(self.reconstruct.runner.finished, timeout=120_000):
+            self.reconstruct.box.start_button.click()
+
+    def run_stages(self, stages):
+        self.stages.show_stages(stages)
         with self.qtbot.waitSignal(self.reconstruct.runner.finished, timeout=120_000):
             self.reconstruct.box.start_button.click()
 

@@ -14,13 +14,9 @@ from napari_ptycho.engines import (
     RpieOptions,
 )
 from napari_ptycho.engines.suggest import Suggestion
-from napari_ptycho.gui import advice, canvas, reconstruct_dock, result_layers, spots
-from napari_ptycho.gui.views import picture
-from napari_ptycho.prepare import first_guess
+from napari_ptycho.gui import advice, reconstruct_dock
 
-from .conftest import FRAME, make_scan
-
-SHORT = (MpieOptions(epochs=2), RpieOptions(epochs=3, positions="gradient", positions_start=0))
+from .conftest import FRAME, SHORT, make_scan
 
 
 def lines(docks):
@@ -36,12 +32,6 @@ def choose(docks, title):
 
 def advised(docks):
     return docks.qtbot.waitSignal(docks.reconstruct.adviser.advised, timeout=120_000)
-
-
-def run(docks, stages):
-    docks.stages.show_stages(stages)
-    with docks.qtbot.waitSignal(docks.reconstruct.runner.finished, timeout=120_000):
-        docks.reconstruct.box.start_button.click()
 
 
 @pytest.mark.parametrize("key", PRESETS)
@@ -200,7 +190,7 @@ def test_too_little_memory_is_a_warning(monkeypatch):
 
 def test_a_chain_runs_and_its_layers_appear(docks, notifications):
     docks.show()
-    run(docks, SHORT)
+    docks.run_stages(SHORT)
     reached = docks.session.reconstruction
     assert len(reached.errors) == 5
     positions = docks.viewer.layers["weave · positions"]
@@ -219,82 +209,6 @@ def test_a_chain_runs_and_its_layers_appear(docks, notifications):
     assert [line.value() for line in docks.reconstruct.box.plot.borders] == [2.5]
     assert "px" in docks.reconstruct.box.legend.text()
     assert notifications() == []
-
-
-def test_the_colour_follows_the_choice(docks):
-    docks.show()
-    run(docks, SHORT)
-    layer, box = docks.viewer.layers["weave · positions"], docks.reconstruct.box
-    shift = layer.face_color.copy()
-    box.colour.setCurrentText("error")
-    assert "of the counts" in box.legend.text()
-    assert not np.allclose(layer.face_color, shift)
-    order = np.argsort(np.asarray(layer.features["error"]))
-    assert layer.face_color[order[-1], 1] > layer.face_color[order[0], 1]  # viridis: more green
-    box.colour.setCurrentText("intensity")  # not estimated in this run
-    assert "no intensity is known" in box.legend.text()
-    box.colour.setCurrentText("shift")
-    np.testing.assert_allclose(layer.face_color, shift)
-
-
-def test_layers_follow_an_object_that_grows(docks):
-    start = first_guess(make_scan())
-    docks.show()
-    layers = docks.reconstruct.layers
-    layers.begin(picture(start))
-    grown = replace(
-        start,
-        object=np.pad(start.object, 7, constant_values=1),
-        positions_px=start.positions_px + 7.5,
-        extras={"position_moves_px": np.full(start.positions_px.shape, 0.5)},
-    )
-    layers.show(picture(grown))
-    phase, probe = docks.viewer.layers["weave · phase"], docks.viewer.layers["weave · probe"]
-    assert phase.data.shape == grown.object.shape
-    np.testing.assert_allclose(
-        phase.extent.world.mean(axis=0), probe.extent.world.mean(axis=0), atol=phase.scale[0]
-    )
-    np.testing.assert_allclose(
-        docks.viewer.layers["positions"].data, start.positions_px + 7 + FRAME / 2
-    )
-    np.testing.assert_allclose(
-        docks.viewer.layers["weave · positions"].data, grown.positions_px + FRAME / 2
-    )
-
-
-def test_points_wait_for_a_second_but_the_last_ones_come(docks, monkeypatch):
-    painted = []
-    monkeypatch.setattr(result_layers, "paint", lambda *_: painted.append(1))
-    monkeypatch.setattr(result_layers, "POINTS_S", 1000.0)
-    start = first_guess(make_scan())
-    layers = docks.reconstruct.layers
-    layers.begin(picture(start))
-    for _ in range(5):
-        layers.show(picture(start))
-    assert len(painted) == 1
-    layers.show(picture(start), last=True)
-    assert len(painted) == 2
-
-
-def test_of_many_positions_every_kth_is_drawn(monkeypatch):
-    monkeypatch.setattr(spots, "MOST", 10)
-    start = first_guess(make_scan())
-    start = replace(start, extras={"frame_errors": np.arange(36.0)})
-    shown = spots.spots(start)
-    assert list(shown.features["frame"]) == list(range(0, 36, 4))
-    assert list(shown.features["error"]) == list(range(0, 36, 4))
-    assert "every 4th frame" in shown.legend("error", start)
-    assert spots.spots(replace(start, extras={})).legend("shift", start) == ""
-
-
-def test_a_new_run_hides_the_layers_of_another_scan(docks):
-    docks.reconstruct.layers.begin(picture(first_guess(make_scan(name="first"))))
-    docks.reconstruct.layers.begin(picture(first_guess(make_scan(name="second"))))
-    visible = [layer.name for layer in docks.viewer.layers if layer.visible]
-    assert visible == [f"second · {w}" for w in ("phase", "amplitude", "probe", "positions")]
-    docks.reconstruct.layers.begin(picture(first_guess(make_scan(rows=4, name="first"))))
-    assert len(docks.viewer.layers["first · positions"].data) == 24
-    assert len(canvas.find(docks.viewer.layers, (canvas.REFINED,))) == 2
 
 
 def test_continue_goes_on_with_what_a_stopped_chain_has_left(docks, qtbot):
@@ -325,7 +239,7 @@ def test_notes_of_a_run_are_shown(docks, monkeypatch):
 
     monkeypatch.setattr(chain, "why_not", lambda *_, **__: "its light is everywhere")
     docks.show()
-    run(docks, (MpieOptions(epochs=1, resolution="half"), RpieOptions(epochs=1)))
+    docks.run_stages((MpieOptions(epochs=1, resolution="half"), RpieOptions(epochs=1)))
     note = "mPIE runs at full resolution: its light is everywhere"
     assert note in docks.reconstruct.box.status.text()
 

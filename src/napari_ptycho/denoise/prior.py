@@ -65,6 +65,12 @@ class Prior:
         """Forget the history of the slopes."""
         self.optimiser = torch.optim.Adam(self.net.parameters(), self.lessons.rate, fused=True)
 
+    def see(self, image: Tensor) -> None:
+        """Take another image (H, W) as input, unless the input is noise."""
+        if self.lessons.feed == "object":
+            with torch.inference_mode(False), torch.no_grad():
+                self.input = self._packed(image)
+
     @property
     def sound(self) -> bool:
         """Whether it is made of numbers."""

@@ -59,7 +59,7 @@ class PositionOptions(Options):
     positions_reach_px: Annotated[
         float,
         Range(0.01, 100, 0.5),
-        "How wrong a position may be, in object pixels: it stays within this of the given one "
+        "How wrong a position may be, in object pixels: in this stage it moves no farther "
         "(an affine map may go farther). annealing looks that far at first, ever less later.",
     ] = 2.0
 

@@ -84,12 +84,12 @@ class Positions:
         return float(np.abs(self.state.positions - before).max())
 
     def _stay_near(self) -> None:
-        """Keep every position within reach of where it was given, and the scan in its place."""
+        """Keep every position within reach of where it was, and the scan in its place."""
         reach = self.options.positions_reach_px
-        moves = self.state.positions - self.state.given
+        moves = self.state.positions - self.state.home
         if not self.options.positions_affine:
             moves = np.clip(moves - np.median(moves, axis=0), -reach, reach)
-        self.state.place(self.state.given + moves - moves.mean(axis=0))
+        self.state.place(self.state.home + moves - moves.mean(axis=0))
 
     def _follow_slopes(self, share: float) -> None:
         self.share.sum_(self.normal)

@@ -46,7 +46,7 @@ PRESETS: dict[str, Preset] = {
         "Random search for large errors, then the slope for small ones.",
         (
             RpieOptions(epochs=30, anneal=0.0, positions="annealing", positions_reach_px=6.0),
-            RpieOptions(epochs=40, positions="gradient", positions_start=0, positions_reach_px=0.5),
+            RpieOptions(epochs=40, positions="gradient", positions_start=0, positions_reach_px=1.0),
         ),
     ),
     "likelihood": Preset(

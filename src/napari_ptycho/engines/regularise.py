@@ -51,6 +51,7 @@ class Denoiser:
         if self.prior is None or not self.prior.sound:
             lessons = Lessons(jitter=JITTER, seed=options.seed)
             self.prior, steps = Prior(state.object, light, lessons), FIRST
+        self.prior.see(state.object)
         for _ in range(steps):
             self.prior.learn(state.object, light)
             yield

@@ -46,7 +46,9 @@ class LiveState:
     misfits: NDArray[np.float64]
     """(N,) amplitude misfit of each frame in its last step, in counts."""
     given: NDArray[np.float64]
-    """(N, 2) the positions that the run began with."""
+    """(N, 2) the positions as the scan gives them."""
+    home: NDArray[np.float64] = field(init=False)
+    """(N, 2) the positions that the stage began with."""
     grown: NDArray[np.int64] = field(default_factory=lambda: np.zeros(2, np.int64))
     """(2,) rows and columns that were put before the first ones of the start's object."""
     edge: int = 0
@@ -61,6 +63,7 @@ class LiveState:
 
     def __post_init__(self) -> None:
         self.place(self.positions)
+        self.home = self.positions.copy()
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -97,6 +100,7 @@ class LiveState:
         larger[low[0] : low[0] + h, low[1] : low[1] + w] = self.object
         self.object = larger
         self.given, self.grown = self.given + low, self.grown + low
+        self.home = self.home + low
         self.place(self.positions + low)
 
     def fix_scale(self) -> float:
