@@ -45,7 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=16)
     seeds = parser.parse_args().seeds
-    print("| scan | seeds converged | error least / median / most | phase error, rad | CPU s each |")
+    print("| scan | seeds converged | error least, median, most | phase error, rad | CPU s |")
     print("|---|---|---|---|---|")
     for scan, truth in scans():
         errors, phases, began = [], [], time.process_time()

@@ -61,7 +61,9 @@ def prepare(folder: Path, name: str) -> list[str]:
         pins = folder / f"{name}-constraints.txt"
         pins.write_text(TORCH + "\n")
         install = [str(python), "-m", "pip", "install", "--quiet", "-c", str(pins)]
-        subprocess.run([*install, *peer.requirements], check=True)
+        done = subprocess.run([*install, *peer.requirements], capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(f"{peer.title} cannot be installed:\n{done.stderr[-2000:]}")
         note.write_text(wanted)
     return _repair(python, peer)
 

@@ -55,7 +55,7 @@ PER_EPOCH = (
 QUICK = Run("ours", "quick", "quick", 8, 0)
 TO_LEVEL = (
     Run("ptychi", "LSQML", "lsqml", 64, 40, only=("star",)),
-    Run("ptychi", "LSQML progressive", "progressive", 32, 16, {"workflow.coarse_epochs": 16}),
+    Run("ptychi", "LSQML progressive", "progressive", 32, 16, {"workflow.coarse_epochs": 12}),
     Run("ptychi", "RPIE", "rpie", 8, 48, RPIE, only=("sim",)),
     Run("ptyrad", "Adam", "adam", 32, 28, ADAM, only=("star",)),
     Run("ptyrad", "Adam", "adam", 32, 48, FAST_ADAM, only=("sim",)),

@@ -255,6 +255,19 @@ def test_every_option_changes_the_result(engine, name, make):
     assert not same
 
 
+def test_a_hook_sees_every_epoch_and_may_change_the_object(make):
+    scan, _ = make(lines=4)
+    seen = []
+
+    def clip(state):
+        seen.append(state.done)
+        state.object.imag.zero_()
+
+    result = run_to_end(reconstruct(scan, RpieOptions(epochs=3), device="cpu", hook=clip))
+    assert len(seen) == 3
+    assert np.abs(result.object.imag).max() < 1e-6 < np.abs(result.object.real).max()
+
+
 def test_the_provenance_tells_how_it_came_about(make):
     scan, _ = make(lines=4)
     options = RpieOptions(epochs=1, seed=7)
@@ -281,5 +294,7 @@ def test_bad_input_gets_a_sentence(make):
         next(reconstruct(scan, ()))
     with pytest.raises(JobError, match="'cuda' was asked for but is not on this machine"):
         next(reconstruct(scan, RpieOptions(), truth, "cuda"))
+    with pytest.raises(JobError, match="a hook works on one device only"):
+        next(reconstruct(scan, RpieOptions(), device="cpu,cpu", hook=print))
     with pytest.raises(JobError, match="no device is called 'toaster'"):
         next(reconstruct(scan, RpieOptions(), truth, "toaster"))

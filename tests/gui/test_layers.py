@@ -71,7 +71,7 @@ def test_probe_modes_lie_beside_each_other_and_the_name_tells_their_power(docks)
     docks.show()
     docks.stages.form.fields["modes"].setValue(3)
     docks.run(1)
-    layer = docks.viewer.layers[4]
+    layer = docks.viewer.layers[5]
     assert layer.data.shape == (66, 66)
     shares = layer.name.removeprefix("weave · probe (").removesuffix(" %)").split(" | ")
     assert 98 <= sum(map(int, shares)) <= 102

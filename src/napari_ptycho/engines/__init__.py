@@ -20,9 +20,10 @@ from napari_ptycho.engines.options import (
     RpieOptions,
 )
 from napari_ptycho.engines.presets import PRESETS, Preset
-from napari_ptycho.errors import OptionsError
+from napari_ptycho.errors import JobError, OptionsError
 
 if TYPE_CHECKING:  # options alone must open at once: forms and --help need no arrays
+    from napari_ptycho.engines.regularise import Hook
     from napari_ptycho.job import Update
     from napari_ptycho.model import Reconstruction, Scan
 
@@ -49,6 +50,7 @@ def reconstruct(
     start: "Reconstruction | None" = None,
     device: str = "auto",
     memory_bytes: int | None = None,
+    hook: "Hook | None" = None,
 ) -> "Iterator[Update[Reconstruction]]":
     """Reconstruct object and probe of a scan: a job.
 
@@ -61,6 +63,8 @@ def reconstruct(
             frames among GPUs, a process each.
         memory_bytes: Most memory to take on the device; None takes what is free. Frames that do
             not fit are sent batch by batch.
+        hook: Called between epochs with the live state (`engines.state.LiveState`); may change
+            object and probe, torch tensors, in place. For scripts, on one device.
 
     Yields:
         Updates whose history has "error", one value per epoch from the very start:
@@ -84,8 +88,10 @@ def reconstruct(
     guess = start or first_guess(scan, stages[0].modes)
     names = devices.each(device)
     if len(names) > 1:
+        if hook is not None:
+            raise JobError("a hook works on one device only; name one")
         from napari_ptycho.engines.together import chain_together
 
         yield from chain_together((scan, stages, guess, memory_bytes), names)
         return
-    yield from chain(scan, stages, guess, names[0], memory_bytes)
+    yield from chain(scan, stages, guess, names[0], memory_bytes, hook=hook)

@@ -13,6 +13,7 @@ from napari_ptycho.engines.frames import Frames, load
 from napari_ptycho.engines.loop import epochs
 from napari_ptycho.engines.memory import plan
 from napari_ptycho.engines.options import EngineOptions
+from napari_ptycho.engines.regularise import Hook, nothing
 from napari_ptycho.engines.share import ALONE, Share
 from napari_ptycho.engines.state import (
     LiveState,
@@ -59,6 +60,7 @@ def chain(
     device: str,
     memory_bytes: int | None = None,
     share: Share = ALONE,
+    hook: Hook | None = None,
 ) -> Iterator[Update[Reconstruction]]:
     """Run engines one after the other; arguments and errors as in `engines.reconstruct`."""
     check_start(scan, start)
@@ -81,7 +83,7 @@ def chain(
             latest[0] = stage.level.fine(result, stage.state.grown)
         return latest[0]
 
-    states = _stages(scan, stages, start, frames, (made, notes, share))
+    states = _stages(scan, stages, start, frames, (made, notes, share, hook or nothing))
     yield from run(states, total, frozen, notes=lambda: tuple(notes))
 
 
@@ -90,10 +92,10 @@ def _stages(
     stages: Stages,
     start: Reconstruction,
     frames: Frames,
-    context: tuple[dict[str, Any], list[str], Share],
+    context: tuple[dict[str, Any], list[str], Share, Hook],
 ) -> Iterator[Stage]:
     """Run the stages; each begins where the one before has ended."""
-    made, notes, share = context
+    made, notes, share, hook = context
     before = 0.0
     for number, asked in enumerate(stages):
         with torch.inference_mode():
@@ -109,7 +111,7 @@ def _stages(
         small = options.batch * options.modes * options.fly_points * np.prod(shape) < SHARED_PIXELS
         threads = 1 if frames.device.type == "cpu" and small else None
         stage = Stage(state, level, before, made)
-        for _ in guarded(epochs(seen, state, beam, options, share), threads):
+        for _ in guarded(epochs(seen, state, beam, options, share, hook), threads):
             yield stage
         before += options.epochs
         if number + 1 < len(stages):

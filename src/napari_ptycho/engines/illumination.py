@@ -40,6 +40,7 @@ class Illumination:
         self.scaled = options.intensities or bool((state.intensities != 1).any())
         self.per_frame = self.scaled or options.variations > 0 or self.points > 1
         self.turn: Tensor | None = None
+        self.ramps: dict[bytes, Tensor | None] = {}
         self._seed()
         self.begin_epoch(late=False)
 
@@ -67,6 +68,7 @@ class Illumination:
         Args:
             late: Variations may be learnt: the object has taken shape.
         """
+        self.ramps.clear()
         self.varies = late and len(self.state.variations) > 0
         if self.points > 1:
             self.offsets = path(self.state.positions, self.points, self.options.fly_share)
@@ -92,7 +94,7 @@ class Illumination:
         if len(state.variations):
             varied = torch.einsum("bk,kmyx->bmyx", state.weights[self._at(ids)], state.variations)
             base = base + varied
-        self.turn = self._ramps(ids, shift)
+        self.turn = self._known_ramps(ids, shift)
         return self.spread(ids, base)
 
     def spread(self, ids: Ids, waves: Tensor) -> Tensor:
@@ -103,6 +105,15 @@ class Illumination:
             return waves
         spectrum = torch.fft.fft2(waves).unsqueeze(2) * self.turn
         return torch.fft.ifft2(spectrum).flatten(1, 2)
+
+    def _known_ramps(self, ids: Ids, shift: NDArray[np.float32]) -> Tensor | None:
+        """Return the ramps, made once where all frames of a batch share one shift."""
+        if len(shift) > 1 or self.points > 1:
+            return self._ramps(ids, shift)
+        key = shift.tobytes()
+        if key not in self.ramps:
+            self.ramps[key] = self._ramps(ids, shift)
+        return self.ramps[key]
 
     def _ramps(self, ids: Ids, shift: NDArray[np.float32]) -> Tensor | None:
         """Return the phase ramps (B, 1, L, h, w) that shift a spectrum, scaled by 1 / sqrt L."""

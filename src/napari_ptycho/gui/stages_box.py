@@ -32,6 +32,8 @@ MAIN = (
     "probe_rate",
     "likelihood",
     "relaxation",
+    "steps",
+    "rate",
 )
 SHOWN = 5  # lines of the list that show without scrolling
 CLASSES = tuple(ENGINES.values())
