@@ -92,6 +92,13 @@ def test_exit_waves_are_window_times_probe(rng):
         torch.testing.assert_close(made[b], expected)
 
 
+def test_the_cache_knows_the_loops_again_in_another_process():
+    # numba keys closures by what they hold, and a compiled function is another in every process.
+    loops = [value for value in vars(kernels).values() if hasattr(value, "py_func")]
+    assert len(loops) > 5
+    assert all(loop.py_func.__closure__ is None for loop in loops)
+
+
 def test_loops_compile_where_no_cache_can_be_written(monkeypatch):
     real = loops.numba.njit
 

@@ -29,6 +29,7 @@ UNLIT = 1e-3  # share of the most light below which the object is left alone
 POISSON = 0.5  # the Poisson slope is twice the amplitude's where the model is nearly right
 FALLING = 0.5  # last part of the run in which the rate falls
 LEAST = 0.1  # of the rate, at the end
+BROKEN = "the network's weights broke and it began anew; a smaller rate may help"
 
 
 class Dip(Gradient):
@@ -68,6 +69,10 @@ class Dip(Gradient):
         for _ in range(steps):
             self.prior.learn(target, self.light, factor)
             yield
+        if not self.prior.sound:
+            state.notes.extend({BROKEN} - set(state.notes))
+            self.prior = None
+            return
         image = self.prior.image
         work.share.sum_(image)
         lit = self.light > floor
@@ -81,10 +86,9 @@ class Dip(Gradient):
         return Prior(image, self.light, lessons)
 
     def restart(self) -> None:
-        """Forget the history of the slopes; a network that is broken, too."""
+        """Forget the history of the slopes."""
         if self.prior is not None:
             self.prior.restart()
-            self.prior = self.prior if self.prior.sound else None
 
     def scaled(self, probe: float) -> None:
         """Scale the network's output."""

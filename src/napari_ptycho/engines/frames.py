@@ -17,6 +17,7 @@ from napari_ptycho.model import Scan
 
 Ids = NDArray[np.int64]
 HUGE_BYTES = 2**23
+LINE_BYTES = 64  # of the cache: vectors that do not cross a line are faster
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,10 +167,10 @@ def roomy(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> T
     empty = torch.zeros(0, dtype=dtype)
     if device.type != "cpu":
         return empty.new_zeros(shape, device=device)
-    count = int(np.prod(shape))
-    least = HUGE_BYTES // empty.element_size()
-    room = np.empty(max(count, least), empty.numpy().dtype)
-    return torch.from_numpy(room[:count].reshape(shape)).zero_()
+    count, size = int(np.prod(shape)), empty.element_size()
+    room = np.empty(max(count, HUGE_BYTES // size) + LINE_BYTES // size, empty.numpy().dtype)
+    first = (-room.ctypes.data % LINE_BYTES) // size
+    return torch.from_numpy(room[first : first + count].reshape(shape)).zero_()
 
 
 def _corner(array: np.ndarray[Any, Any], scan: Scan) -> Tensor:

@@ -48,13 +48,16 @@ class Denoiser:
             return
         light = light_of_scan(state)
         steps = STEPS
-        if self.prior is None or not self.prior.sound:
+        if self.prior is None:
             lessons = Lessons(jitter=JITTER, seed=options.seed)
             self.prior, steps = Prior(state.object, light, lessons), FIRST
         self.prior.see(state.object)
         for _ in range(steps):
             self.prior.learn(state.object, light)
             yield
+        if not self.prior.sound:
+            self.prior = None
+            return
         image = self.prior.image
         self.share.sum_(image)
         lit = light > UNLIT * light.amax()

@@ -9,7 +9,6 @@ because rows come before windows in the nesting; functions for one row are `inli
 of rows are made, because every view is counted.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -103,33 +102,31 @@ def poisson_factor(row: Any, targets: Any, good: Any, at: Any, at_good: Any, cou
     return misfit
 
 
-def change_by(factor: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the loop that replaces waves by their change, which is `factor` times themselves."""
+@compiled
+def change(wave: Any, amplitude: Any, valid: Any, ids: Any, background: Any, poisson: Any) -> Any:
+    """Replace wave (B, M, h, w) by its change; return the squared amplitude misfits (B,).
 
-    @compiled
-    def change(wave: Any, amplitude: Any, valid: Any, ids: Any, background: Any) -> Any:
-        modes, size = U(wave.shape[1]), U(wave.shape[2] * wave.shape[3])
-        waves, targets, good, dark = flat(wave), flat(amplitude), flat(valid), flat(background)
-        row, misfits = zeros(CHUNK), np.zeros(len(ids), np.float32)
-        for start in range(U(0), size, CHUNK):
-            count = min(CHUNK, size - start)
-            for b in range(U(len(ids))):
-                n = U(ids[b])
-                at, at_good = n * size + start, n % U(len(valid)) * size + start
-                for x in range(count):
-                    row[x] = dark[start + x]
-                for m in range(modes):
-                    add_squares(row, U(0), waves, TWO * ((b * modes + m) * size + start), count)
-                misfits[b] += factor(row, targets, good, at, at_good, count)
-                for m in range(modes):
-                    scale(waves, TWO * ((b * modes + m) * size + start), row, count)
-        return misfits
-
-    return change
-
-
-modulus_change = change_by(amplitude_factor)
-ratio_change = change_by(poisson_factor)
+    The choice is an argument: of loops made by a function from another, a cache keeps none.
+    """
+    modes, size = U(wave.shape[1]), U(wave.shape[2] * wave.shape[3])
+    waves, targets, good, dark = flat(wave), flat(amplitude), flat(valid), flat(background)
+    row, misfits = zeros(CHUNK), np.zeros(len(ids), np.float32)
+    for start in range(U(0), size, CHUNK):
+        count = min(CHUNK, size - start)
+        for b in range(U(len(ids))):
+            n = U(ids[b])
+            at, at_good = n * size + start, n % U(len(valid)) * size + start
+            for x in range(count):
+                row[x] = dark[start + x]
+            for m in range(modes):
+                add_squares(row, U(0), waves, TWO * ((b * modes + m) * size + start), count)
+            if poisson:
+                misfits[b] += poisson_factor(row, targets, good, at, at_good, count)
+            else:
+                misfits[b] += amplitude_factor(row, targets, good, at, at_good, count)
+            for m in range(modes):
+                scale(waves, TWO * ((b * modes + m) * size + start), row, count)
+    return misfits
 
 
 @compiled

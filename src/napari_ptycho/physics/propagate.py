@@ -87,7 +87,7 @@ def modulus_change_(
     """
     if wave.device.type in kernels.FUSED:
         arrays = wave.numpy(), amplitude.numpy(), valid.numpy(), ids, background.numpy()
-        return torch.from_numpy(kernels.modulus_change(*arrays))
+        return torch.from_numpy(kernels.change(*arrays, False))
     at = torch.from_numpy(ids).to(wave.device)
     modulus = abs2(wave).sum(dim=1).add_(background).sqrt_()
     off = _off(amplitude[at], modulus).mul_(valid[at] if len(valid) > 1 else valid)
@@ -106,7 +106,7 @@ def poisson_change_(
     background = background + FLOOR
     if wave.device.type in kernels.FUSED:
         arrays = wave.numpy(), amplitude.numpy(), valid.numpy(), ids, background.numpy()
-        return torch.from_numpy(kernels.ratio_change(*arrays))
+        return torch.from_numpy(kernels.change(*arrays, True))
     at = torch.from_numpy(ids).to(wave.device)
     good = valid[at] if len(valid) > 1 else valid
     model = abs2(wave).sum(dim=1).add_(background)
