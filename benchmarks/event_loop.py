@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from qtpy.QtCore import QEventLoop, QTimer
 
+from napari_ptycho.engines import EpieOptions
 from napari_ptycho.gui.app import open_docks, open_window
 
 TICK_MS = 10
@@ -80,8 +81,8 @@ def main() -> int:
     gaps = Gaps()
     wait(lambda: False, 5)
     gaps.report("idle window")
-    reconstruct.engine.setCurrentText("ePIE")
-    form = reconstruct.forms.currentWidget()
+    reconstruct.stages.show_stages((EpieOptions(),))
+    form = reconstruct.stages.form
     form.fields["epochs"].setValue(100_000)
     form.fields["batch"].setValue(given.batch)
     gaps.restart()

@@ -1,5 +1,6 @@
 """Where the frames go, and what it takes."""
 
+import gc
 import tracemalloc
 from dataclasses import replace
 
@@ -53,6 +54,13 @@ def test_a_batch_that_does_not_fit_is_made_smaller(make):
         plan(scan, [DmOptions()], start, CPU, 1000)
 
 
+def storages():
+    """Return where the tensors of this process lie, and how large they are."""
+    gc.collect()
+    found = (thing for thing in gc.get_objects() if isinstance(thing, torch.Tensor))
+    return {one.untyped_storage().data_ptr(): one.numel() * one.element_size() for one in found}
+
+
 @pytest.mark.parametrize("name", ["rpie", "dm", "mpie"])
 def test_the_estimate_is_what_is_taken(name, make):
     """The tensors that live during a run, counted by size; within 10 %."""
@@ -60,15 +68,10 @@ def test_the_estimate_is_what_is_taken(name, make):
     scan = replace(scan, patterns=scan.patterns.astype(np.float32))
     options = ENGINES[name](epochs=2, batch=16)
     need = estimate(scan, options, first_guess(scan).object.shape)
+    before = set(storages())
     job = reconstruct(scan, options, device="cpu")
     next(job)
-    import gc
-
-    seen = {}
-    for thing in gc.get_objects():
-        if isinstance(thing, torch.Tensor):
-            storage = thing.untyped_storage()
-            seen[storage.data_ptr()] = thing.numel() * thing.element_size()
+    seen = {at: size for at, size in storages().items() if at not in before}
     job.close()
     frames = len(scan) * 32 * 32 * 4
     lasting = need.frames + need.waves
