@@ -29,15 +29,17 @@ class Run:
         return f"{self.package} {self.title} {self.batch}"
 
 
-NO_ANNEALING = {"anneal": 0.0}
+SHIFTS = {"": False, ", sub-pixel": True}
+"""All peers shift the probe by fractions of a pixel; ours does on demand: both are timed."""
 OURS = tuple(
-    Run("ours", title, algorithm, batch, 16, NO_ANNEALING)
+    Run("ours", title + more, algorithm, batch, 12, {"anneal": 0.0, "subpixel": shifted})
     for title, algorithm, batch in (
         ("rPIE", "rpie", 8),
         ("rPIE", "rpie", 32),
         ("ePIE", "epie", 8),
         ("LSQ-ML", "lsqml", 64),
     )
+    for more, shifted in SHIFTS.items()
 )
 RPIE = {"object.alpha": 0.5, "probe.alpha": 1.0}
 ADAM = {"object": 0.01, "probe": 0.005}

@@ -30,32 +30,33 @@ def table(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
 
 
-def ratios(row: Row, rows: list[Row], time: str) -> list[float]:
-    """Return theirs / ours round by round, at the same batch; [] where ours was not run so."""
+def ratios(row: Row, rows: list[Row], time: str, shifted: bool) -> str:
+    """Return theirs / ours round by round, at the same batch; "" where ours was not run so."""
     for ours in rows:
         same = ours["algorithm"] == row["ours"] and ours["batch"] == row["batch"]
+        same = same and bool(ours["settings"].get("subpixel")) == shifted
         if ours["package"] == "ours" and same and len(ours[time]) == len(row[time]):
-            return [b / a for a, b in zip(ours[time], row[time], strict=True)]
-    return []
+            return spread([b / a for a, b in zip(ours[time], row[time], strict=True)])
+    return ""
 
 
 def epochs_table(found: Row, threads: int) -> str:
     """Return seconds per epoch on the star."""
     rows = [row for row in found["epochs"] if row["threads"] == threads]
-    head = ["package", "algorithm", "batch", "CPU s / epoch", "ratio to ours", "peak MB"]
-    if threads > 1:
-        head[4:5] = ["wall s / epoch", "ratio to ours, CPU", "wall"]
+    times = {"cpu": "CPU s"} if threads == 1 else {"cpu": "CPU s", "wall": "wall s"}
+    kinds = {False: "theirs / ours", True: "theirs / ours with sub-pixel shifts"}
+    head = ["package", "algorithm", "batch", *(f"{unit} / epoch" for unit in times.values())]
+    head += [f"{kind}, {unit}" for unit in times.values() for kind in kinds.values()]
     lines = []
     for row in rows:
-        cells = [TITLES[row["package"]], row["title"], str(row["batch"]), spread(row["cpu"])]
-        times = ["cpu", "wall"] if threads > 1 else ["cpu"]
-        if threads > 1:
-            cells.append(spread(row["wall"]))
+        cells = [TITLES[row["package"]], row["title"], str(row["batch"])]
+        cells += [spread(row[time]) for time in times]
         for time in times:
-            peers = [] if row["package"] == "ours" else ratios(row, rows, time)
-            cells.append(spread(peers) if peers else "")
+            for shifted in kinds:
+                ours = row["package"] == "ours"
+                cells.append("" if ours else ratios(row, rows, time, shifted))
         lines.append([*cells, f"{max(row['mb']):.0f}"])
-    return table(head, lines)
+    return table([*head, "peak MB"], lines)
 
 
 def epoch_of(row: Row, key: str, level: float) -> str:
@@ -127,6 +128,12 @@ def tables(found: Row) -> str:
     return "\n\n".join(parts)
 
 
+def read() -> Row:
+    """Return what was found."""
+    found: Row = json.loads((HERE / "results.json").read_text())
+    return found
+
+
 def write(found: Row) -> None:
     """Write results.json and results.md."""
     (HERE / "results.json").write_text(json.dumps(found, indent=1) + "\n")
@@ -135,4 +142,4 @@ def write(found: Row) -> None:
 
 
 if __name__ == "__main__":
-    print(tables(json.loads((HERE / "results.json").read_text())))
+    print(tables(read()))

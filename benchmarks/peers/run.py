@@ -17,7 +17,7 @@ from typing import Any
 
 from environments import default_folder, prepare
 from plan import OURS, PER_EPOCH
-from report import HERE, write
+from report import HERE, read, write
 from runner import THREADS, Runner
 
 for variable in THREADS:
@@ -26,6 +26,8 @@ for variable in THREADS:
 import datasets  # noqa: E402
 import numpy as np  # noqa: E402
 from errors import halves, levels  # noqa: E402
+
+PARTS = "epochs,levels,halves"
 
 
 def cpu_model() -> str:
@@ -67,12 +69,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="one round, no resolution")
     parser.add_argument("--envs", type=Path, default=default_folder(), help="environments, data")
     parser.add_argument("--jobs", type=int, default=1, help="runs to a level at a time")
+    parser.add_argument("--parts", default=PARTS, help="only some; the rest stays as it was")
     parser.add_argument("--pictures", type=Path, help="a folder for the phases, to look at")
     return parser.parse_args()
 
 
 def main() -> None:
-    """Do it all."""
+    """Do it all, or some of it again; what was found is written after every part."""
     given = arguments()
     rounds = 1 if given.quick else given.rounds
     only = tuple(name for name in given.only.split(",") if name)
@@ -81,23 +84,24 @@ def main() -> None:
     runner.data = datasets.write(given.envs / "data")
     shutil.rmtree(runner.work, ignore_errors=True)
     cores = os.cpu_count() or 1
-    found: dict[str, Any] = {
+    parts = given.parts.split(",")
+    found = read() if given.parts != PARTS else {"epochs": [], "levels": [], "halves": []}
+    found |= {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "cpu": cpu_model(),
         "cores": cores,
         "python": platform.python_version(),
-        "rounds": rounds,
         "notes": notes,
-        "epochs": per_epoch(runner, rounds, 1),
-        "levels": [],
-        "halves": [],
     }
-    if cores > 1:
-        found["epochs"] += per_epoch(runner, 1, cores)
-    write(found)
-    found["levels"] = levels(runner)
-    write(found)
-    if not given.quick:
+    if "epochs" in parts:
+        found |= {"rounds": rounds, "epochs": per_epoch(runner, rounds, 1)}
+        if cores > 1:
+            found["epochs"] += per_epoch(runner, 1, cores)
+        write(found)
+    if "levels" in parts:
+        found["levels"] = levels(runner)
+        write(found)
+    if "halves" in parts and not given.quick:
         found["halves"] = halves(runner, found["levels"])
         write(found)
     print((HERE / "results.md").read_text())

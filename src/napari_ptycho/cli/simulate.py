@@ -18,7 +18,7 @@ class SimulateFlags:
     output: Output
     set: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="lines, columns, step_nm, photons, seed."),
+        typer.Option(metavar="NAME=VALUE", help="Any option of the sample (docs: command line)."),
     ] = None
     overwrite: Overwrite = False
     json: Json = False

@@ -10,6 +10,7 @@ from napari_ptycho import device as devices
 from napari_ptycho.engines.options import (
     ENGINES,
     AdamOptions,
+    DipOptions,
     DmOptions,
     EngineOptions,
     EpieOptions,
@@ -31,6 +32,7 @@ __all__ = [
     "ENGINES",
     "PRESETS",
     "AdamOptions",
+    "DipOptions",
     "DmOptions",
     "EngineOptions",
     "EpieOptions",

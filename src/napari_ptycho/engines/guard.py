@@ -17,6 +17,9 @@ BOLDER = 1.2  # steps grow again by this with every better epoch
 LEAST = 1 / 64  # steps are not made smaller than this share
 
 
+Kept = tuple[list[Tensor], NDArray[np.float64], NDArray[np.float64]]
+
+
 class Guard:
     """Keeps the best state of a run: the one that the epoch with the least error began with."""
 
@@ -38,11 +41,11 @@ class Guard:
         """Take the next error as the best so far: with other steps it means something else."""
         self.best, self.last, self.rising = math.inf, math.inf, 0
 
-    def _copy(self) -> tuple[list[Tensor], NDArray[np.float64]]:
+    def _copy(self) -> Kept:
         state = self.state
         tensors = (state.object, state.probe, state.background, state.intensities)
         copies = [tensor.clone() for tensor in (*tensors, state.variations, state.weights)]
-        return copies, state.positions.copy()
+        return copies, state.positions.copy(), state.misfits
 
     def begin_epoch(self) -> None:
         """Remember what the epoch begins with."""
@@ -71,12 +74,13 @@ class Guard:
         return True
 
     def _go_back(self, error: float, epoch: int) -> None:
-        state, (tensors, positions) = self.state, self.kept
+        state, (tensors, positions, misfits) = self.state, self.kept
         state.object = tensors[0].clone()
         kept = (state.probe, state.background, state.intensities, state.variations, state.weights)
         for tensor, before in zip(kept, tensors[1:], strict=True):
             tensor.copy_(before)
         state.place(positions)
+        state.misfits = misfits
         self.factor = max(LEAST, self.factor / 2)
         self.method.restart()
         if self.rescues:

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_ptycho.device import free_bytes, free_ram
-from napari_ptycho.engines.options import DmOptions, EngineOptions, LbfgsOptions, MpieOptions
+from napari_ptycho.engines.options import (
+    DipOptions,
+    DmOptions,
+    EngineOptions,
+    LbfgsOptions,
+    MpieOptions,
+)
 from napari_ptycho.errors import JobError
 from napari_ptycho.model import Reconstruction, Scan
 from napari_ptycho.model.scan import BLOCK_BYTES
@@ -16,6 +22,7 @@ if TYPE_CHECKING:  # the estimate is shown before torch is needed
     import torch
 
 COMPLEX, REAL = 8, 4
+NETWORK = 1100  # bytes per pixel of the object that a network's layers and slopes take
 LOADED = 5  # copies, in bytes of counts, of the block that is being read
 SPARE = 0.9  # of the free memory that a run may take
 
@@ -74,6 +81,8 @@ def estimate(scan: Scan, options: EngineOptions, object_shape: tuple[int, int]) 
     buffers = batch * waves * small * COMPLEX * 4 + batch * small * REAL * 2
     kept = n * waves * small * COMPLEX if isinstance(options, DmOptions) else 0
     images = (copies * image + probes) * COMPLEX
+    if isinstance(options, DipOptions) or options.denoiser != "none":
+        images += NETWORK * image
     loading = min(LOADED * BLOCK_BYTES, 2 * n * pixels * REAL)
     return Estimate(frames, kept, images, buffers, loading)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from napari_ptycho.engines.options import (
+    DipOptions,
     EngineOptions,
     LsqmlOptions,
     MpieOptions,
@@ -53,6 +54,11 @@ PRESETS: dict[str, Preset] = {
         "Maximum likelihood",
         "The quick look, then LSQ-ML on the counts' own statistics.",
         (COARSE, RpieOptions(epochs=6, anneal=0.67), LsqmlOptions(epochs=40, likelihood="poisson")),
+    ),
+    "low-dose": Preset(
+        "Low dose",
+        "A network that learns the object, noise last, and is refined by the counts.",
+        (COARSE, RpieOptions(epochs=30, anneal=0.0), DipOptions()),
     ),
 }
 """Name on the command line -> chain."""
