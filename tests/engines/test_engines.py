@@ -195,6 +195,8 @@ CHANGES = {
     "smoothness": 0.5,
     "total_variation": 0.1,
     "likelihood": "poisson",
+    "denoiser": "dip",
+    "denoise_every": 4,
     "batches": "compact",
     "period": 10,
     "history": 1,
@@ -211,6 +213,9 @@ NEEDS = {
     "object_push": {"period": 5},
     "probe_push": {"period": 5},
     "seed": {"batch": 4},
+    "denoiser": {"denoise_every": 2},
+    "denoise_every": {"denoiser": "dip", "denoise_every": 2, "epochs": 4},
+    "denoise_share": {"denoiser": "dip", "denoise_every": 2},
     "batches": {"batch": 4},
     "period": {"period": 5},
     "history": {"epochs": 5},
@@ -218,7 +223,12 @@ NEEDS = {
 ONLY_MEMORY = {(engine, "batch") for engine in ("dm", "raar", "lbfgs")}
 NO_ORDER = {(engine, "seed") for engine in ("dm", "raar", "lbfgs")}
 """Their seed only matters where variations are learnt or places are tried."""
-PAIRS = [(e, p.name) for e, options in ENGINES.items() for p in describe(options) if e != "dip"]
+PAIRS = [
+    (e, p.name)
+    for e, options in ENGINES.items()
+    for p in describe(options)
+    if e != "dip" and (e == "rpie" or not p.name.startswith("denoise"))  # slow, and the loop's own
+]
 
 
 @pytest.mark.parametrize(("engine", "name"), PAIRS, ids=[f"{e} {name}" for e, name in PAIRS])

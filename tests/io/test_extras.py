@@ -203,7 +203,7 @@ def test_modes_that_are_no_variations_are_refused(path):
 def test_variations_and_weights_belong_together(rich, tmp_path):
     for name in ("variations", "variation_weights"):
         extras = {name: rich.extras[name]}
-        with pytest.raises(ScanError, match="they belong together"):
+        with pytest.raises(ScanError, match="must both be there"):
             write_reconstruction(dataclasses.replace(rich, extras=extras), tmp_path / "r.h5")
     assert list(tmp_path.iterdir()) == []
 
