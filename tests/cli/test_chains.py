@@ -223,7 +223,7 @@ def test_bad_chain_files_are_one_sentence(star_file, tmp_path, capsys, text, sen
     ("words", "sentence"),
     [
         ("--preset slow", "no preset 'slow'; there is quick, quality"),
-        ("--preset slow", "likelihood, suggested"),
+        ("--preset slow", "low-dose, suggested"),
         ("--engine dm --preset quick", "--engine and --preset contradict each other"),
         ("--preset quick --chain no.toml", "--preset and --chain contradict each other"),
         ("--chain no.toml", "no.toml: cannot be read"),
