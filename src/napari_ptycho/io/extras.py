@@ -126,7 +126,7 @@ def variations(path: Path, modes: NDArray[Any], weights: Any, known: int | None)
         )
     own = weights[:, 1 : 1 + known].astype(np.complex64)
     if len(modes) > 1 + known:
-        own += 1j * weights[:, 1 + known :]
+        own.imag += weights[:, 1 + known :]
     return dict(zip(VARIED, (modes[1 : 1 + known], own), strict=True))
 
 
