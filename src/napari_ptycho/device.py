@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -97,6 +97,16 @@ def threads(count: int | None) -> Iterator[None]:
             before = _before.pop()
             if not _before:
                 torch.set_num_threads(before)  # noqa: TID251
+
+
+def at_most(count: int | None) -> AbstractContextManager[None]:
+    """Let torch use no more than `count` CPU threads for the length of the block.
+
+    A small network is fastest on one: threads that wait for each other cost more than they do.
+    """
+    import torch
+
+    return threads(None if count is None else min(count, torch.get_num_threads()))
 
 
 def free_bytes(device: "torch.device") -> int:

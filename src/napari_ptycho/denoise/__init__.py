@@ -1,1 +1,56 @@
-"""Image priors: the Deep Image Prior network, and a complex image that one makes."""
+"""Denoising: Deep Image Priors that know when to stop, and classical methods to compare with.
+
+Importing this package imports no torch; the first step of a job does.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from napari_ptycho.denoise.options import (
+    ARCHITECTURES,
+    RULES,
+    ClassicalOptions,
+    DenoiseOptions,
+)
+
+if TYPE_CHECKING:  # options alone must open at once: forms and --help need no arrays
+    from napari_ptycho.denoise.result import Denoised
+    from napari_ptycho.job import Update
+
+__all__ = ["ARCHITECTURES", "RULES", "ClassicalOptions", "DenoiseOptions", "dip"]
+
+
+def dip(
+    image: Any,
+    options: DenoiseOptions | None = None,
+    reference: Any = None,
+    *,
+    second: Any = None,
+    weight: Any = None,
+    device: str = "auto",
+    resume: "Denoised | None" = None,
+) -> "Iterator[Update[Denoised]]":
+    """Denoise an image by a Deep Image Prior: a job.
+
+    Args:
+        image: (H, W) real, or complex (real and imaginary part are two channels of one network).
+        options: The network, and when to stop; `DenoiseOptions.of(architecture)` has what suits.
+        reference: (H, W) truth, for the PSNR; it changes nothing else.
+        second: (H, W) an independent second copy of the image, such as a half-count
+            reconstruction beside another. Two networks then learn a copy each, each is judged by
+            the other's, and the result is their mean.
+        weight: (H, W) real >= 0, how well each pixel is known; pixels of 0 stay as they are.
+        device: "auto", "cpu", "cuda", "cuda:1", "mps".
+        resume: A result of this session to go on from, `options.iterations` more at most.
+
+    Yields:
+        Updates whose history has the curves of `Denoised.curves`.
+
+    Raises:
+        OptionsError: An image is none (NaN, constant, one pixel ...), or they do not fit together.
+        JobError: The device is not there, or has too little memory.
+    """
+    from napari_ptycho.denoise.dip import dip_job
+
+    others = (reference, second, weight)
+    yield from dip_job(image, options or DenoiseOptions(), others, device, resume)

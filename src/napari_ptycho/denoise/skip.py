@@ -5,11 +5,11 @@ transposed convolutions do; only the two deepest levels pass something by ("skip
 hundred thousand weights but is slow to learn noise: that is the prior.
 """
 
-import math
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from napari_ptycho.denoise.layers import draw, mirrored
 
 WIDTHS = (8, 16, 32, 64, 128)
 SKIPS = (0, 0, 0, 4, 4)
@@ -41,18 +41,18 @@ class SkipNet(nn.Module):
         self.body = _level(channels_in, widths, skips)
         self.last = nn.Conv2d(widths[0], channels_out, 1, device="meta")
         self.to_empty(device="cpu")
-        _draw(self, random)
+        draw(self, random)
 
     def forward(self, image: Tensor) -> Tensor:
         """Return the output (1, channels_out, H, W) for an image (1, channels_in, H, W), any H, W.
 
         Sides are mirrored to multiples of 32 (2^levels), at least twice that, and cut off again.
         """
-        h, w = image.shape[-2:]
-        rows, top = _mirror(h, self.factor, image.device)
-        columns, left = _mirror(w, self.factor, image.device)
-        out: Tensor = self.last(self.body(image[..., rows, :][..., columns]))
-        return out[..., top : top + h, left : left + w]
+        return mirrored(self._whole, image, self.factor)
+
+    def _whole(self, image: Tensor) -> Tensor:
+        out: Tensor = self.last(self.body(image))
+        return out
 
 
 class _Level(nn.Module):
@@ -93,25 +93,3 @@ def _conv(before: int, after: int, size: int, stride: int = 1) -> list[nn.Module
 def _norm(channels: int) -> nn.Module:
     """Return a batch normalisation that always uses the statistics of the one image it sees."""
     return nn.BatchNorm2d(channels, track_running_stats=False, device="meta")
-
-
-def _draw(net: nn.Module, random: torch.Generator) -> None:
-    """Fill the weights as torch does by itself, but from our own generator."""
-    for module in net.modules():
-        if isinstance(module, nn.Conv2d):
-            reach = 1 / math.sqrt(module.weight[0].numel())
-            assert module.bias is not None  # all of ours have one
-            for part in (module.weight, module.bias):
-                nn.init.uniform_(part, -reach, reach, generator=random)
-        elif isinstance(module, nn.BatchNorm2d):
-            nn.init.ones_(module.weight)
-            nn.init.zeros_(module.bias)
-
-
-def _mirror(n: int, factor: int, device: torch.device) -> tuple[Tensor, int]:
-    """Return which pixels a side of n takes when mirrored to a multiple, and how many precede."""
-    size = max(2, -(-n // factor)) * factor
-    before = (size - n) // 2
-    turn = max(1, 2 * (n - 1))
-    at = (torch.arange(size, device=device) - before) % turn
-    return torch.minimum(at, turn - at).clamp_max_(n - 1), before

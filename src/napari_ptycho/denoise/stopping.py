@@ -1,0 +1,113 @@
+"""When to stop: rules that judge every output, and tell which one is kept.
+
+A rule is a number per iteration, the smaller the better, made on the device without waiting for
+it. The output with the smallest number so far is kept; how long to wait for a smaller one is
+decided on the CPU, from time to time.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from napari_ptycho.denoise.options import DenoiseOptions
+
+WMV_WINDOW, WMV_PATIENCE = 100, 1000  # Wang et al. 2023 (arXiv 2112.06074), their defaults
+WMV_REFRESH = 200  # iterations after which the running sums are made anew
+WMV_PIXELS = 2**18  # of larger images every n-th pixel is looked at
+PLATEAU = 0.01  # a loss that has fallen by less than this share has stayed as it is
+FAR = 1e9  # worse than anything
+
+
+def rule_of(options: DenoiseOptions, copies: int) -> str:
+    """Return the rule in force: what "auto" stands for."""
+    if options.stop != "auto":
+        return options.stop
+    return "second-copy" if copies == 2 else "holdout"
+
+
+class Judge:
+    """Reads the numbers of a rule as they come in."""
+
+    def __init__(self, rule: str, patience: int) -> None:
+        """Begin before the first iteration.
+
+        Args:
+            rule: One of `options.RULES`, but not "auto".
+            patience: Iterations without a smaller number after which it is over.
+        """
+        self.rule = rule
+        self.patience = WMV_PATIENCE if rule == "wmv" else patience
+        self.best, self.done = 0, 0
+        """The iteration that is kept, from 1 (0: none yet), and iterations so far."""
+        self._least, self._loss, self._fell = FAR, float("inf"), 0
+
+    def add(self, number: float, loss: float) -> None:
+        """Take the next iteration's number and loss."""
+        self.done += 1
+        if number < self._least:
+            self._least, self.best = number, self.done
+        if loss < (1 - PLATEAU) * self._loss:
+            self._loss, self._fell = loss, self.done
+
+    @property
+    def over(self) -> bool:
+        """Whether to stop."""
+        if self.rule == "none":
+            return False
+        if self.rule == "discrepancy":
+            return self._least < 0
+        since = self._fell if self.rule == "loss" else self.best
+        return since > 0 and self.done - since >= self.patience
+
+
+class Variance:
+    """Windowed moving variance of the outputs, ES-WMV (Wang et al. 2023, eq. 5), by running sums.
+
+    VAR = 1/W sum_w |x_w - mean|^2 / N over the last W outputs.
+    """
+
+    def __init__(self, shape: tuple[int, ...], device: torch.device, window: int) -> None:
+        """Begin with an empty window.
+
+        Args:
+            shape: (C, H, W) of an output.
+            device: Where it lies.
+            window: Outputs in it.
+        """
+        self.step = max(1, math.ceil(math.sqrt(math.prod(shape) / WMV_PIXELS)))
+        small = torch.zeros(shape, device=device)[:, :: self.step, :: self.step]
+        self.outputs = torch.zeros((window, *small.shape), device=device)
+        self.total, self.squares = small.double(), small.double()
+        self.count = 0
+
+    def add(self, output: Tensor) -> Tensor:
+        """Take one more output (C, H, W); return the variance, `FAR` until the window is full."""
+        new = output[:, :: self.step, :: self.step]
+        window = len(self.outputs)
+        old = self.outputs[self.count % window]
+        self.total += new.double() - old
+        self.squares += new.double().square() - old.double().square()
+        old.copy_(new)
+        self.count += 1
+        if self.count % WMV_REFRESH == 0:
+            self.total.copy_(self.outputs.double().sum(dim=0))
+            self.squares.copy_(self.outputs.double().square().sum(dim=0))
+        if self.count < window:
+            return torch.full((), FAR, device=output.device, dtype=torch.float64)
+        spread = self.squares / window - (self.total / window).square()
+        return spread.mean()
+
+
+def held_out(shape: tuple[int, int], share: float, clump: int, random: torch.Generator) -> Tensor:
+    """Return the pixels (H, W) that are kept from the network: bool, in clumps of `clump` a side.
+
+    Clumps may overlap; that many are drawn that their union is the share asked for, on average.
+    """
+    h, w = shape
+    if clump == 1:
+        return torch.rand(shape, generator=random) < share
+    chance = 1 - (1 - share) ** (1 / clump**2)
+    seeds = (torch.rand((1, 1, h, w), generator=random) < chance).float()
+    grown: Tensor = torch.nn.functional.max_pool2d(seeds, clump, 1, clump // 2)
+    return grown[0, 0, :h, :w] > 0

@@ -1,0 +1,199 @@
+"""What a network is taught: an image, its copies and its reference in the network's units."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_ptycho.denoise.noise import noise_sigma, pair_sigma
+from napari_ptycho.denoise.result import Image, Units
+from napari_ptycho.errors import OptionsError
+from napari_ptycho.model.arrays import Floats
+
+LEAST_PX = 8
+BEYOND = 3.5  # standard deviations of the noise by which it reaches beyond the image
+SMALLEST = 3.0  # of them that the image itself must span for limits to make sense
+SPAN = (0.5, 99.5)  # percentiles of an image between which its span is taken
+Parts = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """Images (C, H, W) in the network's units: one channel, or real and imaginary part."""
+
+    copies: Parts
+    """(n, C, H, W): the image; or two independent copies, whose mean is the image."""
+    reference: Parts | None
+    """(C, H, W) truth to compare with."""
+    weight: Parts
+    """(H, W) how much each pixel counts, 0 where it is not known; mean 1."""
+    units: Units
+    sigma: float
+    """Noise of one copy, in units of the image (of a complex one: of a part)."""
+    span: float
+    """Data range of the PSNR, in units of the image."""
+
+    @property
+    def limits(self) -> Parts | None:
+        """(2, C, 1, 1) between which the image lies but for its noise; None if it is all noise."""
+        noise = np.asarray(self.sigma / len(self.copies) ** 0.5 / self.units.scale)
+        inside = self.mean[:, self.weight > 0]
+        low, high = inside.min(axis=1)[:, None, None], inside.max(axis=1)[:, None, None]
+        low, high = low + BEYOND * noise, high - BEYOND * noise
+        if (high - low < SMALLEST * noise).any():
+            return None
+        return np.stack([low, high]).astype(np.float32)
+
+    @property
+    def mean(self) -> Parts:
+        """(C, H, W) the mean of the copies."""
+        return np.asarray(self.copies.mean(axis=0), np.float32)
+
+    @property
+    def scale(self) -> float:
+        """Root mean square of the channels' scales: from the network's units to the image's."""
+        return float(np.sqrt(np.mean(np.square(self.units.scale))))
+
+    def decibel(self, error: Any) -> Any:
+        """Return the PSNR of mean squared errors in the network's units."""
+        error = np.maximum(np.asarray(error, np.float64) * self.scale**2, 1e-30)
+        return 10 * np.log10(self.span**2 / error)
+
+    @property
+    def noise_db(self) -> float:
+        """Fidelity to the input that an image without any noise would have."""
+        return float(10 * np.log10(self.span**2 / max(self.sigma**2 / len(self.copies), 1e-30)))
+
+
+def checked(image: Any, name: str = "image") -> Image:
+    """Return an image as float32 or complex64.
+
+    Raises:
+        OptionsError: It is no image: not two-dimensional, too small, not finite, or constant.
+    """
+    array = np.asarray(image)
+    if array.dtype.kind not in "buifc" or array.ndim != 2:
+        raise OptionsError(
+            f"{name}: {array.dtype} of shape {array.shape}; need numbers of shape (H, W)"
+        )
+    if min(array.shape) < LEAST_PX:
+        raise OptionsError(
+            f"{name}: {array.shape[0]} x {array.shape[1]} pixels; need at least {LEAST_PX} a side"
+        )
+    array = array.astype(np.complex64 if array.dtype.kind == "c" else np.float32)
+    lost = int((~np.isfinite(array)).sum())
+    if lost:
+        raise OptionsError(
+            f"{name}: {lost} of {array.size} pixels are no finite numbers (NaN or infinite); "
+            "replace them first"
+        )
+    if np.ptp(array.real) == 0 and np.ptp(array.imag) == 0:
+        raise OptionsError(f"{name}: all pixels are {array.flat[0]:g}; there is nothing to denoise")
+    return array
+
+
+def prepare(
+    image: Any,
+    second: Any = None,
+    reference: Any = None,
+    weight: Any = None,
+    settings: tuple[str, float, float] = ("z-score", 0.0, 0.0),
+) -> Target:
+    """Return what a network is taught.
+
+    Args:
+        image: (H, W) real or complex.
+        second: (H, W) an independent copy of it, or None.
+        reference: (H, W) truth, or None.
+        weight: (H, W) real, how well each pixel is known; None: all alike.
+        settings: Scaling ("z-score" or "0-1"), known noise and known data range (0: unknown).
+
+    Raises:
+        OptionsError: These are no images, or they do not fit together.
+    """
+    scaling, sigma, span = settings
+    first = checked(image)
+    copies = [first] if second is None else [first, _like(second, first, "second copy")]
+    truth = None if reference is None else _like(reference, first, "reference")
+    share = _weight(weight, first.shape)
+    known = share > 0
+    mean = copies[0] if len(copies) == 1 else (copies[0] + copies[1]) / 2
+    parts = _parts(mean)
+    zero, scale = _units(parts, share, scaling)
+    units = Units(zero, scale) if known.all() else Units(zero, scale, mean, known)
+    if not sigma:
+        sigma = _sigma([_parts(copy) for copy in copies], known)
+    return Target(
+        copies=np.stack([(_parts(copy) - zero) / scale for copy in copies]),
+        reference=None if truth is None else (_parts(truth) - zero) / scale,
+        weight=share,
+        units=units,
+        sigma=sigma,
+        span=span or _span(parts if truth is None else _parts(truth), known, truth is not None),
+    )
+
+
+def _like(image: Any, first: Image, name: str) -> Image:
+    array = checked(image, name)
+    if array.shape != first.shape:
+        raise OptionsError(f"{name}: {array.shape} pixels but the image has {first.shape}")
+    if array.dtype != first.dtype:
+        kinds = {True: "complex", False: "real"}
+        raise OptionsError(
+            f"{name}: {kinds[array.dtype.kind == 'c']} but the image is "
+            f"{kinds[first.dtype.kind == 'c']}; compare phase with phase, amplitude with amplitude"
+        )
+    return array
+
+
+def _weight(weight: Any, shape: tuple[int, ...]) -> Parts:
+    if weight is None:
+        return np.ones(shape, np.float32)
+    share = np.asarray(weight, np.float32)
+    if share.shape != shape or not np.isfinite(share).all() or share.min() < 0:
+        raise OptionsError(f"weight: shape {share.shape}; need {shape}, finite and not negative")
+    if share.max() <= 0:
+        raise OptionsError("weight: it is 0 everywhere; some pixel must count")
+    return share / share.mean()
+
+
+def _parts(image: Image) -> Parts:
+    """Return the channels (C, H, W) of an image."""
+    channels = [image.real, image.imag] if image.dtype.kind == "c" else [image]
+    return np.stack(channels).astype(np.float32)
+
+
+def _units(parts: Parts, share: Parts, scaling: str) -> tuple[Parts, Parts]:
+    if scaling == "0-1":
+        inside = parts[:, share > 0]
+        zero, scale = inside.min(axis=1), np.ptp(inside, axis=1)
+    else:
+        total = float(share.sum(dtype=np.float64))
+        zero = (parts * share).sum(axis=(1, 2), dtype=np.float64) / total
+        rest = parts - zero[:, None, None].astype(np.float32)
+        scale = np.sqrt((rest**2 * share).sum(axis=(1, 2), dtype=np.float64) / total)
+    # a channel without any contrast (a real image given as complex) is learnt as it is
+    scale = np.where(scale > 0, scale, max(float(scale.max()), 1e-30))
+    return (
+        np.asarray(zero, np.float32)[:, None, None],
+        np.asarray(scale, np.float32)[:, None, None],
+    )
+
+
+def _sigma(copies: list[Parts], known: NDArray[np.bool_]) -> float:
+    if len(copies) == 2:
+        found = [pair_sigma(a, b, known) for a, b in zip(*copies, strict=True)]
+    else:
+        found = [noise_sigma(channel, known) for channel in copies[0]]
+    return float(np.sqrt(np.mean(np.square(found))))
+
+
+def _span(parts: Parts, known: NDArray[np.bool_], exact: bool) -> float:
+    """Return the span of an image: 1 if it lies between 0 and 1, as the papers take it."""
+    values: Floats = parts[:, known].astype(np.float64)
+    low, high = (0.0, 100.0) if exact else SPAN
+    ends = np.percentile(values, (low, high), axis=1)
+    if exact and len(parts) == 1 and ends[0, 0] >= 0 and ends[1, 0] <= 1:
+        return 1.0
+    return float(np.sqrt(np.mean((ends[1] - ends[0]) ** 2))) or 1.0
