@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # options alone must open at once: forms and --help need no a
     from napari_ptycho.denoise.result import Denoised
     from napari_ptycho.job import Update
 
-__all__ = ["ARCHITECTURES", "RULES", "ClassicalOptions", "DenoiseOptions", "dip"]
+__all__ = ["ARCHITECTURES", "RULES", "ClassicalOptions", "DenoiseOptions", "classical", "dip"]
 
 
 def dip(
@@ -50,7 +50,33 @@ def dip(
         OptionsError: An image is none (NaN, constant, one pixel ...), or they do not fit together.
         JobError: The device is not there, or has too little memory.
     """
-    from napari_ptycho.denoise.dip import dip_job
+    from napari_ptycho.denoise.fit import Others, dip_job
 
-    others = (reference, second, weight)
+    others = Others(reference, second, weight)
     yield from dip_job(image, options or DenoiseOptions(), others, device, resume)
+
+
+def classical(
+    image: Any,
+    options: ClassicalOptions | None = None,
+    reference: Any = None,
+    *,
+    second: Any = None,
+    weight: Any = None,
+) -> "Denoised":
+    """Denoise an image without a network: total variation, non-local means or wavelets.
+
+    Args:
+        image: (H, W) real, or complex (real and imaginary part one by one).
+        options: The method, and how its strength is found.
+        reference: (H, W) truth, for the PSNR; it changes nothing else.
+        second: (H, W) an independent second copy: tells the strength; the result is the mean of
+            both, denoised.
+        weight: (H, W) real >= 0, how well each pixel is known; pixels of 0 stay as they are.
+
+    Raises:
+        OptionsError: An image is none (NaN, constant, one pixel ...), or they do not fit together.
+    """
+    from napari_ptycho.denoise.baselines import classical_result
+
+    return classical_result(image, options or ClassicalOptions(), reference, second, weight)

@@ -114,4 +114,5 @@ class Denoised:
     def score(self, name: str) -> float | None:
         """Return a curve's value at the kept iteration ("psnr_db" ...), None if there is none."""
         curve = self.curves.get(name, ())
-        return float(curve[self.iteration - 1]) if 0 < self.iteration <= len(curve) else None
+        number = max(self.iteration, 1)
+        return float(curve[number - 1]) if number <= len(curve) else None
