@@ -29,9 +29,7 @@ def test_as_many_weights_as_monai(name):
 def test_outputs_and_slopes_are_those_of_monai(name, quick):
     monai = pytest.importorskip("monai.networks.nets", reason="MONAI is not installed")
     widths = {"arch1": (8, 16, 32, 64, 128), "arch2": (128,) * 6}[name]
-    theirs = monai.UNet(
-        2, 1, 1, channels=widths, strides=(2,) * (len(widths) - 1), num_res_units=2
-    )
+    theirs = monai.UNet(2, 1, 1, channels=widths, strides=(2,) * (len(widths) - 1), num_res_units=2)
     ours = build(name, 1, 1, random())
     if quick:
         make_quick(ours)

@@ -27,6 +27,8 @@ def rich(rng):
         "background": rng.random((8, 6)).astype(np.float32),
         "variations": noise(rng, 2, 3, 8, 6),
         "variation_weights": noise(rng, 7, 2),
+        "past_outputs": rng.random((2, 1, 5, 4)).astype(np.float16),
+        "spread": rng.random((5, 4)).astype(np.float32),
     }
     assert set(extras) == set(EXTRAS)
     return made_of(rng, errors=(0.5,), extras=extras, pixel_size_m=(1e-8, 2e-8))

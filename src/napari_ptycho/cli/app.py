@@ -8,6 +8,7 @@ import typer
 import napari_ptycho
 from napari_ptycho.cli import flags, show
 from napari_ptycho.cli.bin import BinFlags, bin_scan
+from napari_ptycho.cli.denoise import DenoiseFlags, denoise
 from napari_ptycho.cli.info import InfoFlags, info
 from napari_ptycho.cli.listing import EnginesFlags, PresetsFlags, engines, presets
 from napari_ptycho.cli.reconstruct import ReconstructFlags, named, reconstruct
@@ -28,6 +29,7 @@ flags.add(app, "open", OpenFlags, open_window)
 flags.add(app, "info", InfoFlags, info)
 flags.add(app, "bin", BinFlags, bin_scan)
 flags.add(app, "reconstruct", ReconstructFlags, reconstruct, named)
+flags.add(app, "denoise", DenoiseFlags, denoise)
 flags.add(app, "engines", EnginesFlags, engines)
 flags.add(app, "presets", PresetsFlags, presets)
 flags.add(app, "simulate", SimulateFlags, simulate)

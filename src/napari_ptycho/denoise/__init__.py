@@ -26,6 +26,7 @@ def dip(
     reference: Any = None,
     *,
     second: Any = None,
+    half: Any = None,
     weight: Any = None,
     device: str = "auto",
     resume: "Denoised | None" = None,
@@ -36,9 +37,9 @@ def dip(
         image: (H, W) real, or complex (real and imaginary part are two channels of one network).
         options: The network, and when to stop; `DenoiseOptions.of(architecture)` has what suits.
         reference: (H, W) truth, for the PSNR; it changes nothing else.
-        second: (H, W) an independent second copy of the image, such as a half-count
-            reconstruction beside another. Two networks then learn a copy each, each is judged by
-            the other's, and the result is their mean.
+        second: (H, W) a copy of the image whose noise is independent: tells when to stop.
+        half: (H, W) the image from half of its photons, when `second` is from the other half and
+            `image` from all of them: a second network learns it, and `second` judges that one.
         weight: (H, W) real >= 0, how well each pixel is known; pixels of 0 stay as they are.
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
         resume: A result of this session to go on from, `options.iterations` more at most.
@@ -50,10 +51,11 @@ def dip(
         OptionsError: An image is none (NaN, constant, one pixel ...), or they do not fit together.
         JobError: The device is not there, or has too little memory.
     """
-    from napari_ptycho.denoise.fit import Others, dip_job
+    from napari_ptycho.denoise.fit import dip_job
+    from napari_ptycho.denoise.target import Beside
 
-    others = Others(reference, second, weight)
-    yield from dip_job(image, options or DenoiseOptions(), others, device, resume)
+    beside = Beside(reference, second, half, weight)
+    yield from dip_job(image, options or DenoiseOptions(), beside, device, resume)
 
 
 def classical(
@@ -62,6 +64,7 @@ def classical(
     reference: Any = None,
     *,
     second: Any = None,
+    half: Any = None,
     weight: Any = None,
 ) -> "Denoised":
     """Denoise an image without a network: total variation, non-local means or wavelets.
@@ -70,13 +73,15 @@ def classical(
         image: (H, W) real, or complex (real and imaginary part one by one).
         options: The method, and how its strength is found.
         reference: (H, W) truth, for the PSNR; it changes nothing else.
-        second: (H, W) an independent second copy: tells the strength; the result is the mean of
-            both, denoised.
+        second: (H, W) a copy of the image whose noise is independent: tells the strength.
+        half: (H, W) as in `dip`.
         weight: (H, W) real >= 0, how well each pixel is known; pixels of 0 stay as they are.
 
     Raises:
         OptionsError: An image is none (NaN, constant, one pixel ...), or they do not fit together.
     """
     from napari_ptycho.denoise.baselines import classical_result
+    from napari_ptycho.denoise.target import Beside
 
-    return classical_result(image, options or ClassicalOptions(), reference, second, weight)
+    beside = Beside(reference, second, half, weight)
+    return classical_result(image, options or ClassicalOptions(), beside)

@@ -1,8 +1,8 @@
 """Classical denoisers (scikit-image), as a baseline: total variation, non-local means, wavelets.
 
 Their strength is one number, in units of the noise. It is found by comparing with an independent
-second image, from the noise level by a rule of thumb, or by J-invariance: from what a denoiser makes
-of pixels it did not see (Batson & Royer 2019).
+second image, from the noise level by a rule of thumb, or by J-invariance: from what a denoiser
+makes of pixels it did not see (Batson & Royer 2019).
 """
 
 from collections.abc import Callable
@@ -21,8 +21,9 @@ from napari_ptycho.denoise.grid import grid_db
 from napari_ptycho.denoise.noise import is_white
 from napari_ptycho.denoise.options import ClassicalOptions
 from napari_ptycho.denoise.result import Denoised, Past
-from napari_ptycho.denoise.target import Parts, Target, prepare
+from napari_ptycho.denoise.target import Beside, Parts, Target, prepare
 from napari_ptycho.errors import OptionsError
+from napari_ptycho.model.arrays import Floats
 
 Channel = NDArray[np.float32]
 Denoiser = Callable[[Channel, float, float], Channel]
@@ -49,7 +50,7 @@ def _wavelet(image: Channel, sigma: float, strength: float) -> Channel:
             moved = np.roll(image, (y, x), (0, 1))
             found = denoise_wavelet(moved, sigma=max(strength * sigma, 1e-6), rescale_sigma=False)
             total += np.roll(found, (-y, -x), (0, 1)).astype(np.float32)
-    return total / SHIFTS**2
+    return np.asarray(total / SHIFTS**2, np.float32)
 
 
 METHODS: dict[str, tuple[str, Denoiser, float]] = {
@@ -60,25 +61,24 @@ METHODS: dict[str, tuple[str, Denoiser, float]] = {
 """Name -> title, function of image, noise and strength, and the usual strength."""
 
 
-def classical_result(
-    image: Any, options: ClassicalOptions, reference: Any, second: Any, weight: Any
-) -> Denoised:
+def classical_result(image: Any, options: ClassicalOptions, beside: Beside) -> Denoised:
     """Denoise an image; arguments as in `denoise.classical`."""
-    settings = ("z-score", options.sigma, options.data_range)
-    target = prepare(image, second, reference, weight, settings)
+    target = prepare(image, beside, ("z-score", options.sigma, options.data_range))
     notes: list[str] = []
     strength = options.strength or _calibrated(target, options, notes)
     function = METHODS[options.method][1]
-    parts = np.stack([_all_channels(copy, target, function, strength) for copy in target.copies])
-    return _result(target, parts, options, (*notes, f"strength {strength:.2g} of the noise"))
+    found = _all_channels(target.image, _noise(target), function, strength)
+    return _result(target, found, options, (*notes, f"strength {strength:.2g} of the noise"))
 
 
-def _all_channels(
-    copy: Parts, target: Target, function: Denoiser, strength: float
-) -> NDArray[np.float32]:
-    """Denoise the channels (C, H, W) of one copy."""
-    noise = (target.sigma / target.units.scale).ravel()
-    return np.stack([function(c, float(s), strength) for c, s in zip(copy, noise, strict=True)])
+def _noise(target: Target) -> Floats:
+    """Return the noise of the image's channels (C,), in the network's units."""
+    return np.asarray(target.sigma / target.units.scale.ravel(), np.float64)
+
+
+def _all_channels(image: Parts, noise: Floats, function: Denoiser, strength: float) -> Parts:
+    """Denoise the channels (C, H, W) of an image."""
+    return np.stack([function(c, float(s), strength) for c, s in zip(image, noise, strict=True)])
 
 
 def _calibrated(target: Target, options: ClassicalOptions, notes: list[str]) -> float:
@@ -87,52 +87,49 @@ def _calibrated(target: Target, options: ClassicalOptions, notes: list[str]) -> 
     Raises:
         OptionsError: A second image was asked for, but there is none.
     """
-    how, pair = options.calibrate, len(target.copies) == 2
-    if how == "second-copy" and not pair:
+    how = options.calibrate
+    if how == "second-copy" and target.second is None:
         raise OptionsError("calibration by a second copy needs a second image of the same thing")
     if how == "auto":
         known = target.weight > 0
-        white = all(is_white(channel, known) for channel in target.mean)
-        how = "second-copy" if pair else "j-invariant" if white else "noise"
+        white = all(is_white(channel, known) for channel in target.image)
+        unseen = "j-invariant" if white else "noise"
+        how = unseen if target.second is None else "second-copy"
     _, function, usual = METHODS[options.method]
     notes.append(f"strength from: {how}")
     if how == "noise":
         return usual
-    score = _crosswise if how == "second-copy" else _unseen
+    score = _against_second if how == "second-copy" else _unseen
     errors = [score(target, function, float(strength)) for strength in STRENGTHS]
     return float(STRENGTHS[int(np.argmin(errors))])
 
 
-def _crosswise(target: Target, function: Denoiser, strength: float) -> float:
-    """Return the error of each denoised copy against the other copy."""
-    first, second = target.copies
-    pairs = ((first, second), (second, first))
-    found = [
-        (_all_channels(one, target, function, strength) - other) ** 2 for one, other in pairs
-    ]
-    return float(np.mean(np.stack(found) * target.weight))
+def _against_second(target: Target, function: Denoiser, strength: float) -> float:
+    """Return the error of the denoised image, or half of it, against the second one."""
+    halved = len(target.copies) == 2
+    noise = _noise(target) * (np.sqrt(2) if halved else 1)
+    found = _all_channels(target.copies[-1], noise, function, strength)
+    assert target.second is not None  # asked before
+    return float(np.mean((found - target.second) ** 2 * target.weight))
 
 
 def _unseen(target: Target, function: Denoiser, strength: float) -> float:
     """Return the error at pixels that were replaced by their neighbours' mean before."""
     errors = []
-    for copy in target.copies:
-        for channel, scale in zip(copy, target.units.scale.ravel(), strict=True):
-            noise = target.sigma / float(scale)
+    for channel, noise in zip(target.image, _noise(target).tolist(), strict=True):
 
-            def denoiser(image: Channel, noise: float = noise) -> Channel:
-                return function(np.asarray(image, np.float32), noise, strength)
+        def denoiser(image: Channel, noise: float = noise) -> Channel:
+            return function(np.asarray(image, np.float32), noise, strength)
 
-            found = denoise_invariant(channel, denoiser, stride=STRIDE)
-            errors.append(np.mean((found - channel) ** 2 * target.weight))
+        found = denoise_invariant(channel, denoiser, stride=STRIDE)
+        errors.append(np.mean((found - channel) ** 2 * target.weight))
     return float(np.mean(errors))
 
 
 def _result(
-    target: Target, parts: NDArray[np.float32], options: ClassicalOptions, notes: tuple[str, ...]
+    target: Target, whole: Parts, options: ClassicalOptions, notes: tuple[str, ...]
 ) -> Denoised:
-    whole = parts.mean(axis=0)
-    rest = np.where(target.weight > 0, target.mean - whole, 0)
+    rest = np.where(target.weight > 0, target.image - whole, 0)
     scores = [grid_db(channel) for channel in rest]
     weight = target.weight
     curves = {"fidelity_db": (float(target.decibel(np.mean(rest**2 * weight))),)}
@@ -144,7 +141,7 @@ def _result(
         latest=target.units.image(whole),
         iteration=0,
         done=0,
-        members=target.units.image(parts),
+        members=target.units.image(whole[None]),
         past=Past(),
         units=target.units,
         grid={period: max(score[period] for score in scores) for period in scores[0]},

@@ -1,7 +1,6 @@
 """Denoising by a Deep Image Prior (Ulyanov et al. 2020) as a job; Erin et al. 2025 for images."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -10,7 +9,7 @@ from napari_ptycho import device as devices
 from napari_ptycho.denoise.options import DenoiseOptions
 from napari_ptycho.denoise.result import Denoised
 from napari_ptycho.denoise.run import Run, warnings
-from napari_ptycho.denoise.target import checked, prepare
+from napari_ptycho.denoise.target import Beside, checked, prepare
 from napari_ptycho.denoise.tiles import Box, tile_side, tiled
 from napari_ptycho.errors import JobError, OptionsError
 from napari_ptycho.job import Update, run
@@ -18,24 +17,10 @@ from napari_ptycho.job import Update, run
 SMALL = 128**2  # pixels for which one CPU thread is enough
 
 
-@dataclass(frozen=True, eq=False)
-class Others:
-    """What may be known beside the image: (H, W) each, or None."""
-
-    reference: Any = None
-    second: Any = None
-    weight: Any = None
-
-    def part(self, box: Box) -> "Others":
-        """Return a part of all of them."""
-        images = (self.reference, self.second, self.weight)
-        return Others(*(None if image is None else image[box] for image in images))
-
-
 def dip_job(
     image: Any,
     options: DenoiseOptions,
-    others: Others,
+    beside: Beside,
     device: str,
     resume: Denoised | None,
 ) -> Iterator[Update[Denoised]]:
@@ -45,29 +30,29 @@ def dip_job(
             raise OptionsError("this result cannot go on: its network is no longer in memory")
         yield from _whole(resume.run, options)
         return
-    if options.stop == "second-copy" and others.second is None:
+    if options.stop == "second-copy" and beside.second is None:
         raise OptionsError(
             "the rule 'second-copy' needs a second image of the same thing with noise of its "
             "own; choose holdout where there is none"
         )
     where = devices.pick(device)
     image = checked(image)
-    networks = len(options.members()) * (1 if others.second is None else 2)
+    networks = len(options.members()) * (1 if beside.half is None else 2)
     together = 1 if where.type == "cpu" else networks
-    side = tile_side(image.shape, options, devices.free_bytes(where), together)
+    side = tile_side((image.shape[0], image.shape[1]), options, devices.free_bytes(where), together)
     if not side:
-        yield from _whole(_begun(image, options, others, where), options)
+        yield from _whole(_begun(image, options, beside, where), options)
         return
 
     def part(box: Box, options: DenoiseOptions) -> Iterator[Update[Denoised]]:
-        yield from _whole(_begun(image[box], options, others.part(box), where), options)
+        yield from _whole(_begun(image[box], options, beside.part(box), where), options)
 
     yield from tiled(image, side, options, part)
 
 
-def _begun(image: Any, options: DenoiseOptions, others: Others, where: torch.device) -> Run:
+def _begun(image: Any, options: DenoiseOptions, beside: Beside, where: torch.device) -> Run:
     settings = (options.scaling, options.sigma, options.data_range)
-    target = prepare(image, others.second, others.reference, others.weight, settings)
+    target = prepare(image, beside, settings)
     try:
         return Run(target, options, where)
     except (torch.OutOfMemoryError, MemoryError) as error:

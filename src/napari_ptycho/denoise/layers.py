@@ -27,9 +27,7 @@ def draw(net: nn.Module, random: torch.Generator) -> None:
             nn.init.constant_(module.weight, BEND)
 
 
-def mirrored(
-    body: Callable[[Tensor], Tensor], image: Tensor, factor: int
-) -> Tensor:
+def mirrored(body: Callable[[Tensor], Tensor], image: Tensor, factor: int) -> Tensor:
     """Mirror the sides of an image (1, C, H, W) to multiples of `factor`, at least two of them.
 
     The output is cut to (1, C', H, W) again.

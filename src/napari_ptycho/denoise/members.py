@@ -42,7 +42,7 @@ class Shape:
     size: tuple[int, int]
     """Pixels (H, W)."""
     copies: int
-    """Images that are learnt: for each member of the ensemble a network per copy."""
+    """Images that are learnt, the image itself first: each member has a network per copy."""
     device: torch.device
     limits: Tensor | None = None
     """(2, C, 1, 1) between which outputs lie."""
@@ -54,7 +54,10 @@ class Shape:
 
 
 class Members:
-    """K networks of an ensemble for each copy of the image: M = K x copies in all."""
+    """K networks of an ensemble for each copy of the image: M = K x copies in all.
+
+    No two networks have the same seed: the same seed makes the same inventions of either copy.
+    """
 
     def __init__(self, options: DenoiseOptions, shape: Shape) -> None:
         self.options, self.shape = options, shape
@@ -128,7 +131,7 @@ class _Group:
         self.weights: list[Tensor]
         if self.batched:
             self.net = copy.deepcopy(nets[0]).to("meta")
-            stacked = stack_module_state(nets)[0]  # type: ignore[arg-type]
+            stacked = stack_module_state(nets)[0]
             self.stack = {key: value.detach().requires_grad_() for key, value in stacked.items()}
             self.weights = list(self.stack.values())
             return

@@ -184,9 +184,7 @@ class ClassicalOptions(Options):
         "pixels predicted from their neighbours (Batson & Royer 2019; for white noise only). auto: "
         "the first of them that can be used.",
     ] = "auto"
-    strength: Annotated[
-        float, Range(0, 100, 0.1), "In units of the noise; 0: calibrated."
-    ] = 0.0
+    strength: Annotated[float, Range(0, 100, 0.1), "In units of the noise; 0: calibrated."] = 0.0
     sigma: Annotated[
         float,
         Range(0, 1e12, 0.01),

@@ -27,6 +27,7 @@ from napari_ptycho.denoise.target import Target
 
 BLOCK = 10  # iterations after which a GPU is waited for
 EXPLODED = 100.0  # a loss so many times the first one
+LATER = 1.5  # times the iteration at which half of the photons are learnt best
 HELD_AVERAGING = 0.9  # of the held-out error, over iterations
 NAMES = ("loss", "fidelity", "number", "judged", "reference")
 
@@ -48,20 +49,24 @@ class Run:
         bounds = None if limits is None else torch.from_numpy(limits).to(device)
         self.members = Members(options, Shape(channels, (h, w), copies, device, bounds))
         self.copies = torch.from_numpy(target.copies).to(device)
-        self.image = torch.from_numpy(target.mean).to(device)
+        self.image = self.copies[0]
+        self.second = None if target.second is None else torch.from_numpy(target.second).to(device)
         self.truth = (
             None if target.reference is None else torch.from_numpy(target.reference).to(device)
         )
         weight = torch.from_numpy(target.weight)
         self.weight = self.fitted = weight.to(device)
-        self.rule = rule_of(options, copies)
+        self.rule = rule_of(options, target.second is not None)
         self.notes: list[str] = []
         self.held = self._held(weight) if self.rule == "holdout" else None
         self.variance = (
             Variance((channels, h, w), device, WMV_WINDOW) if self.rule == "wmv" else None
         )
         self.judge = Judge(self.rule, options.patience)
-        self.best = self.members.mean.clone()
+        self.own = torch.nonzero(self.members.of_copy == 0).ravel().to(device)
+        """The networks that learn the image itself."""
+        self.best = self.members.mean[self.own]
+        self.kept, self.kept_for = 0, 0
         self.least = torch.full((), 2 * FAR, device=device, dtype=torch.float64)
         self.smooth: Tensor | None = None
         self.rows: list[Tensor] = []
@@ -83,7 +88,7 @@ class Run:
             if number % size and number < iterations:
                 continue
             self._collect()
-            if self.exploded or self.judge.over:
+            if self.exploded or self._over:
                 self.stopped = True
                 self._remember()
                 yield self
@@ -102,18 +107,17 @@ class Run:
 
     def _iterate(self) -> None:
         loss = self.members.learn(self.copies, self.fitted)
-        mean = self.members.mean
+        mean = self.members.mean[self.own]
         whole = mean.mean(dim=0)
         fidelity = self._error(whole, self.image, self.weight)
         number, judged = self._judged(loss, whole, fidelity)
         first = self.numbers["loss"][0] if self.numbers["loss"] else float("inf")
         sound = fidelity.isfinite() & loss.isfinite() & (loss < EXPLODED * first)
         number = torch.where(sound, number, torch.full_like(number, 2 * FAR))
-        self.best = torch.where(number < self.least, mean, self.best)
-        self.least = torch.minimum(self.least, number)
-        truth = (
-            fidelity if self.truth is None else self._error(whole, self.truth, self.weight)
-        )
+        if len(self.copies) == 1:
+            self.best = torch.where(number < self.least, mean, self.best)
+            self.least = torch.minimum(self.least, number)
+        truth = fidelity if self.truth is None else self._error(whole, self.truth, self.weight)
         parts = [loss, fidelity, number, judged, truth]
         self.rows.append(torch.stack([part.double() for part in parts]))
         if self.members.done % self.options.history_every == 0:
@@ -123,8 +127,11 @@ class Run:
         """Return the rule's number, and the error against what was held out, if anything was."""
         done = self.members.done
         if self.rule == "second-copy":
-            others = self.copies[(self.members.of_copy + 1).to(self.device) % len(self.copies)]
-            error = self._error(self.members.mean, others, self.weight).double()
+            assert self.second is not None  # the job has asked for it
+            judged = whole
+            if len(self.copies) == 2:
+                judged = self.members.mean[self.members.of_copy == 1].mean(dim=0)
+            error = self._error(judged, self.second, self.weight).double()
             return error, error
         if self.held is not None:
             error = self._error(whole, self.image, self.held).double()
@@ -132,9 +139,9 @@ class Run:
             self.smooth = torch.lerp(error, before, HELD_AVERAGING)
             return self.smooth, error
         if self.variance is not None:
-            return self.variance.add(self.members.output.mean(dim=0)), loss
+            return self.variance.add(self.members.output[self.own].mean(dim=0)), loss
         if self.rule == "discrepancy":
-            noise = (self.target.sigma / self.target.scale) ** 2 / len(self.copies)
+            noise = (self.target.sigma / self.target.scale) ** 2
             reached = fidelity <= noise
             late = torch.full_like(loss, FAR / 2 - done, dtype=torch.float64)
             return torch.where(reached, torch.full_like(late, done - 2 * FAR), late), loss
@@ -158,16 +165,35 @@ class Run:
                 self.exploded = True
                 self.notes.append(
                     f"the loss exploded at iteration {self.judge.done}; the output of iteration "
-                    f"{self.judge.best} is kept; a smaller rate than {self.options.rate:g} may help"
+                    f"{self.kept} is kept; a smaller rate than {self.options.rate:g} may help"
                 )
         self.rows.clear()
+        if len(self.copies) == 2:
+            self._keep_late()
+        else:
+            self.kept = self.judge.best
+
+    def _keep_late(self) -> None:
+        """Keep the output of the whole image some time after the half's was best.
+
+        The whole has half the noise, and its network needs longer to come down to it.
+        """
+        judge, done = self.judge, self.members.done
+        if self.kept_for != judge.best and done >= round(LATER * judge.best):
+            self.best, self.kept = self.members.mean[self.own], done
+            self.kept_for = judge.best
+
+    @property
+    def _over(self) -> bool:
+        """Whether the rule has found what it looks for."""
+        return self.judge.over and (len(self.copies) == 1 or self.kept_for == self.judge.best)
 
     def _remember(self, whole: Tensor | None = None) -> None:
         """Keep the newest output, and score its grid."""
         done = self.members.done
         if self.past and self.past[-1][0] == done:
             return
-        whole = self.members.mean.mean(dim=0) if whole is None else whole
+        whole = self.members.mean[self.own].mean(dim=0) if whole is None else whole
         kept = whole.cpu().numpy()
         if not np.isfinite(kept).all():
             return
@@ -177,7 +203,7 @@ class Run:
     def _grid(self, output: NDArray[np.float32]) -> dict[int, float]:
         """Return the grid score of what an output (C, H, W) takes away; the worst channel."""
         known = self.target.weight > 0
-        rest = np.where(known, self.target.mean - output, 0)
+        rest = np.where(known, self.target.image - output, 0)
         scores = [grid_db(channel) for channel in rest]
         return {period: max(score[period] for score in scores) for period in scores[0]}
 
@@ -185,7 +211,7 @@ class Run:
         """Take pixels from what is fitted; return the weight (H, W) they are judged by."""
         options, target = self.options, self.target
         known = target.weight > 0
-        white = all(is_white(channel, known) for channel in target.mean)
+        white = all(is_white(channel, known) for channel in target.image)
         clump = {"pixels": 1, "3x3": 3, "auto": 1 if white else 3}[options.clumps]
         if clump == 1 and not white:
             self.notes.append(
@@ -206,15 +232,16 @@ class Run:
     def freeze(self) -> Denoised:
         """Return what is kept, and all that is known; nothing of it changes any more."""
         target, judge = self.target, self.judge
-        best = self.best if judge.best else self.members.mean
+        mean = self.members.mean[self.own]
+        best = self.best if self.kept else mean
         outputs = best.cpu().numpy()
         whole = outputs.mean(axis=0)
-        latest = self.members.mean.mean(dim=0).cpu().numpy()
+        latest = mean.mean(dim=0).cpu().numpy()
         image = target.units.image
         return Denoised(
             image=image(whole),
             latest=image(latest if np.isfinite(latest).all() else whole),
-            iteration=judge.best or judge.done,
+            iteration=self.kept or judge.done,
             done=judge.done,
             members=image(outputs),
             past=Past(tuple(n for n, _ in self.past), tuple(output for _, output in self.past)),
@@ -260,4 +287,4 @@ def settings_of(options: Any) -> dict[str, Any]:
 
 def _room(options: DenoiseOptions, target: Target) -> int:
     """Return how many past outputs fit into the memory they may take; at least one."""
-    return max(1, int(options.history_mb * 1e6 / (2 * target.mean.size)))
+    return max(1, int(options.history_mb * 1e6 / (2 * target.image.size)))

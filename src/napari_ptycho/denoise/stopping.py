@@ -19,11 +19,11 @@ PLATEAU = 0.01  # a loss that has fallen by less than this share has stayed as i
 FAR = 1e9  # worse than anything
 
 
-def rule_of(options: DenoiseOptions, copies: int) -> str:
+def rule_of(options: DenoiseOptions, has_second: bool) -> str:
     """Return the rule in force: what "auto" stands for."""
     if options.stop != "auto":
         return options.stop
-    return "second-copy" if copies == 2 else "holdout"
+    return "second-copy" if has_second else "holdout"
 
 
 class Judge:

@@ -12,7 +12,7 @@ from napari_ptycho.denoise.result import Denoised, Image
 from napari_ptycho.errors import OptionsError
 from napari_ptycho.model import Reconstruction
 from napari_ptycho.model.arrays import Bools, Floats
-from napari_ptycho.physics.align import align, flatten, illumination
+from napari_ptycho.physics.align import flatten, illumination
 
 Channel = Literal["phase", "amplitude", "complex"]
 CHANNELS: tuple[str, ...] = get_args(Channel)
@@ -28,7 +28,9 @@ class Subject:
     image: Image
     """(h, w)."""
     second: Image | None = None
-    """(h, w) independent copy of `image`: then both are half-count reconstructions."""
+    """(h, w) a copy whose noise is independent of the image's, or of the half's."""
+    half: Image | None = None
+    """(h, w) the image from half of the photons, when `second` is from the other half."""
     reference: Image | None = None
     """(h, w) truth."""
     weight: Floats | None = None
@@ -66,7 +68,7 @@ def subject_of(
     Args:
         reconstruction: The reconstruction.
         channel: "phase", "amplitude", or "complex" (both at once, as real and imaginary part).
-        halves: Two half-count reconstructions of the same scan: they are denoised in its place.
+        halves: Two half-count reconstructions of the same scan: they tell when to stop.
         reference: (H, W) truth of the channel, of the shape of the object or of its lit part.
 
     Raises:
@@ -78,23 +80,29 @@ def subject_of(
     lit = light > LIT * light.max()
     box = _box(lit)
     flat = flatten(reconstruction)
+    turn = np.exp(1j * np.angle(reconstruction.object * flat.conj())).astype(np.complex64)
     notes: list[str] = []
     shown = _channel(flat, channel, lit, notes)
-    copies = [shown]
-    if halves is not None:
-        copies = [_like(half, reconstruction, flat, lit) for half in halves]
-        copies = [_channel(half, channel, lit, [], shown) for half in copies]
+    half, second = (
+        (None, None)
+        if halves is None
+        else (
+            _channel(_like(one, reconstruction, turn), channel, lit, [], shown)[box]
+            for one in halves
+        )
+    )
     weight = np.where(lit, np.minimum(light, CAPPED * light.max()), 0)
     return Subject(
-        image=copies[0][box],
-        second=copies[1][box] if len(copies) == 2 else None,
+        image=shown[box],
+        second=second,
+        half=half,
         reference=_fitting(reference, flat.shape, box),
         weight=weight[box],
         of=reconstruction,
         channel=channel,
         box=box,
         shown=shown,
-        turn=np.exp(1j * np.angle(reconstruction.object * flat.conj())).astype(np.complex64),
+        turn=turn,
         notes=tuple(notes),
     )
 
@@ -122,8 +130,15 @@ def applied(subject: Subject, result: Denoised, image: Image | None = None) -> R
     else:
         flat = np.abs(flat) * np.exp(1j * image)
     done = [*of.provenance.get("denoised", []), entry_of(subject, result)]
+    extras = {**of.extras}
+    if len(result.past):
+        outputs = np.stack(result.past.outputs) * result.units.scale + result.units.zero
+        extras["past_outputs"] = outputs.astype(np.float16)
+    if len(result.members) > 1:
+        extras["spread"] = result.spread
     return replace(
         of,
+        extras=extras,
         object=(flat * subject.turn).astype(np.complex64),
         name=f"{of.name} · denoised",
         provenance={**of.provenance, "denoised": done},
@@ -142,7 +157,7 @@ def entry_of(subject: Subject, result: Denoised) -> dict[str, Any]:
         "grid_db": {str(period): score for period, score in result.grid.items()},
         "curves": {name: list(curve) for name, curve in result.curves.items()},
         "history_iterations": list(result.past.iterations),
-        "half_counts": subject.second is not None,
+        "half_counts": subject.half is not None,
         "notes": [*subject.notes, *result.notes],
     }
 
@@ -187,15 +202,15 @@ def _wraps(phase: Floats, lit: Bools) -> bool:
 
 
 def _like(
-    half: Reconstruction, whole: Reconstruction, flat: NDArray[np.complex64], lit: Bools
+    half: Reconstruction, whole: Reconstruction, turn: NDArray[np.complex64]
 ) -> NDArray[np.complex64]:
-    """Return the object of a half, brought onto the flat object of the whole."""
+    """Return the object of a half without the phase and ramp of the whole; it has the same."""
     if half.object.shape != whole.object.shape:
         raise OptionsError(
             f"{half.name}: object of {half.object.shape} pixels but that of {whole.name} has "
             f"{whole.object.shape}; both halves must be of the same scan"
         )
-    return np.asarray(align(flat, flatten(half), lit).image, np.complex64)
+    return np.asarray(half.object * turn.conj(), np.complex64)
 
 
 def _fitting(reference: Image | None, shape: tuple[int, ...], box: Box) -> Image | None:

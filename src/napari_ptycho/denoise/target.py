@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from napari_ptycho.denoise.noise import noise_sigma, pair_sigma
 from napari_ptycho.denoise.result import Image, Units
 from napari_ptycho.errors import OptionsError
-from napari_ptycho.model.arrays import Floats
+from napari_ptycho.model.arrays import Bools, Floats
 
 LEAST_PX = 8
 BEYOND = 3.5  # standard deviations of the noise by which it reaches beyond the image
@@ -23,22 +23,24 @@ class Target:
     """Images (C, H, W) in the network's units: one channel, or real and imaginary part."""
 
     copies: Parts
-    """(n, C, H, W): the image; or two independent copies, whose mean is the image."""
+    """(n, C, H, W): the image; and half of its photons, where halves tell when to stop."""
+    second: Parts | None
+    """(C, H, W) a copy whose noise is independent of the image's, or of the half's."""
     reference: Parts | None
     """(C, H, W) truth to compare with."""
     weight: Parts
     """(H, W) how much each pixel counts, 0 where it is not known; mean 1."""
     units: Units
     sigma: float
-    """Noise of one copy, in units of the image (of a complex one: of a part)."""
+    """Noise of the image, in its units (of a complex one: of a part)."""
     span: float
     """Data range of the PSNR, in units of the image."""
 
     @property
     def limits(self) -> Parts | None:
         """(2, C, 1, 1) between which the image lies but for its noise; None if it is all noise."""
-        noise = np.asarray(self.sigma / len(self.copies) ** 0.5 / self.units.scale)
-        inside = self.mean[:, self.weight > 0]
+        noise = np.asarray(self.sigma / self.units.scale)
+        inside = self.image[:, self.weight > 0]
         low, high = inside.min(axis=1)[:, None, None], inside.max(axis=1)[:, None, None]
         low, high = low + BEYOND * noise, high - BEYOND * noise
         if (high - low < SMALLEST * noise).any():
@@ -46,9 +48,10 @@ class Target:
         return np.stack([low, high]).astype(np.float32)
 
     @property
-    def mean(self) -> Parts:
-        """(C, H, W) the mean of the copies."""
-        return np.asarray(self.copies.mean(axis=0), np.float32)
+    def image(self) -> Parts:
+        """(C, H, W) the image itself."""
+        image: Parts = self.copies[0]
+        return image
 
     @property
     def scale(self) -> float:
@@ -63,7 +66,7 @@ class Target:
     @property
     def noise_db(self) -> float:
         """Fidelity to the input that an image without any noise would have."""
-        return float(10 * np.log10(self.span**2 / max(self.sigma**2 / len(self.copies), 1e-30)))
+        return float(10 * np.log10(self.span**2 / max(self.sigma**2, 1e-30)))
 
 
 def checked(image: Any, name: str = "image") -> Image:
@@ -93,44 +96,66 @@ def checked(image: Any, name: str = "image") -> Image:
     return array
 
 
+@dataclass(frozen=True, eq=False)
+class Beside:
+    """What may be known beside an image: (H, W) each, or None."""
+
+    reference: Any = None
+    """Truth, for the PSNR only."""
+    second: Any = None
+    """A copy whose noise is independent of the image's, or of the half's."""
+    half: Any = None
+    """The image from half of its photons, when `second` is from the other half."""
+    weight: Any = None
+    """How well each pixel is known."""
+
+    def part(self, box: tuple[slice, slice]) -> "Beside":
+        """Return a part of all of them."""
+        images = (self.reference, self.second, self.half, self.weight)
+        return Beside(*(None if image is None else image[box] for image in images))
+
+
 def prepare(
     image: Any,
-    second: Any = None,
-    reference: Any = None,
-    weight: Any = None,
+    beside: Beside | None = None,
     settings: tuple[str, float, float] = ("z-score", 0.0, 0.0),
 ) -> Target:
     """Return what a network is taught.
 
     Args:
         image: (H, W) real or complex.
-        second: (H, W) an independent copy of it, or None.
-        reference: (H, W) truth, or None.
-        weight: (H, W) real, how well each pixel is known; None: all alike.
+        beside: What is known beside it.
         settings: Scaling ("z-score" or "0-1"), known noise and known data range (0: unknown).
 
     Raises:
         OptionsError: These are no images, or they do not fit together.
     """
     scaling, sigma, span = settings
+    beside = beside or Beside()
     first = checked(image)
-    copies = [first] if second is None else [first, _like(second, first, "second copy")]
-    truth = None if reference is None else _like(reference, first, "reference")
-    share = _weight(weight, first.shape)
+    if beside.half is not None and beside.second is None:
+        raise OptionsError("half: it needs the other half as second copy")
+    half, second, truth = (
+        None if other is None else _parts(_like(other, first, name))
+        for name, other in (
+            ("half", beside.half),
+            ("second copy", beside.second),
+            ("reference", beside.reference),
+        )
+    )
+    share = _weight(beside.weight, first.shape)
     known = share > 0
-    mean = copies[0] if len(copies) == 1 else (copies[0] + copies[1]) / 2
-    parts = _parts(mean)
+    parts = _parts(first)
     zero, scale = _units(parts, share, scaling)
-    units = Units(zero, scale) if known.all() else Units(zero, scale, mean, known)
-    if not sigma:
-        sigma = _sigma([_parts(copy) for copy in copies], known)
+    copies = [parts] if half is None else [parts, half]
     return Target(
-        copies=np.stack([(_parts(copy) - zero) / scale for copy in copies]),
-        reference=None if truth is None else (_parts(truth) - zero) / scale,
+        copies=np.stack([(copy - zero) / scale for copy in copies]),
+        second=None if second is None else (second - zero) / scale,
+        reference=None if truth is None else (truth - zero) / scale,
         weight=share,
-        units=units,
-        sigma=sigma,
-        span=span or _span(parts if truth is None else _parts(truth), known, truth is not None),
+        units=Units(zero, scale) if known.all() else Units(zero, scale, first, known),
+        sigma=sigma or _sigma(parts, half, second, known),
+        span=span or _span(parts if truth is None else truth, known, truth is not None),
     )
 
 
@@ -181,15 +206,17 @@ def _units(parts: Parts, share: Parts, scaling: str) -> tuple[Parts, Parts]:
     )
 
 
-def _sigma(copies: list[Parts], known: NDArray[np.bool_]) -> float:
-    if len(copies) == 2:
-        found = [pair_sigma(a, b, known) for a, b in zip(*copies, strict=True)]
-    else:
-        found = [noise_sigma(channel, known) for channel in copies[0]]
-    return float(np.sqrt(np.mean(np.square(found))))
+def _sigma(parts: Parts, half: Parts | None, second: Parts | None, known: Bools) -> float:
+    if second is None:
+        found = [noise_sigma(channel, known) for channel in parts]
+        return float(np.sqrt(np.mean(np.square(found))))
+    one = parts if half is None else half
+    found = [pair_sigma(a, b, known) for a, b in zip(one, second, strict=True)]
+    sigma = float(np.sqrt(np.mean(np.square(found))))
+    return sigma if half is None else sigma / np.sqrt(2)
 
 
-def _span(parts: Parts, known: NDArray[np.bool_], exact: bool) -> float:
+def _span(parts: Parts, known: Bools, exact: bool) -> float:
     """Return the span of an image: 1 if it lies between 0 and 1, as the papers take it."""
     values: Floats = parts[:, known].astype(np.float64)
     low, high = (0.0, 100.0) if exact else SPAN

@@ -4,7 +4,7 @@ Importing this package imports no torch; the first step of a job does.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_ptycho import device as devices
 from napari_ptycho.engines.options import (
@@ -24,6 +24,7 @@ from napari_ptycho.engines.presets import PRESETS, Preset
 from napari_ptycho.errors import JobError, OptionsError
 
 if TYPE_CHECKING:  # options alone must open at once: forms and --help need no arrays
+    from napari_ptycho.engines.halves import reconstruct_halves
     from napari_ptycho.engines.regularise import Hook
     from napari_ptycho.job import Update
     from napari_ptycho.model import Reconstruction, Scan
@@ -43,7 +44,33 @@ __all__ = [
     "RaarOptions",
     "RpieOptions",
     "reconstruct",
+    "reconstruct_halves",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs arrays when it is asked for."""
+    if name == "reconstruct_halves":
+        from napari_ptycho.engines.halves import reconstruct_halves
+
+        return reconstruct_halves
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def stages_of(options: EngineOptions | Sequence[EngineOptions]) -> tuple[EngineOptions, ...]:
+    """Return the stages of a chain, one or several.
+
+    Raises:
+        OptionsError: These are not the options of an engine.
+    """
+    stages = (options,) if isinstance(options, EngineOptions) else tuple(options)
+    known = tuple(ENGINES.values())
+    for stage in stages:
+        if not isinstance(stage, known):
+            raise OptionsError(f"{type(stage).__name__} are not the options of an engine")
+    if not stages:
+        raise OptionsError("a chain needs at least one engine")
+    return stages
 
 
 def reconstruct(
@@ -77,13 +104,7 @@ def reconstruct(
         ScanError: The scan lacks what the engine needs (a pixel size), or `start` does not fit.
         JobError: The device is not there, or has too little memory.
     """
-    stages = (options,) if isinstance(options, EngineOptions) else tuple(options)
-    known = tuple(ENGINES.values())
-    for stage in stages:
-        if not isinstance(stage, known):
-            raise OptionsError(f"{type(stage).__name__} are not the options of an engine")
-    if not stages:
-        raise OptionsError("a chain needs at least one engine")
+    stages = stages_of(options)
     from napari_ptycho.engines.chain import chain
     from napari_ptycho.prepare.start import first_guess
 

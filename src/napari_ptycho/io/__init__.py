@@ -15,9 +15,19 @@ from napari_ptycho.errors import FileError
 from napari_ptycho.model import Geometry, Reconstruction, Scan
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from napari_ptycho.io.formats import Format
 
-__all__ = ["read_reconstruction", "read_scan", "write_reconstruction", "write_scan"]
+__all__ = [
+    "is_image",
+    "read_image",
+    "read_reconstruction",
+    "read_scan",
+    "write_image",
+    "write_reconstruction",
+    "write_scan",
+]
 
 FORMATS = ("scanfile", "product", "cxi", "arrays")
 """Modules, in the order in which they are asked."""
@@ -101,6 +111,41 @@ def write_reconstruction(reconstruction: Reconstruction, path: str | os.PathLike
     from napari_ptycho.io import product
 
     product.write(reconstruction, path)
+
+
+def is_image(path: str | os.PathLike[str]) -> bool:
+    """Whether a file holds a single image (TIFF or NPY), by its first bytes.
+
+    Raises:
+        FileError: It is absent or cannot be read.
+    """
+    from napari_ptycho.io import images
+
+    return images.is_image(path)
+
+
+def read_image(path: str | os.PathLike[str]) -> "NDArray[Any]":
+    """Read an image (H, W), real or complex, from TIFF or NPY.
+
+    Raises:
+        FileError: The file is absent or broken, or holds no single image.
+    """
+    from napari_ptycho.io import images
+
+    return images.read_image(path)
+
+
+def write_image(
+    image: "NDArray[Any]", path: str | os.PathLike[str], about: Mapping[str, Any]
+) -> None:
+    """Write an image or a stack as TIFF (or NPY, by its name), with how it came about.
+
+    Raises:
+        FileError: The folder is missing, the disk is full, or a complex image has no ".npy".
+    """
+    from napari_ptycho.io import images
+
+    images.write_image(image, path, about)
 
 
 def _formats() -> "list[Format]":

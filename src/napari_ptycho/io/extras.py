@@ -23,6 +23,7 @@ from napari_ptycho.model.reconstruction import EXTRAS
 GROUP = "napari_ptycho_extras"
 VARIED = ("variations", "variation_weights")
 PLAIN = tuple(name for name in EXTRAS if name not in VARIED)
+MOST_PAST = 10_000  # outputs of past iterations that are read
 ATTRIBUTE_BYTES = 60_000
 """An HDF5 attribute holds less than 64 kB; Ptychodus looks for the weights in one."""
 Found = Mapping[str, NDArray[Any]]
@@ -83,15 +84,21 @@ def read(file: h5py.File, notes: list[str]) -> dict[str, NDArray[Any]]:
     if not isinstance(group, h5py.Group):
         return found
     owner = Path(file.filename).name
-    # No extra has more numbers than the larger of these; do not read what cannot be one.
-    most = max(2 * file["probe_position_x_m"].size, file["probe"].size)
+    # No extra has more numbers than the largest of these; do not read what cannot be one.
+    image = file["object"].size
+    usual = max(2 * file["probe_position_x_m"].size, file["probe"].size, image)
+    most = {"past_outputs": MOST_PAST * 2 * image}
     strange = [name for name in group if name not in PLAIN]
     if strange:
         named = ", ".join(map(repr, strange[:5]))
         notes.append(f"The file also holds {named}, which this version does not know: left out.")
     for name in (name for name in group if name in PLAIN):
         dataset = hdf5.require(file, f"{GROUP}/{name}", "these results")
-        if dataset.dtype.kind not in "iuf" or dataset.size is None or dataset.size > most:
+        if (
+            dataset.dtype.kind not in "iuf"
+            or dataset.size is None
+            or dataset.size > most.get(name, usual)
+        ):
             raise FileError(
                 f"{owner}: {name} is {dataset.dtype} of shape {dataset.shape}; need {EXTRAS[name]}"
             )

@@ -18,6 +18,8 @@ EXTRAS = {
     "background": "(h, w) counts per frame that do not come from the sample",
     "variations": "(K, M, h, w) shapes by which the probe varies, each of unit power",
     "variation_weights": "(N, K) complex, how much of each variation is in each frame",
+    "past_outputs": "(P, C, h, w) outputs of past iterations of a denoising, of its C channels",
+    "spread": "(h, w) standard deviation over the networks of a denoising",
 }
 """What engines may find beside object and probe: name -> shape and meaning."""
 
@@ -88,6 +90,8 @@ class Reconstruction:
             "background": shape[1:],
             "variations": (None, *shape),
             "variation_weights": (n, None),
+            "past_outputs": (None, None, None, None),
+            "spread": (None, None),
         }
         extras = {}
         for name, value in self.extras.items():

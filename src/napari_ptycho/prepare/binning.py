@@ -13,14 +13,13 @@ from typing import Any
 
 import dask.array as da
 import numpy as np
-from dask.array.optimization import optimize
-from dask.local import get_sync
 from numpy.typing import NDArray
 
 from napari_ptycho.errors import ScanError
 from napari_ptycho.model import Scan
 from napari_ptycho.model.arrays import Bools
 from napari_ptycho.prepare.groups import Groups, Neighbours, Size, check_size, group
+from napari_ptycho.prepare.lazy import read, runs
 from napari_ptycho.prepare.raster import Ints
 
 BLOCK_BYTES = 16 * 2**20
@@ -162,11 +161,11 @@ class _Bins:
         empty = np.ones(len(out), bool)
         frames = self.needs(start, stop)
         lazy = isinstance(self.source, da.Array)
-        for run in _runs(frames, self.source.chunks[0][0] if lazy else RUN):
+        for run in runs(frames, self.source.chunks[0][0] if lazy else RUN):
             low, high = int(run[0]), int(run[-1]) + 1
             block = self.source[low:high]
             if lazy:
-                block = _read(block)
+                block = read(block)
             if lazy or block.dtype.itemsize == 8:
                 self._check(low, block)
             self._add(out, block, run - low, self.groups.bin[run] - start, empty)
@@ -219,18 +218,6 @@ class _Bins:
             most = int(self.groups.count.max())
             if int(block.max()) * most >= 2**64:
                 raise ScanError(f"{most} patterns of up to {block.max()} counts have no sum")
-
-
-def _read(block: da.Array) -> NDArray[Any]:
-    """Compute frames that lie in one chunk, without the copy that `compute` makes of it."""
-    key = (block.name, 0, 0, 0)
-    graph = optimize(block.dask, [key])  # type: ignore[no-untyped-call]
-    return np.asarray(get_sync(graph, key))
-
-
-def _runs(frames: Ints, chunk: int) -> list[Ints]:
-    """Split ascending frames into runs that lie in one chunk, which is read once."""
-    return np.split(frames, np.flatnonzero(np.diff(frames // chunk)) + 1) if len(frames) else []
 
 
 def _bins_per_block(bins: _Bins) -> int:

@@ -1,0 +1,87 @@
+"""Single images: TIFF and NPY, in and out."""
+
+import json
+import os
+from collections.abc import Mapping
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from napari_ptycho.errors import FileError
+from napari_ptycho.io.archive import BOMB_BYTES, open_archive
+from napari_ptycho.io.atomic import written
+from napari_ptycho.io.files import NPY, existing, kind_of, read_head, size_text, translated
+
+TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+MOST_BYTES = 64 * BOMB_BYTES
+
+
+def is_image(path: str | os.PathLike[str]) -> bool:
+    """Whether a file holds an image, by its first bytes: TIFF or NPY.
+
+    Raises:
+        FileError: It is absent or cannot be read.
+    """
+    head = read_head(existing(path))
+    return head.startswith(TIFF) or kind_of(head) == NPY
+
+
+def read_image(path: str | os.PathLike[str]) -> NDArray[Any]:
+    """Read an image (H, W), real or complex.
+
+    Raises:
+        FileError: The file is absent or broken, or holds no single image.
+    """
+    path = existing(path)
+    head = read_head(path)
+    if head.startswith(TIFF):
+        image = _read_tiff(path)
+    elif kind_of(head) == NPY:
+        with open_archive(path, NPY) as archive:
+            image = archive.load("")
+    else:
+        raise FileError(f"{path.name}: neither TIFF nor NPY; images are read from these")
+    if image.ndim != 2 or image.dtype.kind not in "buifc":
+        raise FileError(
+            f"{path.name}: {image.dtype} of shape {image.shape}; need one image (H, W) of numbers"
+        )
+    return image
+
+
+def _read_tiff(path: Path) -> NDArray[Any]:
+    with translated(path), tifffile.TiffFile(path) as file:
+        series = file.series[0]
+        size = prod(series.shape) * np.dtype(series.dtype).itemsize
+        if size > MOST_BYTES:
+            raise FileError(f"{path.name}: an image of {size_text(size)}; it does not fit")
+        return np.squeeze(series.asarray())
+
+
+def write_image(
+    image: NDArray[Any], path: str | os.PathLike[str], about: Mapping[str, Any]
+) -> None:
+    """Write an image (H, W), or a stack (K, H, W), as TIFF, or as NPY where the name ends so.
+
+    Args:
+        image: Real numbers go into a TIFF as float32; complex ones need NPY.
+        path: The file to write.
+        about: How it came about: plain values, the TIFF's description as JSON.
+
+    Raises:
+        FileError: The folder is missing, the disk is full, or a complex image has no ".npy".
+    """
+    name = Path(path)
+    if name.suffix.lower() == ".npy":
+        with written(path) as temporary, temporary.open("wb") as file:
+            np.save(file, image, allow_pickle=False)
+        return
+    if image.dtype.kind == "c":
+        raise FileError(f"{name.name}: a TIFF cannot hold complex numbers; call it .npy")
+    with written(path) as temporary:
+        tifffile.imwrite(
+            temporary, image.astype(np.float32), description=json.dumps(about), metadata=None
+        )
