@@ -12,6 +12,7 @@ from pathlib import Path
 
 from napari_ptycho.cli.listing import allowed
 from napari_ptycho.cli.stages import in_words
+from napari_ptycho.denoise import ClassicalOptions, DenoiseOptions
 from napari_ptycho.engines import ENGINES, PRESETS, EngineOptions
 from napari_ptycho.model.reconstruction import EXTRAS
 from napari_ptycho.options import Options, Parameter, describe
@@ -77,6 +78,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "engines": engines,
     "presets": presets,
     "extras": extras,
+    "classical": partial(all_of, ClassicalOptions),
+    "denoise": partial(all_of, DenoiseOptions),
     "optics": partial(all_of, Optics),
     "sample": partial(all_of, SampleOptions),
 }

@@ -6,12 +6,13 @@ import torch
 
 from napari_ptycho.engines import LsqmlOptions, RpieOptions, reconstruct, regularise
 from napari_ptycho.engines.frames import load
-from napari_ptycho.engines.regularise import light_of_scan
+from napari_ptycho.engines.regularise import Denoiser, light_of_scan
 from napari_ptycho.engines.state import begin
 from napari_ptycho.job import run_to_end
 from napari_ptycho.physics.align import illumination
 
 from .conftest import phase_error
+from .denoisers import FEW, Fake, begun, fake, noisy, notes_of, towards
 from .low_dose import low_dose
 
 CPU = torch.device("cpu")
@@ -40,24 +41,121 @@ def test_total_variation_lowers_the_error_at_low_dose(scene, plain):
 
 
 def test_a_network_between_epochs_lowers_the_error_at_low_dose(scene, plain):
-    assert error_of(scene, replace(LIKELY, denoiser="dip", denoise_every=10)) < 0.95 * plain
+    denoised = replace(LIKELY, denoiser="dip")
+    often = replace(denoised, denoise_every=2, denoise_until=0.95)
+    assert error_of(scene, denoised) < 0.98 * plain
+    assert error_of(scene, often) < 0.95 * plain
+
+
+def test_a_worse_object_is_refused_and_the_one_before_restored(scene, monkeypatch):
+    scan, _, start = begun(scene)
+    ends = {}
+    for name, change in (("same", torch.clone), ("noisy", noisy)):
+        fake(monkeypatch, change)
+        *_, ends[name] = reconstruct(scan, FEW, start, "cpu")
+    np.testing.assert_array_equal(ends["noisy"].result.object, ends["same"].result.object)
+    assert notes_of(ends["noisy"]) == [
+        "deep image prior: 0 of 2 denoised objects were kept; the others made held-out frames "
+        "less likely"
+    ]
+
+
+def test_a_broken_object_is_refused(scene, monkeypatch):
+    scan, _, start = begun(scene)
+    fake(monkeypatch, lambda image: image * float("nan"))
+    *_, last = reconstruct(scan, FEW, start, "cpu")
+    assert last.notes == (
+        "deep image prior: 0 of 2 denoised objects were kept; the others made held-out frames "
+        "less likely",
+    )
+
+
+def test_a_better_object_is_kept(scene, monkeypatch):
+    scan, truth, start = begun(scene)
+    ends = {}
+    for name, change in (("same", torch.clone), ("truth", towards(truth))):
+        fake(monkeypatch, change)
+        *_, ends[name] = reconstruct(scan, FEW, start, "cpu")
+    assert notes_of(ends["truth"]) == [
+        "deep image prior: all denoised objects (2) were kept: they made held-out frames more "
+        "likely"
+    ]
+    errors = {name: phase_error(truth, end.result) for name, end in ends.items()}
+    assert errors["truth"] < 0.97 * errors["same"]
+
+
+def test_the_last_part_of_a_run_goes_by_the_counts_alone(scene, monkeypatch):
+    scan, _, start = begun(scene)
+    offered = []
+    monkeypatch.setattr(
+        Denoiser,
+        "_offer",
+        lambda self, image, lit: offered.append(len(self.work.state.history["error"])),
+    )
+    monkeypatch.setattr(regularise, "Prior", Fake)
+    run_to_end(reconstruct(scan, FEW, start, "cpu"))
+    assert offered == [3, 6]
+    offered.clear()
+    run_to_end(reconstruct(scan, replace(FEW, denoise_until=0.95), start, "cpu"))
+    assert offered == [3, 6, 9]
 
 
 @pytest.mark.parametrize(
     "change",
-    [{"denoiser": "none"}, {"denoise_every": 2}, {"denoise_share": 0.2}, {"seed": 1}],
+    [
+        {"denoiser": "none"},
+        {"denoise_every": 4},
+        {"denoise_share": 0.2},
+        {"denoise_until": 0.4},
+        {"denoise_held_out": 0.25},
+        {"seed": 1},
+    ],
     ids=str,
 )
-def test_every_option_of_the_denoiser_matters_and_it_can_be_repeated(change, monkeypatch):
+def test_every_option_of_the_denoiser_matters(change, monkeypatch):
+    scan, truth = low_dose(lines=5)
+    fake(monkeypatch, towards(truth))
+    options = RpieOptions(epochs=5, batch=16, denoiser="dip", denoise_every=2)
+    one, other = (
+        run_to_end(reconstruct(scan, one, truth, device="cpu"))
+        for one in (options, replace(options, **change))
+    )
+    assert np.abs(one.object - other.object).max() > 1e-4
+
+
+def test_a_run_can_be_repeated(monkeypatch):
     monkeypatch.setattr(regularise, "FIRST", 5)
     scan, _ = low_dose(lines=4)
-    options = RpieOptions(epochs=3, batch=16, denoiser="dip", denoise_every=3)
-    one, same, other = (
-        run_to_end(reconstruct(scan, one, device="cpu"))
-        for one in (options, options, replace(options, **change))
-    )
+    options = RpieOptions(epochs=5, batch=16, denoiser="dip", denoise_every=2)
+    one, same = (run_to_end(reconstruct(scan, options, device="cpu")) for _ in range(2))
     np.testing.assert_array_equal(one.object, same.object)
-    assert np.abs(one.object - other.object).max() > 1e-4
+
+
+def test_a_run_that_is_too_short_says_that_nothing_was_denoised(scene):
+    scan, _, start = begun(scene)
+    *_, last = reconstruct(scan, replace(FEW, epochs=3), start, "cpu")
+    assert notes_of(last) == [
+        "deep image prior: nothing was denoised: every 3 epochs never comes in the first 80% of 3"
+    ]
+    plain = run_to_end(reconstruct(scan, replace(FEW, epochs=3, denoiser="none"), start, "cpu"))
+    np.testing.assert_array_equal(last.result.object, plain.object)
+
+
+def test_the_note_stays_one_when_the_guard_takes_its_own_back(scene, monkeypatch):
+    """The guard remembers where in the notes it has written; the denoiser looks for its own."""
+    scan, _, start = begun(scene)
+    fake(monkeypatch, noisy)
+    epoch = []
+
+    def spoil(state):
+        epoch.append(len(state.history["error"]))
+        if epoch[-1] in (1, 4):
+            state.object[20, 20] = float("nan")
+
+    *_, last = reconstruct(scan, replace(FEW, epochs=14), start, "cpu", hook=spoil)
+    assert len(notes_of(last)) == 1
+    assert len(last.notes) == 2
+    assert "(2 times so far)" in "".join(last.notes)
 
 
 def test_a_hook_may_change_object_and_probe_between_epochs():

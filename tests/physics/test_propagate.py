@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy import special
 
 from napari_ptycho.errors import ScanError
 from napari_ptycho.model import Geometry
@@ -14,6 +15,7 @@ from napari_ptycho.physics.propagate import (
     poisson_change_,
     propagator,
     replace_modulus,
+    unlikelihood,
 )
 
 CPU = torch.device("cpu")
@@ -155,3 +157,61 @@ def test_poisson_change_is_minus_the_slope_of_the_likelihood(path, rng):
     poisson_change_(change, amplitude, valid, ids, background)
     # torch's gradient of a real number by a complex one is twice the conjugate derivative.
     torch.testing.assert_close(change, -free.grad / 2, rtol=1e-3, atol=1e-3)
+
+
+def counted(rng, mean=5.0):
+    """Return waves of two modes of 6 frames, amplitudes of counts, valid pixels and background."""
+    wave = waves(rng, 6, 2, 8, 8) * mean**0.5
+    counts = rng.poisson(mean, (6, 8, 8)).astype(np.float32)
+    valid = torch.from_numpy((rng.uniform(size=(1, 8, 8)) > 0.1).astype(np.float32))
+    return wave, torch.from_numpy(np.sqrt(counts)), valid, torch.full((8, 8), 0.3)
+
+
+def test_unlikelihood_is_that_of_poisson_counts(rng):
+    wave, amplitude, valid, background = counted(rng)
+    ids = np.array([4, 0, 2])
+    found = unlikelihood(wave[:3], amplitude, valid, ids, background)
+    model = abs2(wave[:3]).sum(dim=1).double().numpy() + 0.3 + FLOOR
+    y = amplitude[ids].double().numpy() ** 2
+    good = valid.numpy()
+    cost = (good * (model - special.xlogy(y, model))).sum(axis=(1, 2))
+    least = (good * (y - special.xlogy(y, y))).sum(axis=(1, 2))
+    np.testing.assert_allclose(found.numpy(), cost - least, rtol=1e-5)
+
+
+def test_unlikelihood_tells_small_differences_of_bright_frames(rng):
+    counts = torch.full((1, 64, 64), 1e6)
+    for off in (1e-3, 2e-3):
+        wave = ((counts - FLOOR) * (1 + off)).sqrt().unsqueeze(1).to(torch.complex64)
+        none = torch.zeros((64, 64))
+        found = unlikelihood(wave, counts.sqrt(), torch.ones(1, 64, 64), np.array([0]), none)
+        assert found.item() == pytest.approx(64**2 * 1e6 * off**2 / 2, rel=0.01)
+
+
+def test_a_saturated_pixel_is_unlikely_only_where_the_model_is_darker():
+    level, none = 9.0, torch.zeros((1, 2))
+    wave = torch.tensor([[[[2.0, 4.0]]]], dtype=torch.complex64)
+    amplitude, valid = torch.full((1, 1, 2), -(level**0.5)), torch.ones((1, 1, 2))
+    found = unlikelihood(wave, amplitude, valid, np.array([0]), none)
+    dark = 4 + FLOOR
+    assert found.item() == pytest.approx(
+        dark - level * np.log(dark) - level + level * np.log(level)
+    )
+
+
+def test_an_unknown_flux_is_the_most_likely_one(rng):
+    wave, amplitude, valid, background = counted(rng)
+    frames = (amplitude, valid, np.arange(6), background)
+    best = unlikelihood(wave, *frames, scaled=True)
+    for factor in (0.5, 0.9, 1.1, 2.0):
+        off = torch.sqrt(factor * (abs2(wave) + (0.3 + FLOOR) / 2) - (0.3 + FLOOR) / 2 + 0j)
+        assert (best <= unlikelihood(off, *frames) + 1e-3).all()
+    dimmed = wave * 0.5
+    torch.testing.assert_close(
+        unlikelihood(
+            dimmed, amplitude, valid, np.arange(6), (background + FLOOR) / 4 - FLOOR, True
+        ),
+        best,
+        rtol=1e-4,
+        atol=1e-3,
+    )

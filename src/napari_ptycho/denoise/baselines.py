@@ -87,7 +87,7 @@ def _calibrated(target: Target, options: ClassicalOptions, notes: list[str]) -> 
     Raises:
         OptionsError: A second image was asked for, but there is none.
     """
-    how = options.calibrate
+    how: str = options.calibrate
     if how == "second-copy" and target.second is None:
         raise OptionsError("calibration by a second copy needs a second image of the same thing")
     if how == "auto":

@@ -42,7 +42,9 @@ ARCHITECTURES: dict[str, Architecture] = {
         "Of the Deep Image Prior's authors (Ulyanov et al. 2020): bilinear, batch norm, skips.",
     ),
     "arch1-bilinear": Architecture(
-        "Arch 1, bilinear", "Arch 1 with interpolation in place of transposed convolutions."
+        "Arch 1, bilinear",
+        "Arch 1 with interpolation in place of transposed convolutions: quick.",
+        {"patience": 100},
     ),
     "arch2-bilinear": Architecture(
         "Arch 2, bilinear", "Arch 2 with interpolation in place of transposed convolutions."

@@ -138,6 +138,17 @@ class ObjectOptions(Options):
     denoise_share: Annotated[
         float, Range(0, 1, 0.05), "Share of the denoised object in what the engine goes on from."
     ] = 0.5
+    denoise_until: Annotated[
+        float,
+        Range(0.05, 0.95, 0.05),
+        "First part of the run in which the object is denoised; the rest goes by the counts alone.",
+    ] = 0.8
+    denoise_held_out: Annotated[
+        float,
+        Range(0.01, 0.5, 0.01),
+        "Share of the frames that is kept from the object while it is denoised: a denoised object "
+        "stays only if it makes them more likely.",
+    ] = 0.05
 
 
 @dataclass(frozen=True)

@@ -109,6 +109,10 @@ class Lbfgs(Gradient):
         """Forget the curvature."""
         self.optimiser = None
 
+    def joined(self) -> None:
+        """Forget the curvature: it is that of fewer frames."""
+        self.restart()
+
     def turned(self, unitary: Tensor) -> None:
         """Forget the curvature unless the modes stayed what they were."""
         same = torch.eye(len(unitary), dtype=unitary.dtype, device=unitary.device)

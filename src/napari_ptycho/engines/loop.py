@@ -33,15 +33,17 @@ def epochs(
     first = len(state.history["error"])
     random = torch.Generator().manual_seed(options.seed + first)
     work = Work(frames, state, beam, options, share)
+    denoiser = Denoiser(work)
     method = method_of(work)
     guard = Guard(state, method, _patient(options))
-    denoiser = Denoiser(options, share)
     for epoch in range(options.epochs):
+        if denoiser.joins(epoch):
+            method.joined()
         guard.begin_epoch()
         work.begin_epoch(epoch)
         factor = guard.factor * annealing(epoch, options)
         method.begin_epoch(factor, first + epoch >= options.probe_start)
-        steps = share.steps(len(frames.totals), options.batch)
+        steps = work.steps
         for step, ids in enumerate(method.batches(random)):
             _step(method, ids)
             state.done = min(epoch + (step + 1) / steps, epoch + 1)
@@ -51,11 +53,11 @@ def epochs(
         for _ in method.pieces(left):
             yield state
         method.end_epoch(left)
-        method.work.end_epoch(epoch)
-        error = float(state.misfits.sum()) / frames.total
-        state.history["error"].append(error)
-        if guard.accepts(error, first + epoch + 1):
-            for _ in denoiser.pieces(state, epoch + 1):
+        work.look()
+        work.end_epoch(epoch)
+        state.history["error"].append(work.error)
+        if guard.accepts(work.error, first + epoch + 1):
+            for _ in denoiser.pieces(epoch + 1):
                 yield state
             hook(state)
             _between(method, left, guard.factor)

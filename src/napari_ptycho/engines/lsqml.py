@@ -58,7 +58,7 @@ class Lsqml(Method):
         if not self.compact:
             yield from super().batches(random)
             return
-        own = self.work.frames.ids
+        own = self.work.order
         groups = list(tiles(own, self.work.state.positions[own], self.work.size))
         if self.work.share.size > 1:  # as many in every process
             groups = self.work.batches(np.concatenate(groups))
@@ -71,7 +71,7 @@ class Lsqml(Method):
         work, state = self.work, self.work.state
         light = torch.zeros(state.shape, device=work.frames.device)
         lit = abs2(state.probe).sum(dim=0)
-        own = work.frames.ids
+        own = work.order
         for at in range(0, len(own), work.size):
             corners = state.corners[own[at : at + work.size]]
             add_(light, corners, lit.expand(len(corners), -1, -1).contiguous())
@@ -106,7 +106,7 @@ class Lsqml(Method):
             state.probe.add_(probe_way * (b * (taken * share)))
 
     def _batches(self) -> int:
-        return len(self.work.batches(self.work.frames.ids))
+        return len(self.work.batches(self.work.order))
 
     def end_epoch(self, left: float) -> None:
         """Compact: move the object by the smallest of the best steps. Push."""

@@ -38,6 +38,9 @@ class Method:
     def restart(self) -> None:
         """Forget momentum and stored waves: the state has jumped."""
 
+    def joined(self) -> None:
+        """Go on with more frames than before: those that were held out take part from now on."""
+
     def calm(self) -> None:
         """Be more careful with momentum: the error rises."""
 

@@ -40,6 +40,7 @@ class Positions:
         self.state, self.light, self.options, self.share = state, light, options, share
         self.random = np.random.default_rng(options.seed)
         self.active = False
+        self.apart = np.zeros(0, np.int64)  # frames that do not help to place others
         self.velocity = np.zeros_like(state.positions)
         self.begin_epoch(0)
 
@@ -123,15 +124,18 @@ class Positions:
         reach = self.options.positions_reach_px * left
         centred = self.state.positions - self.state.positions.mean(axis=0)
         size = np.abs(centred).max()
-        best, place = self._misfits(frames, beam, self.state.positions).sum(), None
+        best, place = self._sum_of_misfits(frames, beam, self.state.positions), None
         for _ in range(2 * TRIES):
             affine = self.random.uniform(-reach, reach, (2, 2)) / size
             tried = self.state.positions + centred @ affine.T
-            found = self._misfits(frames, beam, tried).sum()
+            found = self._sum_of_misfits(frames, beam, tried)
             if found < best:
                 best, place = found, tried
         if place is not None:
             self.state.place(place)
+
+    def _sum_of_misfits(self, frames: Frames, beam: Propagator, places: Moves) -> float:
+        return float(np.delete(self._misfits(frames, beam, places), self.apart).sum())
 
     def _misfits(self, frames: Frames, beam: Propagator, places: Moves) -> Moves:
         """Return the misfit that every frame would have in some place, (N,)."""

@@ -31,13 +31,13 @@ class Projections(Method):
         super().__init__(work)
         self.beta = getattr(work.options, "relaxation", 1.0)
         self.waves: Tensor | None = None
-        self.known = False
+        self.known = 0  # frames, the first in order, whose waves are
         self.mean: Tensor | None = None
         self.averaged = 0
 
     def restart(self) -> None:
         """Take the model's waves anew in the next epoch."""
-        self.known = False
+        self.known = 0
 
     def turned(self, unitary: Tensor) -> None:
         """Mix the modes of the waves."""
@@ -73,8 +73,8 @@ class Projections(Method):
         corners = work.state.corners[ids]
         out = work.waves[: len(ids)]
         model = exit_waves(work.state.object, probe, corners, out, work.power)
-        if not self.known:
-            own.copy_(model)
+        known = max(0, self.known - int(work.slot[ids[0]]))
+        own[known:] = model[known:]
         mirrored = 2 * model - own
         change = work.beam.to_sample(self._projected(mirrored, ids))
         off = work.compare_(work.beam.to_detector(model), ids)
@@ -102,7 +102,7 @@ class Projections(Method):
 
     def _own(self, ids: Ids) -> Tensor:
         assert self.waves is not None  # made by begin_epoch
-        first = int((ids[0] - self.work.share.rank) // self.work.share.size)
+        first = int(self.work.slot[ids[0]])
         return self.waves[first : first + len(ids)]
 
     def _collect_object(self, batch: Batch) -> None:
@@ -113,7 +113,7 @@ class Projections(Method):
 
     def end_epoch(self, left: float) -> None:
         """Fit object and probe to the waves, by turns."""
-        self.known = True
+        self.known = len(self.work.order)
         for turn in range(self.work.options.overlaps):
             if turn:
                 self._clear()
@@ -159,4 +159,4 @@ class Projections(Method):
 
 def in_order(work: Work) -> Iterator[Ids]:
     """Yield all own frames in order, in batches."""
-    yield from work.batches(work.frames.ids)
+    yield from work.batches(work.order)

@@ -20,6 +20,7 @@ from napari_ptycho.physics.propagate import (
     abs2,
     modulus_change_,
     poisson_change_,
+    unlikelihood,
 )
 from napari_ptycho.physics.windows import cut, exit_waves
 
@@ -57,17 +58,52 @@ class Work:
         options: EngineOptions = self.options
         self.light = Illumination(self.state, options, self.share)
         self.positions = Positions(self.state, self.light, options, self.share)
-        self.size = len(self.batches(self.frames.ids)[0])
+        self.held, self.used = self.frames.ids[:0], np.ones(len(self.frames.totals), bool)
+        self._set_order(self.frames.ids)
         h, w = self.state.probe.shape[1:]
         where = self.frames.device
-        self.waves = roomy((self.size, self.light.waves, h, w), torch.complex64, where)
-        self.power = torch.zeros((h, w), device=where)
         self.shape = (int(h), int(w))
+        self.size = 0
+        self._make_room()
+        self.power = torch.zeros((h, w), device=where)
         poisson = getattr(options, "likelihood", "amplitude") == "poisson"
         self.replace_ = poisson_change_ if poisson else modulus_change_
         self.misfits = torch.zeros(len(self.state.misfits), device=where)
         self.seen = torch.zeros((2, h, w), device=where)
-        self.going_on = len(self.state.history["error"]) > LATE
+        self.first = len(self.state.history["error"])
+        self.going_on = self.first > LATE
+
+    def _set_order(self, order: Ids) -> None:
+        """Set the own frames that the engine goes by, in the order of engines that keep waves."""
+        self.order = order
+        self.slot = np.zeros(len(self.used), np.int64)
+        self.slot[order] = np.arange(len(order))
+        self.count = int(self.used.sum())
+
+    def _make_room(self) -> None:
+        """Get a buffer for the largest batch."""
+        size = len(self.batches(self.order)[0])
+        if size > self.size:
+            self.size = size
+            shape = (size, self.light.waves, *self.shape)
+            self.waves = roomy(shape, torch.complex64, self.frames.device)
+
+    def hold_out(self, held: Ids) -> None:
+        """Keep some frames of the scan from object and probe; each process knows all of them."""
+        self.used[held] = False
+        self.positions.apart = held
+        own = self.frames.ids
+        self.held = own[~self.used[own]]
+        self._set_order(own[self.used[own]])
+        self._make_room()
+
+    def join(self) -> None:
+        """Go by all frames from now on; those that were held out are the last in order."""
+        self.used[:] = True
+        self.positions.apart = self.held[:0]
+        self._set_order(np.concatenate([self.order, self.held]))
+        self.held = self.held[:0]
+        self._make_room()
 
     def shrink(self, size: int) -> None:
         """Make batches smaller, and the buffers with them."""
@@ -82,19 +118,48 @@ class Work:
             ids: The frames.
             waves: (B, M, h, w) whose modulus is replaced, in place of the exit waves.
         """
-        probe = self.light.probe(ids)
-        corners = self.state.corners[ids]
-        out = self.waves[: len(ids)]
-        exits = exit_waves(self.state.object, probe, corners, out, self.power)
+        probe, exits = self._exits(ids)
         wave = self.beam.to_detector(exits if waves is None else waves)
         return Batch(ids, probe, exits, self.beam.to_sample(self.compare_(wave, ids)))
 
+    def _exits(self, ids: Ids) -> tuple[Tensor, Tensor]:
+        """Return the probe over frames, and exit waves that the next call overwrites."""
+        probe = self.light.probe(ids)
+        out, corners = self.waves[: len(ids)], self.state.corners[ids]
+        return probe, exit_waves(self.state.object, probe, corners, out, self.power)
+
+    def look(self) -> None:
+        """Note the misfits of frames that are held out, and where they themselves should lie."""
+        for ids in self._parts(self.held):
+            probe, exits = self._exits(ids)
+            wave = self._replaced(self.beam.to_detector(exits), ids, self.frames.pick(ids))
+            if self.positions.slopes and not self.options.positions_affine:
+                self.positions.watch(ids, self.beam.to_sample(wave), probe)
+
+    def unlikelihood(self) -> float:
+        """Return how unlikely the frames are that are held out: their Poisson misfit."""
+        total = torch.zeros(1, device=self.frames.device)
+        for ids in self._parts(self.held):
+            wave = self.beam.to_detector(self._exits(ids)[1])
+            amplitude, valid, at = self.frames.pick(ids)
+            counts = (wave, amplitude, valid, at, self.state.background)
+            total += unlikelihood(*counts, self.options.intensities).sum()
+        self.share.sum_(total)
+        return float(total)
+
+    def _parts(self, ids: Ids) -> list[Ids]:
+        """Return frames in parts that fit the buffer."""
+        return np.array_split(ids, -(-len(ids) // self.size)) if len(ids) else []
+
     def compare_(self, wave: Tensor, ids: Ids) -> Tensor:
         """Turn a detector wave into its change, in place; note misfits and background."""
-        amplitude, valid, at = self.frames.pick(ids)
+        counts = self.frames.pick(ids)
         if self.options.background:
-            self._note_background(wave, amplitude, valid, at)
-        found = self.replace_(wave, amplitude, valid, at, self.state.background)
+            self._note_background(wave, *counts)
+        return self._replaced(wave, ids, counts)
+
+    def _replaced(self, wave: Tensor, ids: Ids, counts: tuple[Tensor, Tensor, Ids]) -> Tensor:
+        found = self.replace_(wave, *counts, self.state.background)
         if found.device.type == "cpu":
             self.misfits.numpy()[ids] = found.numpy()
         else:
@@ -131,7 +196,8 @@ class Work:
 
     def begin_epoch(self, epoch: int) -> None:
         """Get ready for one more pass over the positions."""
-        self.light.begin_epoch(late=self.going_on or epoch >= LATE)
+        with_probe = self.first + epoch >= self.options.probe_start
+        self.light.begin_epoch(late=with_probe and (self.going_on or epoch >= LATE))
         self.positions.begin_epoch(epoch)
         self.seen.zero_()
         if self.options.background and epoch == (0 if self.going_on else LATE):
@@ -142,11 +208,11 @@ class Work:
         if float(self.state.background.max()) > 2 * TINY:
             return
         total = torch.zeros(self.shape, device=self.frames.device)
-        for ids in np.array_split(self.frames.ids, -(-len(self.frames.ids) // self.size)):
+        for ids in self._parts(self.order):
             amplitude, _, at = self.frames.pick(ids)
             total += amplitude[torch.from_numpy(at).to(amplitude.device)].square().sum(dim=0)
         self.share.sum_(total)
-        level = torch.quantile(total.flatten() / len(self.frames.totals), BACKGROUND_LEVEL)
+        level = torch.quantile(total.flatten() / self.count, BACKGROUND_LEVEL)
         self.state.background.fill_(float(level) + TINY)
 
     def end_epoch(self, epoch: int) -> None:
@@ -163,14 +229,23 @@ class Work:
 
     def batches(self, order: Ids) -> list[Ids]:
         """Return frames, in some order, as batches."""
-        return self.share.batches(order, len(self.frames.totals), self.options.batch)
+        return self.share.batches(order, self.count, self.options.batch)
+
+    @property
+    def steps(self) -> int:
+        """Steps of an epoch."""
+        return self.share.steps(self.count, self.options.batch)
+
+    @property
+    def error(self) -> float:
+        """Misfit of the last epoch, of the frames the engine goes by, relative to their counts."""
+        return float(self.state.misfits[self.used].sum() / self.frames.totals[self.used].sum())
 
     def counted(self, ids: Ids) -> int:
         """Return the frames that a step takes over all processes, the same number in each."""
         if self.share.size == 1:
             return len(ids)
-        n = len(self.frames.totals)
-        return round(n / self.share.steps(n, self.options.batch))
+        return round(self.count / self.steps)
 
     def random_batches(self, random: torch.Generator) -> Iterator[Ids]:
         """Yield the frames of an epoch in random order, in batches.
@@ -178,7 +253,7 @@ class Work:
         Where the probe is shifted and the positions have few fractions, as whole positions have on
         a coarser grid, the frames of a batch share theirs: the probe is shifted once for all.
         """
-        own = self.frames.ids
+        own = self.order
         order = own[torch.randperm(len(own), generator=random).numpy()]
         groups = self._groups(order)
         batches = [batch for group in groups for batch in self.batches(group)]

@@ -138,6 +138,41 @@ def misfits(
     return off.square_().sum(dim=(1, 2))
 
 
+def unlikelihood(
+    wave: Tensor,
+    amplitude: Tensor,
+    valid: Tensor,
+    ids: NDArray[np.int64],
+    background: Tensor,
+    scaled: bool = False,
+) -> Tensor:
+    """Return the Poisson misfit of every frame, (B,), of waves (B, M, h, w); nothing changes.
+
+    sum(model - y ln model) less what it is at model = y (half the deviance), with the model of
+    `poisson_change_`. A saturated pixel that the model makes brighter than its level costs nothing.
+
+    Args:
+        wave: As in `modulus_change_`, and so are amplitude, valid, ids and background.
+        amplitude: See above.
+        valid: See above.
+        ids: See above.
+        background: See above.
+        scaled: The flux of the frames is unknown: each model is scaled so that it fits best.
+    """
+    at = torch.from_numpy(ids).to(wave.device)
+    target = amplitude[at]
+    counts, good = target.square(), valid[at] if len(valid) > 1 else valid
+    model = abs2(wave).sum(dim=1).add_(background + FLOOR)
+    if scaled:
+        told = good * (target >= 0)
+        sums = ((counts * told).sum(dim=(1, 2)), (model * told).sum(dim=(1, 2)))
+        model.mul_((sums[0] / sums[1].clamp_min(TINY))[:, None, None]).clamp_min_(TINY)
+    model = torch.where(target < 0, torch.minimum(model, counts), model)
+    off = (model - counts) / counts.clamp_min(TINY)  # of two large numbers, the small difference
+    cost = torch.where(counts > 0, counts * (off - off.log1p()), model)
+    return cost.mul_(good).sum(dim=(1, 2))
+
+
 def _off(target: Tensor, modulus: Tensor) -> Tensor:
     """Return target - modulus; where the target is negative, a pixel saturated at -target."""
     off = target.abs() - modulus
