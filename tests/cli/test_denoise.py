@@ -101,7 +101,9 @@ def test_a_reconstruction_and_its_scan(star_file, tmp_path, capsys):
     assert run("denoise", recon, *FEW, "--channel", "complex", "-o", tmp_path / "c.npy") == 0
     assert np.load(tmp_path / "c.npy").shape == result.object.shape
     assert run("denoise", recon, *FEW, "--reference", out, "-o", tmp_path / "p.tif") == 0
-    assert run("reconstruct", star_file, "--start", out, "--epochs", "1", "-o", tmp_path / "e.h5") == 0
+    assert (
+        run("reconstruct", star_file, "--start", out, "--epochs", "1", "-o", tmp_path / "e.h5") == 0
+    )
 
 
 @pytest.mark.parametrize(

@@ -158,6 +158,11 @@ def test_the_judge_waits_for_its_patience():
         judge.add(number, 1.0)
         assert judge.over == (judge.done == 6)
     assert judge.best == 3
+    judge.go_on()
+    for _ in range(3):
+        assert not judge.over
+        judge.add(4.5, 1.0)
+    assert judge.over
     plateau = Judge("loss", 4)
     for i in range(20):
         plateau.add(0.0, max(0.5, 1 - 0.1 * i))

@@ -134,3 +134,66 @@ def suppress_deleted():
     import contextlib
 
     return contextlib.suppress(RuntimeError)
+
+
+class Denoising:
+    """A real window with the Denoise dock, as a user drives it."""
+
+    def __init__(self, docks, notifications):
+        from napari_ptycho.gui.app import open_dock
+
+        self.docks, self.viewer, self.qtbot = docks, docks.viewer, docks.qtbot
+        self.notifications = notifications
+        self.dock = open_dock(docks.viewer, "Denoise")
+        self.form = self.dock.form
+        self.field("architecture").setCurrentText("arch1-bilinear")
+        self.field("history_every").setValue(5)
+
+    def field(self, name):
+        return self.form.network.fields[name]
+
+    def click(self, button):
+        with self.qtbot.waitSignal(self.dock.runner.finished, timeout=120_000):
+            button.click()
+
+    def run(self, n):
+        self.field("iterations").setValue(n)
+        self.click(self.dock.box.start_button)
+
+    def begin(self, n):
+        """Start a run and wait for its first image."""
+        self.field("iterations").setValue(n)
+        self.field("stop").setCurrentText("none")
+        self.dock.box.start_button.click()
+        self.qtbot.waitUntil(lambda: self.dock.view is not None, timeout=120_000)
+
+    def stop(self):
+        if self.dock.runner.running:
+            self.click(self.dock.box.stop_button)
+
+    def save(self, path):
+        button = self.dock.box.save_button
+        with self.qtbot.waitSignal(button.saved, timeout=60_000):
+            button.save(path)
+
+    def names(self):
+        return [layer.name for layer in self.viewer.layers]
+
+    def rows(self):
+        return self.dock.table.table.rowCount()
+
+    def cell(self, title, row=0):
+        from napari_ptycho.gui.score_table import COLUMNS
+
+        return self.dock.table.table.item(row, list(COLUMNS).index(title)).text()
+
+
+@pytest.fixture
+def denoising(docks, notifications):
+    denoising = Denoising(docks, notifications)
+    yield denoising
+    dock = denoising.dock
+    with suppress_deleted():
+        for runner in (dock.runner, dock.adopter, dock.box.save_button.runner):
+            runner.stop()
+            runner.wait(30)

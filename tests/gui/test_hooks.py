@@ -26,7 +26,8 @@ def quick_samples(monkeypatch):
 def test_the_manifest_is_valid_and_names_what_exists():
     manifest = PluginManifest.from_file(files("napari_ptycho") / "napari.yaml")
     manifest.validate_imports()
-    assert {sample.key for sample in manifest.contributions.sample_data} == set(SAMPLES)
+    keys = {sample.key for sample in manifest.contributions.sample_data}
+    assert keys == {*SAMPLES, "fibres-noisy", "star-noisy"}
     assert [widget.display_name for widget in manifest.contributions.widgets] == list(app.DOCKS)
 
 

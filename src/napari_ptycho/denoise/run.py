@@ -82,6 +82,7 @@ class Run:
     def states(self, iterations: int) -> Iterator["Run"]:
         """Take so many more iterations at most; yield where the numbers are known."""
         self.begun, self.asked, self.stopped = self.members.done, iterations, False
+        self.judge.go_on()
         size = 1 if self.device.type == "cpu" else BLOCK
         for number in range(1, iterations + 1):
             self._iterate()

@@ -40,7 +40,11 @@ class Judge:
         self.patience = WMV_PATIENCE if rule == "wmv" else patience
         self.best, self.done = 0, 0
         """The iteration that is kept, from 1 (0: none yet), and iterations so far."""
-        self._least, self._loss, self._fell = FAR, float("inf"), 0
+        self._least, self._loss, self._fell, self._begun = FAR, float("inf"), 0, 0
+
+    def go_on(self) -> None:
+        """Wait anew: the user wants more iterations."""
+        self._begun = self.done
 
     def add(self, number: float, loss: float) -> None:
         """Take the next iteration's number and loss."""
@@ -56,9 +60,9 @@ class Judge:
         if self.rule == "none":
             return False
         if self.rule == "discrepancy":
-            return self._least < 0
+            return self._least < 0 and self.best > self._begun
         since = self._fell if self.rule == "loss" else self.best
-        return since > 0 and self.done - since >= self.patience
+        return since > 0 and self.done - max(since, self._begun) >= self.patience
 
 
 class Variance:

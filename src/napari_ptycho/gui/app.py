@@ -8,22 +8,37 @@ import napari
 from napari.viewer import Viewer
 
 PLUGIN = "napari-ptycho"
-DOCKS = ("Scan", "Reconstruct")
+DOCKS = ("Scan", "Reconstruct", "Denoise")
+FIRST = 2
+"""So many docks are what `open_docks` returns; the last of them is in front."""
 WIDTH = 400
 
 
 def open_docks(viewer: Viewer) -> tuple[Any, Any]:
     """Return the Scan and the Reconstruct dock of a viewer; open what is not open, in tabs."""
-    widgets = []
-    for name in DOCKS:
-        _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, name, tabify=True)
-        widgets.append(widget)
-    scan, reconstruct = widgets
+    before = len(viewer.window.dock_widgets)
+    docks = [_open(viewer, name) for name in DOCKS]
+    if len(viewer.window.dock_widgets) > before:
+        docks[FIRST - 1][0].raise_()
+    scan, reconstruct = (widget for _, widget in docks[:FIRST])
     return scan, reconstruct
 
 
+def open_dock(viewer: Viewer, name: str) -> Any:
+    """Return one of `DOCKS`, in front; open it if it is not open."""
+    dock, widget = _open(viewer, name)
+    dock.show()
+    dock.raise_()
+    return widget
+
+
+def _open(viewer: Viewer, name: str) -> tuple[Any, Any]:
+    dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, name, tabify=True)
+    return dock, widget
+
+
 def open_window(paths: Sequence[str | Path] = (), sample: str | None = None) -> Viewer:
-    """Open napari with both docks and start to load a file or a sample."""
+    """Open napari with all docks and start to load a file or a sample."""
     viewer = Viewer(title="Ptychography", show_welcome_screen=False)
     scan, _ = open_docks(viewer)
     if paths:
@@ -34,7 +49,7 @@ def open_window(paths: Sequence[str | Path] = (), sample: str | None = None) -> 
 
 
 def launch(paths: Sequence[str | Path] = (), sample: str | None = None) -> None:
-    """Open napari with both docks, load a file or a sample, and stay until it is closed.
+    """Open napari with all docks, load a file or a sample, and stay until it is closed.
 
     Args:
         paths: Files to open; the first one is.

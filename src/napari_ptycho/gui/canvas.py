@@ -29,7 +29,10 @@ PATTERNS, MEAN, POSITIONS = "patterns", "mean pattern", "positions"
 PHASE, AMPLITUDE, PROBE, REFINED = "phase", "amplitude", "probe", "refined positions"
 DETECTOR = (PATTERNS, MEAN)
 SCAN = (*DETECTOR, POSITIONS)
+DENOISED, SPREAD = "denoised", "spread"
 RECONSTRUCTION = (PHASE, AMPLITUDE, PROBE, REFINED)
+RESTORED = (DENOISED, SPREAD)
+OURS = (*SCAN, *RECONSTRUCTION, *RESTORED)
 Pair = Sequence[float] | NDArray[np.float64]
 Thing = Scan | Reconstruction | None
 
@@ -40,7 +43,7 @@ def metadata(
     """Return the metadata of one of our layers.
 
     Args:
-        role: What it shows: one of `SCAN` or `RECONSTRUCTION`.
+        role: What it shows: one of `OURS`.
         thing: The scan or reconstruction it shows; any dock can start from it.
         stretch: Object pixels per pixel of the layer, (y, x).
         offset: Where its first pixel lies in the object, (y, x) in object pixels.
@@ -132,14 +135,28 @@ def showing(viewer: Viewer, roles: Sequence[str], of: Thing = None) -> Iterator[
     goes or is hidden, half a second each in software rendering. It is left off where the user has
     layers of their own.
     """
+    with beside(viewer) as shown:
+        yield
+        for layer in find(viewer.layers, roles):
+            held = held_by(layer)
+            if not isinstance(held, Reconstruction) or of is None or held.name == of.name:
+                shown.append(layer)
+
+
+@contextmanager
+def beside(viewer: Viewer) -> Iterator[list[Layer]]:
+    """After the block, show the layers in the list and hide our others; in a grid, as above.
+
+    The grid stays off where the user has layers that are not in the list.
+    """
     viewer.canvas.grid.enabled = False
-    yield
-    for layer in find(viewer.layers, (*SCAN, *RECONSTRUCTION)):
-        held = held_by(layer)
-        other = isinstance(held, Reconstruction) and of is not None and held.name != of.name
-        layer.visible = layer.metadata[ROLE] in roles and not other
+    shown: list[Layer] = []
+    yield shown
+    for layer in viewer.layers:
+        if layer in shown or ROLE in layer.metadata:
+            layer.visible = layer in shown
     place(viewer)
-    if all(ROLE in layer.metadata for layer in viewer.layers):
+    if all(ROLE in layer.metadata or layer in shown for layer in viewer.layers):
         viewer.canvas.overlays.scale_bar.gridded = True
         viewer.canvas.grid.enabled = True
     _fit(viewer)
@@ -160,7 +177,7 @@ def _fit(viewer: Viewer) -> None:
 def refresh_scale_bar(viewer: Viewer) -> None:
     """Show the scale bar while something of the object is visible and nothing of the detector."""
     visible = [layer for layer in viewer.layers if layer.visible]
-    in_object = find(visible, (POSITIONS, *RECONSTRUCTION))
+    in_object = find(visible, (POSITIONS, *RECONSTRUCTION, *RESTORED))
     bar = viewer.canvas.overlays.scale_bar
     wanted = bool(in_object and not find(visible, DETECTOR))
     if wanted and not bar.visible:

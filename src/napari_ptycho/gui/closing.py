@@ -1,16 +1,15 @@
 """Closing the window while a run is under way: ask, stop, keep what was reached."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 from qtpy.QtCore import QEvent, QObject
-from qtpy.QtWidgets import QFileDialog, QMessageBox
+from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 
-from napari_ptycho import io
 from napari_ptycho.errors import PtychoError
-from napari_ptycho.gui.views import ReconstructionView
-
-if TYPE_CHECKING:
-    from napari_ptycho.gui.reconstruct_dock import ReconstructDock
+from napari_ptycho.gui.runner import Runner
+from napari_ptycho.gui.saving import Savable
 
 WAIT_S = 30.0
 
@@ -18,9 +17,19 @@ WAIT_S = 30.0
 class CloseGuard(QObject):
     """Watches the window of a dock. Only a person who closes it is asked, never a script."""
 
-    def __init__(self, dock: "ReconstructDock") -> None:
+    def __init__(
+        self, dock: QWidget, runner: Runner, savable: Callable[[Any], Savable | None], what: str
+    ) -> None:
+        """Make a guard; it watches nothing yet.
+
+        Args:
+            dock: Whose window it is.
+            runner: What may be running.
+            savable: Turns the result of the newest update into something to write.
+            what: Is running, as "A reconstruction".
+        """
         super().__init__(dock)
-        self._dock = dock
+        self._dock, self._runner, self._savable, self._what = dock, runner, savable, what
 
     def watch(self) -> None:
         """Watch the window that the dock lies in now; watching it again changes nothing."""
@@ -29,7 +38,7 @@ class CloseGuard(QObject):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Swallow the closing of the window if the user would rather go on."""
         closing = event.type() == QEvent.Type.Close and event.spontaneous()
-        if closing and self._dock.runner.running and not self.may_close():
+        if closing and self._runner.running and not self.may_close():
             event.ignore()
             return True
         return False
@@ -39,29 +48,25 @@ class CloseGuard(QObject):
         buttons = QMessageBox.StandardButton
         answer = QMessageBox.question(
             self._dock,
-            "A reconstruction is running",
+            f"{self._what} is running",
             "Stop it and save what it has reached before the window closes?",
             buttons.Save | buttons.Discard | buttons.Cancel,
         )
         if answer == buttons.Cancel:
             return False
-        runner = self._dock.runner
-        runner.stop()
-        return answer == buttons.Discard or (runner.wait(WAIT_S) and self._saved())
+        self._runner.stop()
+        return answer == buttons.Discard or (self._runner.wait(WAIT_S) and self._saved())
 
     def _saved(self) -> bool:
-        update = self._dock.runner.newest
-        if update is None:
+        update = self._runner.newest
+        thing = None if update is None else self._savable(update.result)
+        if thing is None:
             return True
-        view: ReconstructionView = update.result
-        name = view.reconstruction.name
-        path, _ = QFileDialog.getSaveFileName(
-            self._dock, "Save the reconstruction", f"{name}.h5", "HDF5 (*.h5)"
-        )
+        path, _ = QFileDialog.getSaveFileName(self._dock, thing.title, thing.name, thing.kind)
         if not path:
             return False
         try:
-            io.write_reconstruction(view.reconstruction, path)
+            thing.write(Path(path))
         except PtychoError as error:
             QMessageBox.warning(self._dock, "Not saved", str(error))
             return False

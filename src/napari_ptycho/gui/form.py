@@ -21,7 +21,7 @@ from napari_ptycho.options import Options, Parameter, Value, describe
 
 Field = QSpinBox | QDoubleSpinBox | QCheckBox | QComboBox
 ADVANCED = "Advanced"
-LABELS_PX = 88
+LABELS_PX = 92
 """Least width of the labels, so that forms below each other line up."""
 
 
@@ -32,7 +32,11 @@ class OptionsForm(QWidget):
     """The user has edited a parameter."""
 
     def __init__(
-        self, cls: type[Options], main: Sequence[str] = (), parent: QWidget | None = None
+        self,
+        cls: type[Options],
+        main: Sequence[str] = (),
+        hidden: Sequence[str] = (),
+        parent: QWidget | None = None,
     ) -> None:
         """Build the form.
 
@@ -40,12 +44,14 @@ class OptionsForm(QWidget):
             cls: The Options class.
             main: Parameters that show at once. The others fold: under the name of their group, or
                 under "Advanced" where they have none. Empty shows all that have no group.
+            hidden: Parameters that have a field but no row: something else chooses them.
             parent: The widget this one lies in.
         """
         super().__init__(parent)
         self.cls = cls
         self.fields: dict[str, Field] = {}
         self.folds: dict[str, Fold] = {}
+        self._hidden = tuple(hidden)
         self._silent = False
         self._parameters = {parameter.name: parameter for parameter in describe(cls)}
         self._places = {name: _place(p, main) for name, p in self._parameters.items()}
@@ -58,6 +64,10 @@ class OptionsForm(QWidget):
         groups: dict[str, QFormLayout] = {title: form_rows() for title in titles}
         for parameter in self._parameters.values():
             field = self._field(parameter)
+            if parameter.name in self._hidden:
+                field.setParent(self)
+                field.hide()
+                continue
             rows = groups[self._places[parameter.name]]
             rows.addRow(label(parameter.name), field)
             beside = rows.labelForField(field)
@@ -92,7 +102,8 @@ class OptionsForm(QWidget):
     def _mark(self) -> None:
         """Tell in the titles of the folds what they hide that is not at its default."""
         for title, fold in self.folds.items():
-            inside = [name for name, place in self._places.items() if place == title]
+            places = self._places.items()
+            inside = [n for n, place in places if place == title and n not in self._hidden]
             values = {name: _value(self.fields[name]) for name in inside}
             defaults = {name: self._parameters[name].default for name in inside}
             fold.mark([f"{n} = {v}" for n, v in values.items() if v != defaults[n]])

@@ -13,8 +13,9 @@ import napari
 import numpy as np
 
 from napari_ptycho.gui import canvas, loading
-from napari_ptycho.gui.app import open_docks
+from napari_ptycho.gui.app import open_dock, open_docks
 from napari_ptycho.gui.views import Picture
+from napari_ptycho.phantoms import noisy
 from napari_ptycho.samples import SAMPLES
 
 LayerData = tuple[Any, ...]
@@ -57,6 +58,29 @@ def siemens_star() -> list[LayerData]:
 def fibres() -> list[LayerData]:
     """Open the simulated fibres."""
     return _sample("fibres")
+
+
+def fibres_noisy() -> list[LayerData]:
+    """Return the noisy fibres, and the clean ones to compare with."""
+    return _phantom("fibres")
+
+
+def star_noisy() -> list[LayerData]:
+    """Return the noisy star, and the clean one to compare with."""
+    return _phantom("star")
+
+
+def _phantom(name: str) -> list[LayerData]:
+    """Return two plain images, and bring the Denoise dock to the front if there is a window."""
+    viewer = napari.current_viewer()
+    if viewer is not None:
+        open_docks(viewer)
+        open_dock(viewer, "Denoise")
+    with_noise, clean = (image.astype(np.float32) for image in noisy(name))
+    return [
+        (with_noise, {"name": f"{name} · noisy", "colormap": "gray"}, "image"),
+        (clean, {"name": f"{name} · clean", "colormap": "gray", "visible": False}, "image"),
+    ]
 
 
 def _sample(key: str) -> list[LayerData]:

@@ -6,17 +6,29 @@ from typing import Any
 
 from napari_ptycho.job import Update
 
+EPOCHS = ("epoch", "epochs")
+ITERATIONS = ("it", "it")
+
 
 class Pace:
     """Measures epochs per second from the first update on (what comes before is preparation)."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, unit: tuple[str, str] = EPOCHS
+    ) -> None:
+        """Begin.
+
+        Args:
+            clock: Tells seconds.
+            unit: What is counted: one of it, and many.
+        """
         self._clock = clock
+        self._one, self._many = unit
         self._first: tuple[float, float] | None = None
 
     def text(self, update: Update[Any]) -> str:
         """Return "epoch 12 / 100 · 3.1 epochs/s · 0:28 left", as far as it is known."""
-        where = f"epoch {int(update.done)} / {update.total:.0f}"
+        where = f"{self._one} {int(update.done)} / {update.total:.0f}"
         now = self._clock()
         if self._first is None:
             self._first = (now, update.done)
@@ -25,7 +37,7 @@ class Pace:
         if seconds <= 0 or epochs <= 0:
             return where
         rate = epochs / seconds
-        speed = f"{rate:.1f} epochs/s" if rate >= 1 else f"{1 / rate:.1f} s/epoch"
+        speed = f"{rate:.1f} {self._many}/s" if rate >= 1 else f"{1 / rate:.1f} s/{self._one}"
         left = (update.total - update.done) / rate
         return f"{where} · {speed} · {clock_text(left)} left"
 

@@ -13,6 +13,7 @@ SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 CURVE = {"dark": "#4fc3f7", "light": "#1f77b4"}
 AXIS_WIDTH, LEAST_HEIGHT = 52, 165
 MANTISSAS = (1, 2, 5)
+LABEL_PX = 15
 
 
 class DecadeAxis(pg.AxisItem):  # type: ignore[misc]
@@ -25,8 +26,11 @@ class DecadeAxis(pg.AxisItem):  # type: ignore[misc]
         decades = range(int(np.floor(minVal)), int(np.ceil(maxVal)) + 1)
         all_ticks = [(k, float(m)) for k in decades for m in range(1, 10)]
         inside = [(k, m) for k, m in all_ticks if minVal <= k + np.log10(m) <= maxVal]
-        few = maxVal - minVal < 2
-        large = [tick for tick in inside if tick[1] == 1 or (few and tick[1] in MANTISSAS)]
+        span = maxVal - minVal
+        room = span < 2 and size >= LABEL_PX * len(MANTISSAS) * span
+        large = [tick for tick in inside if tick[1] == 1 or (room and tick[1] in MANTISSAS)]
+        if len(large) < 2:
+            large = [tick for tick in inside if tick[1] in MANTISSAS]
         if len(large) < 2:
             large = inside if len(inside) > 1 else _between(minVal, maxVal)
         small = [tick for tick in inside if tick not in large]
@@ -56,6 +60,23 @@ def _text(value: float) -> str:
     return "1" if decade == 0 else f"10{str(decade).translate(SUPERSCRIPT)}"
 
 
+def calm(plot: Any) -> None:
+    """Take menus and buttons from a plot, give it a faint grid and an axis of a fixed width."""
+    plot.setMenuEnabled(False)
+    plot.hideButtons()
+    plot.showGrid(x=True, y=True, alpha=0.15)
+    for side in ("left", "bottom"):
+        plot.getAxis(side).enableAutoSIPrefix(False)
+    plot.getAxis("left").setWidth(AXIS_WIDTH)
+
+
+def paint_axes(plot: Any, theme: Any) -> None:
+    """Give the axes of a plot the colours of a theme."""
+    for side in ("left", "bottom"):
+        plot.getAxis(side).setPen(theme.secondary.as_hex())
+        plot.getAxis(side).setTextPen(theme.text.as_hex())
+
+
 class LivePlot(QWidget):
     """One curve over epochs, logarithmic, in the colours of the viewer's theme."""
 
@@ -65,12 +86,7 @@ class LivePlot(QWidget):
         self._canvas = pg.GraphicsLayoutWidget()
         self._plot = self._canvas.addPlot(axisItems={"left": DecadeAxis("left")})
         self._plot.setLogMode(y=True)
-        self._plot.setMenuEnabled(False)
-        self._plot.hideButtons()
-        self._plot.showGrid(x=True, y=True, alpha=0.15)
-        for side in ("left", "bottom"):
-            self._plot.getAxis(side).enableAutoSIPrefix(False)
-        self._plot.getAxis("left").setWidth(AXIS_WIDTH)
+        calm(self._plot)
         self._plot.setLabel("left", name)
         self._plot.setLabel("bottom", "epoch")
         self.curve = self._plot.plot()
@@ -107,9 +123,7 @@ class LivePlot(QWidget):
         theme = get_theme(self._viewer.theme)
         self.background = theme.background.as_hex()
         self._canvas.setBackground(self.background)
-        for side in ("left", "bottom"):
-            self._plot.getAxis(side).setPen(theme.secondary.as_hex())
-            self._plot.getAxis(side).setTextPen(theme.text.as_hex())
+        paint_axes(self._plot, theme)
         for line in self.borders:
             line.setPen(self._border_pen())
         self.curve.setPen(pg.mkPen(CURVE[theme.type], width=1))

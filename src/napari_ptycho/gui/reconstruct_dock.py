@@ -18,6 +18,7 @@ from napari_ptycho.gui.preset_box import PresetBox
 from napari_ptycho.gui.result_layers import ReconstructionLayers
 from napari_ptycho.gui.run_box import RunBox
 from napari_ptycho.gui.runner import Runner
+from napari_ptycho.gui.saving import Savable, of_reconstruction
 from napari_ptycho.gui.session import real_viewer, session_of
 from napari_ptycho.gui.stages import Stages, rest, total
 from napari_ptycho.gui.stages_box import StagesBox
@@ -61,7 +62,7 @@ class ReconstructDock(Dock):
         self._lay_out()
         self._later = QTimer(self, interval=PAUSE_MS, singleShot=True)
         self._connect()
-        self.guard = CloseGuard(self)
+        self.guard = CloseGuard(self, self.runner, _savable, "A reconstruction")
         self._on_scan()
 
     def _lay_out(self) -> None:
@@ -228,6 +229,10 @@ class ReconstructDock(Dock):
         """Make the buttons follow the session and the runner."""
         has_result = self.session.reconstruction is not None
         self.box.enable(self.runner.running, self.session.scan is not None, has_result)
+
+
+def _savable(view: ReconstructionView) -> Savable | None:
+    return of_reconstruction(view.reconstruction)
 
 
 def _describe(scan: Scan | None) -> str:

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 from napari_ptycho.gui.pace import Pace
 from napari_ptycho.gui.plot import LivePlot
 from napari_ptycho.gui.save_button import SaveButton
+from napari_ptycho.gui.saving import Savable, of_reconstruction
 from napari_ptycho.gui.session import Session
 from napari_ptycho.gui.spots import COLOURS
 from napari_ptycho.gui.stages import Stages, under_way
@@ -37,11 +38,12 @@ class RunBox(QWidget):
 
     def __init__(self, viewer: Viewer, session: Session) -> None:
         super().__init__()
+        self._session = session
         self._stages: Stages = ()
         self._stage, self._pace = 0, Pace()
         self.start_button, self.stop_button = QPushButton("Start"), QPushButton("Stop")
         self.continue_button = QPushButton("Continue")
-        self.save_button = SaveButton(session)
+        self.save_button = SaveButton(self._savable)
         self.bar = QProgressBar()
         self.bar.setRange(0, BAR)
         self.status = Note(viewer)
@@ -84,6 +86,9 @@ class RunBox(QWidget):
         layout.addWidget(self.status)
         layout.addLayout(colours)
         layout.addWidget(self.plot, 1)
+
+    def _savable(self) -> Savable | None:
+        return of_reconstruction(self._session.reconstruction)
 
     def begin(self, stages: Stages) -> None:
         """A run of these stages begins."""

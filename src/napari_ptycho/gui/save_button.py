@@ -1,5 +1,6 @@
-"""Writes the reconstruction that is shown, in a thread."""
+"""Writes what is shown, in a thread."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -7,38 +8,39 @@ from typing import Any
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFileDialog, QPushButton
 
-from napari_ptycho import io
 from napari_ptycho.gui.runner import Runner
-from napari_ptycho.gui.session import Session
-from napari_ptycho.model import Reconstruction
+from napari_ptycho.gui.saving import Savable
 
 
 class SaveButton(QPushButton):
     """Asks where to, and writes."""
 
     saved = Signal(str)
-    """A reconstruction was written to this path."""
+    """It was written to this path."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, current: Callable[[], Savable | None]) -> None:
+        """Make the button.
+
+        Args:
+            current: Returns what there is to write now, or None.
+        """
         super().__init__("Save…")
-        self._session = session
+        self._current = current
         self.runner = Runner(self)
         self.runner.finished.connect(self._on_written)
         self.clicked.connect(self._ask_path)
 
     def save(self, path: str | Path) -> None:
-        """Write the reconstruction that is shown; `saved` says when it is done."""
-        reconstruction = self._session.reconstruction
-        if reconstruction is not None:
-            self.runner.call(partial(_write, reconstruction, Path(path)), f"save {path}")
+        """Write what is shown; `saved` says when it is done."""
+        thing = self._current()
+        if thing is not None:
+            self.runner.call(partial(_write, thing, Path(path)), f"save {path}")
 
     def _ask_path(self) -> None:
-        reconstruction = self._session.reconstruction
-        if reconstruction is None:
+        thing = self._current()
+        if thing is None:
             return
-        path, _ = QFileDialog.getSaveFileName(
-            self, "Save the reconstruction", f"{reconstruction.name}.h5", "HDF5 (*.h5)"
-        )
+        path, _ = QFileDialog.getSaveFileName(self, thing.title, thing.name, thing.kind)
         if path:
             self.save(path)
 
@@ -47,6 +49,6 @@ class SaveButton(QPushButton):
             self.saved.emit(str(path))
 
 
-def _write(reconstruction: Reconstruction, path: Path) -> Path:
-    io.write_reconstruction(reconstruction, path)
+def _write(thing: Savable, path: Path) -> Path:
+    thing.write(path)
     return path

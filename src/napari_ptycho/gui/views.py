@@ -127,8 +127,8 @@ def picture(reconstruction: Reconstruction) -> Picture:
         phase=phase,
         amplitude=amplitude,
         probe=tiled(np.abs(reconstruction.probe)),
-        phase_limits=_limits(phase[known], (0.5, 99.5)),
-        amplitude_limits=_limits(amplitude[known], (0.5, 99.5)),
+        phase_limits=contrast(phase[known]),
+        amplitude_limits=contrast(amplitude[known]),
         spots=spots(reconstruction),
         powers=_powers(reconstruction),
     )
@@ -194,7 +194,8 @@ def tiled(modes: NDArray[np.floating[Any]]) -> Image:
     return sheet
 
 
-def _limits(values: Image, percent: tuple[float, float]) -> Limits:
+def contrast(values: Image, percent: tuple[float, float] = (0.5, 99.5)) -> Limits:
+    """Return between which percentiles an image lies: limits that napari can use."""
     few = values[:: max(1, values.size // SAMPLED)]
     low, high = (float(value) for value in np.percentile(few, percent))
     if high - low < 1e-3:  # a flat image: room around it, as napari needs low < high

@@ -43,12 +43,16 @@ class Dock(QWidget):
         self.rows.setSpacing(6)
         self.footer = QVBoxLayout()
         self.footer.setSpacing(6)
-        outer = QVBoxLayout(self)
+        self._outer = outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(0)
         outer.addWidget(_Scroll(inside))
         outer.addLayout(self.footer)
         self.setMinimumWidth(MIN_WIDTH)
+
+    def give_rest_to_footer(self) -> None:
+        """Let the footer have all the room that the rows do not ask for."""
+        self._outer.setStretchFactor(self.footer, 1)
 
     def sizeHint(self) -> QSize:
         """Return the size that a fresh dock takes."""
@@ -72,7 +76,9 @@ class _Scroll(QScrollArea):
         """Return the size of what it holds."""
         hint = self._inside.sizeHint()
         high = self._inside.heightForWidth(self.viewport().width())
-        return QSize(hint.width(), high if high > 0 else hint.height())
+        least = self._inside.minimumSizeHint().height()  # notes that wrap: more than their height
+        border = self.height() - self.viewport().height()
+        return QSize(hint.width(), max(high if high > 0 else hint.height(), least) + border)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Follow the size of what it holds."""

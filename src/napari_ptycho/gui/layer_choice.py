@@ -1,0 +1,87 @@
+"""A choice among the image layers of a viewer that follows what comes, goes and is renamed."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from napari.layers import Image, Layer
+from napari.viewer import Viewer
+from qtpy.QtCore import QSignalBlocker, Signal  # type: ignore[attr-defined]
+
+from napari_ptycho.gui.widgets import Choice
+
+
+def is_plane(layer: Layer) -> bool:
+    """Whether a layer shows one image: two-dimensional, in grey."""
+    return isinstance(layer, Image) and layer.ndim == 2 and not layer.rgb and not layer.multiscale
+
+
+class LayerChoice(Choice):
+    """Words, then the layers that are accepted, the topmost first."""
+
+    changed = Signal()
+    """Another word or layer is chosen, by the user or because the one before is gone."""
+
+    def __init__(
+        self,
+        viewer: Viewer,
+        tip: str,
+        words: Sequence[str] = (),
+        accepts: Callable[[Layer], bool] = is_plane,
+    ) -> None:
+        """Make the choice.
+
+        Args:
+            viewer: Whose layers.
+            tip: What is chosen.
+            words: What can be chosen beside layers.
+            accepts: Which layers can be chosen.
+        """
+        super().__init__(tip)
+        self._viewer, self._words, self._accepts = viewer, tuple(words), accepts
+        self._layers: list[Layer] = []
+        events = viewer.layers.events
+        for event in (events.inserted, events.removed, events.reordered):
+            event.connect(self._on_layers)
+        events.renamed.connect(self._on_renamed)
+        self.currentIndexChanged.connect(self._on_index)
+        self._on_layers()
+
+    @property
+    def layer(self) -> Layer | None:
+        """The chosen layer; None where it is a word."""
+        index = self.currentIndex() - len(self._words)
+        return self._layers[index] if 0 <= index < len(self._layers) else None
+
+    @property
+    def word(self) -> str:
+        """The chosen word; "" where it is a layer."""
+        index = self.currentIndex()
+        return self._words[index] if 0 <= index < len(self._words) else ""
+
+    def choose(self, what: Layer | str) -> None:
+        """Choose a layer, or a word."""
+        if isinstance(what, str):
+            self.setCurrentIndex(self._words.index(what))
+        else:
+            self.setCurrentIndex(len(self._words) + self._layers.index(what))
+
+    def _on_layers(self, event: Any = None) -> None:
+        before: Layer | str | None = self.layer or self.word or None
+        self._layers = [layer for layer in reversed(self._viewer.layers) if self._accepts(layer)]
+        with QSignalBlocker(self):
+            self.clear()
+            self.addItems([*self._words, *(layer.name for layer in self._layers)])
+            there = before in self._layers or before in self._words
+            if there and before is not None:
+                self.choose(before)
+        if not there:
+            self.changed.emit()
+
+    def _on_renamed(self, event: Any = None) -> None:
+        with QSignalBlocker(self):
+            for i, layer in enumerate(self._layers, len(self._words)):
+                if self.itemText(i) != layer.name:
+                    self.setItemText(i, layer.name)
+
+    def _on_index(self, _: int) -> None:
+        self.changed.emit()
