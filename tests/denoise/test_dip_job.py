@@ -253,7 +253,7 @@ def test_halves_stop_the_whole_and_have_networks_of_their_own(picture):
     half, second = picture[0], part(48, seed=1)[0]
     whole = (half + second) / 2
     options = replace(QUICK, stop="auto", iterations=240, patience=60, rate=0.02)
-    result = done(whole, options, picture[1], second=second, half=half)
+    result = done(whole, options, picture[1], second=(half, second))
     assert result.rule == "second-copy"
     assert result.members.shape == (1, 48, 48)
     assert result.sigma == pytest.approx(0.15 / np.sqrt(2), rel=0.1)
@@ -265,7 +265,7 @@ def test_halves_stop_the_whole_and_have_networks_of_their_own(picture):
     assert len(members) == 2
     assert float((members.groups[0].inputs[0] - members.groups[0].inputs[1]).abs().max()) > 0
     with pytest.raises(OptionsError, match="it needs the other half"):
-        done(whole, half=half)
+        done(whole, second=(half, None))
 
 
 def test_computed_together_they_are_what_they_are_one_by_one(picture, monkeypatch):

@@ -36,8 +36,7 @@ def done(subject, options=QUICK, **more):
         dip(
             subject.image,
             options,
-            second=subject.second,
-            half=subject.half,
+            second=subject.copies,
             weight=subject.weight,
             device="cpu",
         )

@@ -55,7 +55,7 @@ def test_counts_that_are_not_photons_are_halved_by_positions(scene):
 
 
 def test_a_denoised_layer_is_a_start_for_any_engine(scene):
-    scan, truth, found = scene
+    scan, _, found = scene
     options = DenoiseOptions.of("arch1-bilinear", iterations=3, stop="none")
     start = run_to_end(denoise_reconstruction(found, "phase", options, device="cpu")).reconstruction
     after = run_to_end(reconstruct(scan, RpieOptions(epochs=2), start, "cpu"))

@@ -43,7 +43,7 @@ def test_what_is_no_single_image_gets_a_sentence(tmp_path):
         io.read_image(tmp_path / "x.txt")
     whole = (tmp_path / "stack.tif").read_bytes()
     (tmp_path / "cut.tif").write_bytes(whole[: len(whole) // 4])
-    with pytest.raises(FileError, match="cut.tif"):
+    with pytest.raises(FileError, match=r"cut\.tif"):
         io.read_image(tmp_path / "cut.tif")
     with pytest.raises(FileError, match="no such file"):
         io.is_image(tmp_path / "none.tif")

@@ -221,8 +221,7 @@ def _classical(flags: DenoiseFlags, options: ClassicalOptions) -> "tuple[Subject
         subject.image,
         options,
         subject.reference,
-        second=subject.second,
-        half=subject.half,
+        second=subject.copies,
         weight=subject.weight,
     )
     show.lines((f"- {note}" for note in (*subject.notes, *result.notes)), flags.json)

@@ -26,7 +26,6 @@ def dip(
     reference: Any = None,
     *,
     second: Any = None,
-    half: Any = None,
     weight: Any = None,
     device: str = "auto",
     resume: "Denoised | None" = None,
@@ -37,9 +36,9 @@ def dip(
         image: (H, W) real, or complex (real and imaginary part are two channels of one network).
         options: The network, and when to stop; `DenoiseOptions.of(architecture)` has what suits.
         reference: (H, W) truth, for the PSNR; it changes nothing else.
-        second: (H, W) a copy of the image whose noise is independent: tells when to stop.
-        half: (H, W) the image from half of its photons, when `second` is from the other half and
-            `image` from all of them: a second network learns it, and `second` judges that one.
+        second: (H, W) a copy of the image whose noise is independent: tells when to stop. Or a
+            tuple of two, each from half of the photons of the image: a second network learns the
+            first of them, and the other one judges that.
         weight: (H, W) real >= 0, how well each pixel is known; pixels of 0 stay as they are.
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
         resume: A result of this session to go on from, `options.iterations` more at most.
@@ -54,7 +53,7 @@ def dip(
     from napari_ptycho.denoise.fit import dip_job
     from napari_ptycho.denoise.target import Beside
 
-    beside = Beside(reference, second, half, weight)
+    beside = Beside.of(reference, second, weight)
     yield from dip_job(image, options or DenoiseOptions(), beside, device, resume)
 
 
@@ -64,7 +63,6 @@ def classical(
     reference: Any = None,
     *,
     second: Any = None,
-    half: Any = None,
     weight: Any = None,
 ) -> "Denoised":
     """Denoise an image without a network: total variation, non-local means or wavelets.
@@ -73,8 +71,8 @@ def classical(
         image: (H, W) real, or complex (real and imaginary part one by one).
         options: The method, and how its strength is found.
         reference: (H, W) truth, for the PSNR; it changes nothing else.
-        second: (H, W) a copy of the image whose noise is independent: tells the strength.
-        half: (H, W) as in `dip`.
+        second: (H, W) a copy of the image whose noise is independent, or two halves, as in `dip`:
+            tells the strength.
         weight: (H, W) real >= 0, how well each pixel is known; pixels of 0 stay as they are.
 
     Raises:
@@ -83,5 +81,5 @@ def classical(
     from napari_ptycho.denoise.baselines import classical_result
     from napari_ptycho.denoise.target import Beside
 
-    beside = Beside(reference, second, half, weight)
+    beside = Beside.of(reference, second, weight)
     return classical_result(image, options or ClassicalOptions(), beside)

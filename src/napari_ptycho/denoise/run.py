@@ -166,7 +166,8 @@ class Run:
                 self.exploded = True
                 self.notes.append(
                     f"the loss exploded at iteration {self.judge.done}; the output of iteration "
-                    f"{self.kept or self.judge.best} is kept; a smaller rate than {self.options.rate:g} may help"
+                    f"{self.kept or self.judge.best} is kept; a smaller rate than "
+                    f"{self.options.rate:g} may help"
                 )
         self.rows.clear()
         if len(self.copies) == 2:

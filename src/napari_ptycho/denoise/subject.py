@@ -45,6 +45,11 @@ class Subject:
     """(H, W) phase factor between the object and its flat version."""
     notes: tuple[str, ...] = ()
 
+    @property
+    def copies(self) -> Any:
+        """What tells when to stop, as `dip` takes it: a second copy, two halves, or None."""
+        return self.second if self.half is None else (self.half, self.second)
+
     def whole(self, image: NDArray[Any]) -> NDArray[Any]:
         """Return an image (h, w) at its place in the object (H, W), which shows around it."""
         if self.shown is None:

@@ -109,6 +109,12 @@ class Beside:
     weight: Any = None
     """How well each pixel is known."""
 
+    @classmethod
+    def of(cls, reference: Any, second: Any, weight: Any) -> "Beside":
+        """Return what is given; `second` is an image, or a tuple of two halves."""
+        half, second = second if isinstance(second, tuple) else (None, second)
+        return cls(reference, second, half, weight)
+
     def part(self, box: tuple[slice, slice]) -> "Beside":
         """Return a part of all of them."""
         images = (self.reference, self.second, self.half, self.weight)

@@ -127,8 +127,7 @@ def _classical(request: Request, options: ClassicalOptions) -> "Iterator[Update[
         subject.image,
         options,
         subject.reference,
-        second=subject.second,
-        half=subject.half,
+        second=subject.copies,
         weight=subject.weight,
     )
     notes = (*subject.notes, *found.notes)
