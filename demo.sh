@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes .venv, installs, and opens napari with the docks and the sample scan loaded. Without a
-# display, or with --headless: load, bin, reconstruct and save without a window, into demo-output/.
+# display, or with --headless: load, bin, reconstruct, denoise and save without a window, into demo-output/.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -21,10 +21,11 @@ fi
 
 out=demo-output
 rm -rf "$out" && mkdir "$out"
-echo; echo "1. A simulated fly-scan of a Siemens star: load, bin, reconstruct, save"
+echo; echo "1. A simulated fly-scan of a Siemens star: load, bin, reconstruct, denoise"
 $ptycho simulate siemens-star -o "$out/star-scan.h5"
 $ptycho bin "$out/star-scan.h5" --size 2x2 -o "$out/star-binned.h5"
 $ptycho reconstruct "$out/star-binned.h5" --epochs 30 -o "$out/star.h5" --report "$out/star.png"
+$ptycho denoise "$out/star.h5" --scan "$out/star-binned.h5" --architecture arch1-bilinear --iterations 100 -o "$out/star-denoised.h5"
 echo; echo "2. A measured Siemens star"
 if $ptycho simulate siemens-real -o "$out/real-scan.h5"; then
   $ptycho info "$out/real-scan.h5"

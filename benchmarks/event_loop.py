@@ -1,11 +1,13 @@
-"""How long the window keeps the user waiting while ePIE runs with live layers and a live plot.
+"""How long the window keeps the user waiting while a job runs with live layers and live plots.
+
+ePIE first, then a Deep Image Prior of the noisy fibres.
 
 A 10 ms timer in a real, shown window; its delays beyond 10 ms are the event-loop gap. The first
 lines are the idle window, for comparison. Needs a display:
 
     xvfb-run -a -s "-screen 0 1600x1000x24" python benchmarks/event_loop.py
 
-Exits 1 if the 95th percentile during the run reaches 50 ms.
+Exits 1 if the 95th percentile during a run reaches 50 ms.
 """
 
 import argparse
@@ -13,12 +15,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QEventLoop, QTimer
 
 from napari_ptycho.engines import EpieOptions
-from napari_ptycho.gui.app import open_docks, open_window
+from napari_ptycho.gui.app import open_dock, open_docks, open_window
 
 TICK_MS = 10
 LIMIT_MS = 50
@@ -97,8 +100,27 @@ def main() -> int:
     print(f"{len(shown)} updates shown, the next after {reconstruct.runner.interval_ms:.0f} ms")
     reconstruct.runner.stop()
     wait(lambda: not reconstruct.runner.running, 30)
+    worst = max(p95, denoising(viewer, gaps, given.seconds))
     viewer.close()
-    return int(p95 >= LIMIT_MS)
+    return int(worst >= LIMIT_MS)
+
+
+def denoising(viewer: Any, gaps: Gaps, seconds: float) -> float:
+    """Denoise a phantom; return the 95th percentile."""
+    dock = open_dock(viewer, "Denoise")
+    viewer.open_sample("napari-ptycho", "fibres-noisy")
+    dock.form.layer.choose(viewer.layers["fibres · noisy"])
+    dock.form.reference.choose(viewer.layers["fibres · clean"])
+    dock.form.network.fields["iterations"].setValue(100_000)
+    dock.start()
+    wait(lambda: dock.view is not None, 60)
+    wait(lambda: False, 5)  # napari makes its layer
+    gaps.restart()
+    wait(lambda: False, seconds)
+    p95 = gaps.report("Deep Image Prior, two plots")
+    dock.runner.stop()
+    wait(lambda: not dock.runner.running, 30)
+    return p95
 
 
 if __name__ == "__main__":

