@@ -101,7 +101,8 @@ class DenoiseOptions(Options):
     inputs: Annotated[int, Range(1, 256), "Channels of the random input."] = 32
     scaling: Annotated[
         Literal["z-score", "0-1"],
-        "What the network is taught: the image with mean 0 and spread 1, or from 0 to 1.",
+        "What the network is taught: the image with mean 0 and spread 1, or from 0 to 1 (but for "
+        "its noise).",
     ] = "z-score"
     bounded: Annotated[
         bool,

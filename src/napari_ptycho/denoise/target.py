@@ -39,13 +39,7 @@ class Target:
     @property
     def limits(self) -> Parts | None:
         """(2, C, 1, 1) between which the image lies but for its noise; None if it is all noise."""
-        noise = np.asarray(self.sigma / self.units.scale)
-        inside = self.image[:, self.weight > 0]
-        low, high = inside.min(axis=1)[:, None, None], inside.max(axis=1)[:, None, None]
-        low, high = low + BEYOND * noise, high - BEYOND * noise
-        if (high - low < SMALLEST * noise).any():
-            return None
-        return np.stack([low, high]).astype(np.float32)
+        return _extremes(self.image, self.weight > 0, self.sigma / self.units.scale)
 
     @property
     def image(self) -> Parts:
@@ -152,7 +146,13 @@ def prepare(
     share = _weight(beside.weight, first.shape)
     known = share > 0
     parts = _parts(first)
-    zero, scale = _units(parts, share, scaling)
+    noise = sigma or _sigma(parts, half, second, known)
+    extremes = _extremes(parts, known, noise) if scaling == "0-1" else None
+    zero, scale = _units(parts, share)
+    if extremes is not None:
+        zero, scale = extremes[0], extremes[1] - extremes[0]
+    # a channel without any contrast (a real image given as complex) is learnt as it is
+    scale = np.where(scale > 0, scale, np.float32(max(float(scale.max()), 1e-30)))
     copies = [parts] if half is None else [parts, half]
     return Target(
         copies=np.stack([(copy - zero) / scale for copy in copies]),
@@ -160,7 +160,7 @@ def prepare(
         reference=None if truth is None else (truth - zero) / scale,
         weight=share,
         units=Units(zero, scale) if known.all() else Units(zero, scale, first, known),
-        sigma=sigma or _sigma(parts, half, second, known),
+        sigma=noise,
         span=span or _span(parts if truth is None else truth, known, truth is not None),
     )
 
@@ -195,21 +195,29 @@ def _parts(image: Image) -> Parts:
     return np.stack(channels).astype(np.float32)
 
 
-def _units(parts: Parts, share: Parts, scaling: str) -> tuple[Parts, Parts]:
-    if scaling == "0-1":
-        inside = parts[:, share > 0]
-        zero, scale = inside.min(axis=1), np.ptp(inside, axis=1)
-    else:
-        total = float(share.sum(dtype=np.float64))
-        zero = (parts * share).sum(axis=(1, 2), dtype=np.float64) / total
-        rest = parts - zero[:, None, None].astype(np.float32)
-        scale = np.sqrt((rest**2 * share).sum(axis=(1, 2), dtype=np.float64) / total)
-    # a channel without any contrast (a real image given as complex) is learnt as it is
-    scale = np.where(scale > 0, scale, max(float(scale.max()), 1e-30))
-    return (
-        np.asarray(zero, np.float32)[:, None, None],
-        np.asarray(scale, np.float32)[:, None, None],
-    )
+def _extremes(parts: Parts, known: Bools, noise: Any) -> Parts | None:
+    """Return (2, C, 1, 1) between which the channels lie but for their noise; None if all is noise.
+
+    Args:
+        parts: (C, H, W).
+        known: (H, W) where to look.
+        noise: Standard deviation, one number or (C, 1, 1).
+    """
+    inside = parts[:, known]
+    low, high = inside.min(axis=1)[:, None, None], inside.max(axis=1)[:, None, None]
+    low, high = low + BEYOND * noise, high - BEYOND * noise
+    if (high - low < SMALLEST * noise).any():
+        return None
+    return np.stack([low, high]).astype(np.float32)
+
+
+def _units(parts: Parts, share: Parts) -> tuple[Parts, Parts]:
+    """Return mean and spread of the channels, (C, 1, 1) each."""
+    total = float(share.sum(dtype=np.float64))
+    zero = (parts * share).sum(axis=(1, 2), dtype=np.float64)[:, None, None] / total
+    rest = parts - zero.astype(np.float32)
+    scale = np.sqrt((rest**2 * share).sum(axis=(1, 2), dtype=np.float64) / total)
+    return zero.astype(np.float32), scale[:, None, None].astype(np.float32)
 
 
 def _sigma(parts: Parts, half: Parts | None, second: Parts | None, known: Bools) -> float:
