@@ -192,7 +192,7 @@ def _subject(flags: DenoiseFlags) -> "Subject":
 
     reference, second = _other(flags, flags.reference), _other(flags, flags.second)
     if io.is_image(flags.file):
-        return Subject(io.read_image(flags.file), second, reference)
+        return Subject(image=io.read_image(flags.file), second=second, reference=reference)
     subject = subject_of(io.read_reconstruction(flags.file), flags.channel, reference=reference)
     if second is not None and subject.shown is not None and second.shape == subject.shown.shape:
         second = second[subject.box]
