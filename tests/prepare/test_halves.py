@@ -203,11 +203,14 @@ def test_a_frame_that_was_not_looked_at_is_refused_when_it_is_read(value, dtype)
 
 
 def test_few_counts_and_bright_frames_are_no_gain():
-    thin(Scan(np.full((2, 2, 2), 4), positions_px=np.eye(2)))
-    bright = np.random.default_rng(0).poisson(200.0, (24, 64, 64))
-    thin(Scan(bright, positions_px=trajectories.raster(4, 6)))
-    dark = np.random.default_rng(0).poisson(1e-3, (24, 64, 64))
-    thin(Scan(dark, positions_px=trajectories.raster(4, 6)))
+    at, rng = trajectories.raster(4, 6), np.random.default_rng(0)
+    for counts, positions in (
+        (np.full((2, 2, 2), 4), np.eye(2)),
+        (rng.poisson(200.0, (24, 64, 64)), at),
+        (rng.poisson(1e-3, (24, 64, 64)), at),
+    ):
+        one, other = thin(Scan(counts, positions_px=positions))
+        np.testing.assert_array_equal(one.patterns + other.patterns, counts)
 
 
 @pytest.mark.real

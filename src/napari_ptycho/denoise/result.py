@@ -91,11 +91,6 @@ class Denoised:
     run: Any = field(default=None, repr=False)
 
     @property
-    def mean(self) -> Image:
-        """(H, W) mean of the ensemble: the image itself."""
-        return self.image
-
-    @property
     def spread(self) -> NDArray[np.float32]:
         """(H, W) standard deviation over the ensemble; it tells a part of the error only."""
         return np.asarray(np.std(self.members, axis=0), np.float32)

@@ -86,9 +86,8 @@ def denoise_reconstruction(
     if scan is not None and options.stop in ("auto", "second-copy"):
         for update in any_halves(scan, reconstruction, options.seed, device):
             halves = update.result
-            share = f"making half-count reconstructions: {update.done / update.total:.0%}"
             nothing = Restored(None, None)
-            yield Update(0.0, float(options.iterations), {}, nothing, (*update.notes, share))
+            yield Update(0.0, float(options.iterations), {}, nothing, update.notes)
     subject = subject_of(reconstruction, channel, halves, reference)
     yield from denoise_subject(subject, options, device, halves=halves)
 
@@ -110,6 +109,7 @@ def any_halves(
     """Make two independent reconstructions: of half the photons, or of every other position.
 
     Counts that are not Poisson's cannot be thinned: then positions are taken, and a note says why.
+    The last note tells how far it is.
 
     Raises:
         PtychoError: As `reconstruct_halves`.
@@ -121,7 +121,14 @@ def any_halves(
         job = reconstruct_halves(scan, reconstruction, seed=seed, device=device, by="positions")
         why = f"halves are odd and even positions: {error}"
         for update in job:
-            yield replace(update, notes=(why, *update.notes))
+            yield _telling(update, why)
         return
-    yield first
-    yield from job
+    yield _telling(first)
+    for update in job:
+        yield _telling(update)
+
+
+def _telling(update: Update[Halves], *first: str) -> Update[Halves]:
+    """Return an update that says how far the halves are."""
+    share = f"making half-count reconstructions: {update.done / update.total:.0%}"
+    return replace(update, notes=(*first, *update.notes, share))

@@ -115,11 +115,11 @@ def _restored(request: Request) -> "Iterator[Update[Restored]]":
 
 
 def _classical(request: Request, options: ClassicalOptions) -> "Iterator[Update[Restored]]":
-    from napari_ptycho.engines.denoising import Restored
+    from napari_ptycho.engines.denoising import Restored, any_halves
 
     halves = request.halves
     if request.makes_halves and request.scan is not None and request.reconstruction is not None:
-        for update in halves_job(request.scan, request.reconstruction, request.device):
+        for update in any_halves(request.scan, request.reconstruction, device=request.device):
             halves = update.result
             yield Update(0.0, 1.0, {}, Restored(None, None), update.notes)
     subject = _subject(request, halves)
@@ -191,16 +191,6 @@ def _plain(image: Any) -> Any:
     return None if image is None else np.asarray(image)
 
 
-def halves_job(scan: Scan, of: Reconstruction, device: str) -> Iterator[Update[Any]]:
-    """Return the job that makes both half-count reconstructions of a scan."""
-    from napari_ptycho.engines.denoising import any_halves
-
-    for update in any_halves(scan, of, device=device):
-        share = f"making half-count reconstructions: {update.done / update.total:.0%}"
-        notes = (*update.notes, share)
-        yield Update(update.done, update.total, update.history, update.result, notes)
-
-
 @dataclass(frozen=True, eq=False)
 class HalvesView:
     """Both half-count reconstructions of a reconstruction; pictures once they are done."""
@@ -213,8 +203,10 @@ class HalvesView:
 
 def halves_viewed(scan: Scan, of: Reconstruction, device: str) -> Iterator[Update[HalvesView]]:
     """Return the job that makes both halves, and at the end their phases ready to show."""
+    from napari_ptycho.engines.denoising import any_halves
+
     update = None
-    for update in halves_job(scan, of, device):
+    for update in any_halves(scan, of, device=device):
         view = HalvesView(of, update.result)
         yield Update(update.done, update.total, {}, view, update.notes)
     if update is not None:
