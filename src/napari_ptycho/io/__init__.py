@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from napari_ptycho.io.formats import Format
 
 __all__ = [
+    "about_image",
     "is_image",
     "read_image",
     "read_reconstruction",
@@ -133,6 +134,17 @@ def read_image(path: str | os.PathLike[str]) -> "NDArray[Any]":
     from napari_ptycho.io import images
 
     return images.read_image(path)
+
+
+def about_image(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return how a TIFF came about, as `write_image` noted it; empty where nothing is noted.
+
+    Raises:
+        FileError: The file is absent or broken.
+    """
+    from napari_ptycho.io import images
+
+    return images.about_image(path)
 
 
 def write_image(

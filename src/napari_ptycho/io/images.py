@@ -61,6 +61,24 @@ def _read_tiff(path: Path) -> NDArray[Any]:
         return np.squeeze(series.asarray())
 
 
+def about_image(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return how an image came about, as `write_image` noted it; empty where nothing is noted.
+
+    Raises:
+        FileError: The file is absent or broken.
+    """
+    path = existing(path)
+    if not read_head(path).startswith(TIFF):
+        return {}
+    with translated(path), tifffile.TiffFile(path) as file:
+        text = file.pages.first.description
+    try:
+        about = json.loads(text)
+    except ValueError:  # somebody else's words
+        return {}
+    return about if isinstance(about, dict) else {}
+
+
 def write_image(
     image: NDArray[Any], path: str | os.PathLike[str], about: Mapping[str, Any]
 ) -> None:

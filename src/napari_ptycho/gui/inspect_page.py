@@ -1,0 +1,86 @@
+"""What the pages of the Inspect dock have in common: the layers they look at."""
+
+from typing import Any, ClassVar
+
+from napari.layers import Layer
+from napari.viewer import Viewer
+from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_ptycho.gui.layer_choice import LayerChoice, is_plane
+from napari_ptycho.gui.session import Session, session_of
+
+NONE = "none"
+PAUSE_MS = 50
+
+
+class Chosen(QObject):
+    """The layers that all pages look at: one, and what it is compared with."""
+
+    changed = Signal()
+    """Another layer was chosen, or the pixels of a chosen one changed; at most every 50 ms."""
+
+    def __init__(self, viewer: Viewer, parent: QObject) -> None:
+        super().__init__(parent)
+        self.viewer = viewer
+        self.session: Session = session_of(viewer)
+        self.first = LayerChoice(viewer, "What is inspected.")
+        self.second = LayerChoice(
+            viewer, "What it is compared with: the original, a truth, another half.", (NONE,)
+        )
+        self._watched: list[Layer] = []
+        self._pause = QTimer(self, interval=PAUSE_MS, singleShot=True)
+        self._pause.timeout.connect(self.changed)
+        for choice in (self.first, self.second):
+            choice.changed.connect(self._on_choice)
+        viewer.layers.selection.events.changed.connect(self._soon)
+        self._on_choice()
+
+    @property
+    def layer(self) -> Layer | None:
+        """What is inspected."""
+        return self.first.layer
+
+    @property
+    def other(self) -> Layer | None:
+        """What it is compared with; None where nothing is, or where it is the same layer."""
+        other = self.second.layer
+        return None if other is self.first.layer else other
+
+    def several(self) -> list[Layer]:
+        """Return both chosen layers and those that are selected in the list of layers."""
+        chosen = [layer for layer in (self.layer, self.other) if layer is not None]
+        more = [layer for layer in self.viewer.layers if layer in self.viewer.layers.selection]
+        return chosen + [layer for layer in more if is_plane(layer) and layer not in chosen]
+
+    def _on_choice(self) -> None:
+        for layer in self._watched:
+            layer.events.data.disconnect(self._soon)
+        self._watched = [one for one in (self.layer, self.other) if one is not None]
+        for layer in self._watched:
+            layer.events.data.connect(self._soon)
+        self._soon()
+
+    def _soon(self, event: Any = None) -> None:
+        if not self._pause.isActive():
+            self._pause.start()
+
+
+class Page(QWidget):
+    """One page of the Inspect dock. `refresh` is called when it shows and what it shows changed."""
+
+    title: ClassVar[str]
+    tip: ClassVar[str]
+
+    def __init__(self, viewer: Viewer, chosen: Chosen) -> None:
+        super().__init__()
+        self.viewer, self.chosen = viewer, chosen
+        self.rows = QVBoxLayout(self)
+        self.rows.setContentsMargins(0, 6, 0, 0)
+        self.rows.setSpacing(6)
+
+    def refresh(self) -> None:
+        """Follow the chosen layers."""
+
+    def leave(self) -> None:
+        """Take away what is on the canvas only while this page shows."""
