@@ -18,6 +18,7 @@ from napari_ptycho.io import read_scan
 from napari_ptycho.model import Geometry, Reconstruction, Scan
 from napari_ptycho.model.arrays import Floats
 from napari_ptycho.options import Options, Range
+from napari_ptycho.phantoms import phantom
 from napari_ptycho.physics.simulation import simulate
 from napari_ptycho.prepare.start import MARGIN_PX, Optics, first_guess, optics_wave
 
@@ -36,6 +37,7 @@ REAL_URL = (
 REAL_SHA256 = "dbce7715c1d4a7c28a48f684dacc7d343fbc5d06fe993d6ea31714ffb5c68d3d"
 GEOMETRY = Geometry(energy_ev=11_100.0, distance_m=3.8, detector_pixel_m=(75e-6, 75e-6))
 WINDOW = (128, 128)
+SMALL = 192
 FINER = 4  # the phantoms are drawn this many times finer and averaged
 
 
@@ -108,6 +110,45 @@ def simulated(name: str, options: SampleOptions | None = None) -> tuple[Scan, Re
         object=image.astype(np.complex64),
         name=f"{name} truth",
     )
+    return scan, truth
+
+
+def small_scan(name: str, photons: float = 2e4, seed: int = 0) -> tuple[Scan, Reconstruction]:
+    """Return a quick step scan of a phantom, and its truth: to measure methods on.
+
+    289 patterns of 64 x 64, steps of 8 pixels with a jitter of 2, a speckled probe 20 pixels wide,
+    up to 0.6 rad in 192 x 192 pixels.
+
+    Args:
+        name: "fibres" or "star", as in `phantoms.phantom`.
+        photons: Mean photons per pattern with a flat object.
+        seed: Of the noise and of the jitter.
+
+    Raises:
+        OptionsError: There is no phantom of this name.
+    """
+    thickness = phantom(name, SMALL)
+    image = (1 - 0.05 * thickness) * np.exp(0.6j * thickness)
+    y, x = np.mgrid[:64, :64] - 31.5
+    speckle = gaussian_filter(np.random.default_rng(0).standard_normal((64, 64)), 4)
+    radius = y**2 + x**2
+    wave = np.exp(-radius / 162) * np.exp(1j * (radius / 60 + 10 * speckle))
+    steps = np.arange(0, SMALL - 63, 8)
+    corners = np.stack(np.meshgrid(steps, steps, indexing="ij"), -1).reshape(-1, 2)
+    corners = corners + np.random.default_rng(seed).integers(-2, 3, corners.shape)
+    corners = np.clip(corners, 0, SMALL - 64)
+    scan = replace(simulate(image, wave, corners, photons=photons, seed=seed), name=name)
+    guess = first_guess(scan)
+    assert scan.probe is not None  # of a simulation it is known
+    truth = Reconstruction(
+        np.pad(image, MARGIN_PX, mode="edge").astype(np.complex64),
+        scan.probe,
+        corners + float(MARGIN_PX),
+        geometry=scan.geometry,
+        name=f"{name} truth",
+    )
+    if guess.object.shape != truth.object.shape:
+        raise AssertionError("the windows do not span the phantom")
     return scan, truth
 
 

@@ -268,6 +268,15 @@ def test_halves_stop_the_whole_and_have_networks_of_their_own(picture):
         done(whole, second=(half, None))
 
 
+def test_halves_that_are_still_learning_when_it_ends_keep_the_newest_output(picture):
+    half, second = picture[0], part(48, seed=1)[0]
+    options = replace(QUICK, stop="auto", iterations=25, averaging=0.9)
+    result = done((half + second) / 2, options, picture[1], second=(half, second))
+    assert np.argmax(result.curves["held_out_db"]) == 24
+    assert result.iteration == 25
+    np.testing.assert_array_equal(result.image, result.latest)
+
+
 def test_computed_together_they_are_what_they_are_one_by_one(picture, monkeypatch):
     options = replace(QUICK, ensemble=3, iterations=3, averaging=0.0)
     target = prepare(picture[0])

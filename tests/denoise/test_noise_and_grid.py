@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, median_filter
 
-from napari_ptycho.denoise.grid import ALARM_DB, alarms, grid_db
+from napari_ptycho.denoise.grid import ALARM_DB, PERIODS, alarm_db, alarms, grid_db
 from napari_ptycho.denoise.noise import is_white, noise_sigma, pair_sigma
 from napari_ptycho.errors import OptionsError
 from napari_ptycho.phantoms import PHANTOMS, noisy, phantom
@@ -22,11 +22,13 @@ def test_no_alarm_for_what_honest_filters_take_away(rng):
             image, clean = noisy(name, seed=seed)
             for smooth in (gaussian_filter(image, 1), median_filter(image, 3), clean):
                 assert alarms(grid_db(image - smooth)) == []
+    assert alarm_db(3) == pytest.approx(7 - 2 * np.log2(1.5))
+    assert alarms({16: 1.3, 3: 5.8}) == [16]
     assert alarms({2: 7.1, 4: 4.9, 8: 2.4}) == [2]
 
 
 def test_odd_and_oblong_images_have_a_score(rng):
-    assert set(grid_db(rng.normal(size=(61, 130)))) == set(ALARM_DB)
+    assert set(grid_db(rng.normal(size=(61, 130)))) == set(PERIODS)
     assert grid_db(np.zeros((64, 64)))[4] < 0
 
 

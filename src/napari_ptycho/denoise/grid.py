@@ -14,9 +14,11 @@ from scipy import fft
 
 from napari_ptycho.model.arrays import Floats
 
-ALARM_DB: Mapping[int, float] = {2: 7.0, 4: 5.0, 8: 2.5}
+ALARM_DB: Mapping[int, float] = {2: 7.0, 4: 5.0, 8: 2.5, 16: 1.2}
 """Period in pixels -> score above which it is no accident: more than any of 144 residuals of
 blurred, TV- and NLM-denoised and noise images had (docs/denoising.md)."""
+PERIODS = (2, 4, 8)
+"""Those that the networks here can print at their levels of full detail."""
 MEDIAN = np.log(2)  # of an exponential distribution of mean 1, as the power of noise has
 WIDTH, BEYOND, FEW = 0.02, 0.12, 40
 """Half width of a ring in cycles per pixel; what is taken where it has too few pixels; how few."""
@@ -24,18 +26,19 @@ LEAST = 4  # periods that must fit into the image
 Ring = tuple[int, NDArray[np.int64]]
 
 
-def grid_db(image: NDArray[np.floating]) -> dict[int, float]:
+def grid_db(image: NDArray[np.floating], periods: tuple[int, ...] = PERIODS) -> dict[int, float]:
     """Return the score of each period that fits into an image: period in pixels -> dB.
 
     Args:
         image: (H, W) real: a residual, or an image without regular structure of its own.
+        periods: To look for, in pixels.
     """
     image = np.asarray(image, np.float64)
     window = np.hanning(image.shape[0])[:, None] * np.hanning(image.shape[1])
     centred = (image - (image * window).sum() / window.sum()) * window
     power = np.abs(fft.fft2(centred)).ravel() ** 2
     found = {}
-    for period, rings in _rings(image.shape[0], image.shape[1]).items():
+    for period, rings in _rings(image.shape[0], image.shape[1], periods).items():
         ratios = [power[at] / (np.median(power[ring]) / MEDIAN + 1e-300) for at, ring in rings]
         if ratios:
             found[period] = float(10 * np.log10(max(float(np.mean(ratios)), 1e-30)))
@@ -44,7 +47,13 @@ def grid_db(image: NDArray[np.floating]) -> dict[int, float]:
 
 def alarms(scores: Mapping[int, float]) -> list[int]:
     """Return the periods whose score is no accident."""
-    return [period for period, score in scores.items() if score > ALARM_DB[period]]
+    return [period for period, score in scores.items() if score > alarm_db(period)]
+
+
+def alarm_db(period: int) -> float:
+    """Return the score above which a period is no accident: `ALARM_DB`, or between its values."""
+    known = list(ALARM_DB)
+    return float(np.interp(np.log2(period), np.log2(known), [ALARM_DB[one] for one in known]))
 
 
 def _lattice(period: int) -> list[tuple[int, int]]:
@@ -54,14 +63,14 @@ def _lattice(period: int) -> list[tuple[int, int]]:
 
 
 @lru_cache(maxsize=4)
-def _rings(h: int, w: int) -> dict[int, list[Ring]]:
+def _rings(h: int, w: int, periods: tuple[int, ...]) -> dict[int, list[Ring]]:
     """Return per period the flat index of each lattice frequency, and the ring it is judged by."""
     radius: Floats = np.hypot(fft.fftfreq(h)[:, None], fft.fftfreq(w))
     places = {
         period: [
             (round(k * h / period) % h, round(ell * w / period) % w) for k, ell in _lattice(period)
         ]
-        for period in ALARM_DB
+        for period in periods
     }
     free = np.ones((h, w), bool)
     for y, x in {place for found in places.values() for place in found}:

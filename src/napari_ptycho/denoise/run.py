@@ -235,7 +235,9 @@ class Run:
         """Return what is kept, and all that is known; nothing of it changes any more."""
         target, judge = self.target, self.judge
         mean = self.members.mean[self.own]
-        best = self.best if self.kept else mean
+        still_better = len(self.copies) == 2 and self.kept_for != judge.best
+        kept = 0 if still_better and not self.exploded else self.kept
+        best = self.best if kept else mean
         outputs = best.cpu().numpy()
         whole = outputs.mean(axis=0)
         latest = mean.mean(dim=0).cpu().numpy()
@@ -243,7 +245,7 @@ class Run:
         return Denoised(
             image=image(whole),
             latest=image(latest if np.isfinite(latest).all() else whole),
-            iteration=self.kept or judge.done,
+            iteration=kept or judge.done,
             done=judge.done,
             members=image(outputs),
             past=Past(tuple(n for n, _ in self.past), tuple(output for _, output in self.past)),

@@ -84,16 +84,16 @@ def reconstruct_halves(
     """
     if by not in get_args(By):
         raise OptionsError(f"by is {by!r}; it must be one of {', '.join(get_args(By))}")
-    stages = stages_of(_default(result) if options is None else options)
-    _check(scan, result)
-    halves = _halves(scan, result, (by, seed, max(stage.saturation for stage in stages)))
+    stages = stages_of(forward_options(result) if options is None else options)
+    check_of(scan, result)
+    halves = split(scan, result, by, seed, max(stage.saturation for stage in stages))
     reached = [half.start for half in halves]
     history: dict[str, tuple[float, ...]] = {}
     before, total = 0.0, 2 * sum(stage.epochs for stage in stages)
     notes: tuple[str, ...] = ()
     for number, label in enumerate("AB"):
         half = halves.pop(0)  # its counts go when it is done
-        fixed = [_fixed(stage, result, number) for stage in half.seen(stages)]
+        fixed = [frozen(stage, result, number) for stage in half.seen(stages)]
         said: tuple[str, ...] = ()
         job = reconstruct(half.scan, fixed, half.start, device)
         with closing(cast("Generator[Update[Reconstruction]]", job)):
@@ -106,7 +106,7 @@ def reconstruct_halves(
         notes, before = notes + said, total / 2
 
 
-def _check(scan: Scan, result: Reconstruction) -> None:
+def check_of(scan: Scan, result: Reconstruction) -> None:
     """Refuse a result of another scan, as far as it is cheap to tell.
 
     Raises:
@@ -126,7 +126,7 @@ def _check(scan: Scan, result: Reconstruction) -> None:
         )
 
 
-def _default(result: Reconstruction) -> EngineOptions:
+def forward_options(result: Reconstruction) -> EngineOptions:
     """Return rPIE with the forward model of the last run of a result."""
     runs = result.provenance.get("runs") or [{}]
     last = runs[-1].get("options", {})
@@ -136,8 +136,8 @@ def _default(result: Reconstruction) -> EngineOptions:
     return RpieOptions.from_dict({"epochs": EPOCHS, **same})
 
 
-def _fixed(options: EngineOptions, result: Reconstruction, number: int) -> EngineOptions:
-    """Return options under which only the object moves, in another order in either half."""
+def frozen(options: EngineOptions, result: Reconstruction, number: int = 0) -> EngineOptions:
+    """Return options under which only the object moves, in another order in half number 1."""
     return replace(
         options,
         **FIXED,
@@ -149,7 +149,7 @@ def _fixed(options: EngineOptions, result: Reconstruction, number: int) -> Engin
 
 
 @dataclass(frozen=True, eq=False)
-class _Half:
+class Half:
     """One half: its frames, where it begins, and what it is."""
 
     scan: Scan
@@ -183,9 +183,21 @@ class _Half:
         )
 
 
-def _halves(scan: Scan, result: Reconstruction, how: tuple[By, int, float]) -> list[_Half]:
-    """Split the scan, and what `result` knows of it."""
-    by, seed, saturation = how
+def split(
+    scan: Scan, result: Reconstruction, by: By = "photons", seed: int = 0, saturation: float = 0.0
+) -> list[Half]:
+    """Split a scan into two halves, and what a reconstruction of it knows.
+
+    Args:
+        scan: The scan.
+        result: Reconstructed from it.
+        by: As in `reconstruct_halves`, and so is `seed`.
+        seed: See above.
+        saturation: Counts from which on pixels are masked, where photons are split; 0: none.
+
+    Raises:
+        ScanError: The counts are no photons.
+    """
     every = np.arange(len(scan))
     if by == "photons":
         if saturation:
@@ -206,7 +218,7 @@ def _halves(scan: Scan, result: Reconstruction, how: tuple[By, int, float]) -> l
             "fraction": 0.5 if by == "photons" else len(kept) / len(scan),
             "seed": seed,
         }
-        halves.append(_Half(part, _start(result, name, kept, share), made))
+        halves.append(Half(part, _start(result, name, kept, share), made))
     return halves
 
 

@@ -118,11 +118,11 @@ class Work:
             ids: The frames.
             waves: (B, M, h, w) whose modulus is replaced, in place of the exit waves.
         """
-        probe, exits = self._exits(ids)
+        probe, exits = self.exits(ids)
         wave = self.beam.to_detector(exits if waves is None else waves)
         return Batch(ids, probe, exits, self.beam.to_sample(self.compare_(wave, ids)))
 
-    def _exits(self, ids: Ids) -> tuple[Tensor, Tensor]:
+    def exits(self, ids: Ids) -> tuple[Tensor, Tensor]:
         """Return the probe over frames, and exit waves that the next call overwrites."""
         probe = self.light.probe(ids)
         out, corners = self.waves[: len(ids)], self.state.corners[ids]
@@ -131,7 +131,7 @@ class Work:
     def look(self) -> None:
         """Note the misfits of frames that are held out, and where they themselves should lie."""
         for ids in self._parts(self.held):
-            probe, exits = self._exits(ids)
+            probe, exits = self.exits(ids)
             wave = self._replaced(self.beam.to_detector(exits), ids, self.frames.pick(ids))
             if self.positions.slopes and not self.options.positions_affine:
                 self.positions.watch(ids, self.beam.to_sample(wave), probe)
@@ -140,7 +140,7 @@ class Work:
         """Return how unlikely the frames are that are held out: their Poisson misfit."""
         total = torch.zeros(1, device=self.frames.device)
         for ids in self._parts(self.held):
-            wave = self.beam.to_detector(self._exits(ids)[1])
+            wave = self.beam.to_detector(self.exits(ids)[1])
             amplitude, valid, at = self.frames.pick(ids)
             counts = (wave, amplitude, valid, at, self.state.background)
             total += unlikelihood(*counts, self.options.intensities).sum()

@@ -1,0 +1,60 @@
+"""Denoising half of the photons as the whole was: so that the other half can judge the method."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, replace
+from typing import Any
+
+from napari_ptycho.denoise import ClassicalOptions, DenoiseOptions, classical
+from napari_ptycho.denoise.subject import applied, subject_of
+from napari_ptycho.errors import OptionsError
+from napari_ptycho.job import Update
+from napari_ptycho.model import Reconstruction
+
+EARLIER = 1.5
+"""Half of the photons are learnt this many times sooner (engines.denoising keeps to the same)."""
+ALONE = ("holdout", "discrepancy", "wmv", "loss", "none")
+"""Stopping rules that need no second copy."""
+
+
+def recipe_options(recipe: Mapping[str, Any]) -> DenoiseOptions | ClassicalOptions | None:
+    """Return the options of an entry of a provenance; None where it is no recipe of ours.
+
+    Where a second copy had told when to stop, the number of iterations is fixed instead: the second
+    copy of a half would be the very photons that are to judge.
+    """
+    settings = recipe.get("settings")
+    if not isinstance(settings, Mapping):
+        return None
+    cls = DenoiseOptions if "architecture" in settings else ClassicalOptions
+    known = {field.name for field in fields(cls)}
+    try:
+        options = cls.from_dict({name: settings[name] for name in settings if name in known})
+    except OptionsError:  # written by another version
+        return None
+    if isinstance(options, ClassicalOptions):
+        return options if "method" in settings else None
+    rule, kept = str(recipe.get("rule", "")), int(recipe.get("iteration") or 0)
+    if rule in ALONE and rule != "none":
+        return replace(options, stop=rule)  # type: ignore[arg-type] # one of the rules
+    if kept < 1:
+        return None
+    share = EARLIER if rule == "second-copy" else 1.0
+    return replace(options, stop="none", iterations=max(1, round(kept / share)))
+
+
+def denoised_half(
+    half: Reconstruction,
+    channel: str,
+    options: DenoiseOptions | ClassicalOptions,
+    device: str = "auto",
+) -> Iterator[Update[Reconstruction | None]]:
+    """Denoise one half-count reconstruction: a job; the result is None until its first output."""
+    subject = subject_of(half, channel)
+    if isinstance(options, ClassicalOptions):
+        found = classical(subject.image, options, weight=subject.weight)
+        yield Update(1.0, 1.0, {}, applied(subject, found), found.notes)
+        return
+    from napari_ptycho.engines.denoising import denoise_subject
+
+    for update in denoise_subject(subject, options, device):
+        yield Update(update.done, update.total, {}, update.result.reconstruction, ())

@@ -1,0 +1,219 @@
+"""Each test of the hallucination check in words: what it found, and whether that is an alarm."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+from napari_ptycho.assess.case import Case, Pair
+from napari_ptycho.assess.photons import Lattice, ScoreMap, Support
+from napari_ptycho.assess.residual import (
+    BLOB_ALARM_Z,
+    LOCAL_ALARM,
+    WHITE_ALARM_Z,
+    Noise,
+    blobs,
+    local_grid,
+    whiteness,
+)
+from napari_ptycho.assess.verdict import Check, Evidence, Place
+from napari_ptycho.denoise.grid import alarm_db, alarms, grid_db
+from napari_ptycho.model import Scan
+from napari_ptycho.model.arrays import Floats
+from napari_ptycho.prepare import find_raster
+
+PERIODS = (2, 4, 8, 16)
+LARGEST_STEP = 64  # pixels; a longer scan step is no lattice in an image
+SPREAD_ALARM = 3.0  # times the median spread
+SEEN = 0.01  # share of the area that an alarm of a map needs
+
+
+def looked_at(found: Check, case: Case, halves: Pair | None) -> Check:
+    """Make the tests that need no photons."""
+    evidence, maps = list(found.evidence), dict(found.maps)
+    residual = case.residual
+    if residual is not None:
+        evidence.append(of_grid(residual, case))
+        maps["local grid"] = local_grid(residual, case.area)
+        evidence.append(of_local_grid(maps["local grid"]))
+        noise = noise_of(case, halves)
+        evidence.append(of_whiteness(residual, noise, case))
+        maps["blobs"] = blobs(residual, noise, case.area)
+        evidence.append(of_blobs(maps["blobs"], noise))
+    if case.spread is not None:
+        maps["spread"] = np.where(case.area, case.spread, np.nan)
+        evidence.append(of_spread(case.spread, case))
+    return replace(found, evidence=tuple(evidence), maps=maps)
+
+
+def noise_of(case: Case, halves: Pair | None) -> Noise:
+    """Return the noise of the original: from two halves, or as if it were white."""
+    if halves is not None:
+        first, second = (case.shown(half.object) for half in halves)
+        return Noise.of_halves(first, second, case.area)
+    assert case.before is not None  # asked before
+    return Noise.white(case.before, case.area)
+
+
+def periods_of(scan: Scan, case: Case) -> list[float | tuple[float, float]]:
+    """Return the periods of lattices to look for: 2, 4, 8, 16, and the steps of a raster."""
+    found: list[float | tuple[float, float]] = [*map(float, PERIODS)]
+    raster = find_raster(scan)
+    if raster is None or raster.rows < 2 or raster.columns < 2:
+        return found
+    span = np.ptp(case.of.positions_px, axis=0)
+    lines = (raster.rows, raster.columns)
+    y, x = span / (np.array(lines if raster.fast_axis == "x" else lines[::-1]) - 1)
+    if min(y, x) > 2 and max(y, x) < LARGEST_STEP and (y, x) not in [(p, p) for p in PERIODS]:
+        found.append((float(y), float(x)))
+    return found
+
+
+def of_support(found: Support) -> Evidence:
+    """Put the preference of the photons into words."""
+    seen = "that neither image has seen" if found.held_out else "that both were made from"
+    likelier = "likelier" if found.mean < 0 else "less likely"
+    sentence = (
+        f"The photons {seen} are {likelier} with this image than with the original: "
+        f"t = {found.t:+.1f} over {len(found.per_frame)} frames ({found.verdict})."
+    )
+    if not found.held_out and found.t > 0:
+        sentence += " Photons that were seen reject most denoisers, so this decides nothing."
+    numbers = {"t": found.t, "nats_per_frame": found.mean, "held_out": found.held_out}
+    return Evidence("photons", sentence, found.verdict == "contradicted", numbers)
+
+
+def places_of(scores: ScoreMap, before: ScoreMap, case: Case, sigma: float) -> tuple[Place, ...]:
+    """Tell what the image did at each place that the photons object to."""
+    assert case.before is not None  # asked before
+    now, then = (_detail(values, sigma) for values in (case.values, case.before))
+    found = []
+    for spot in scores.spots:
+        kind = "added" if abs(now[spot.y, spot.x]) > abs(then[spot.y, spot.x]) else "removed"
+        near = before.map[max(0, spot.y - 2) : spot.y + 3, max(0, spot.x - 2) : spot.x + 3]
+        if np.nanmax(np.abs(near)) > abs(spot.score) / 2:
+            kind = "already in the original"
+        found.append(Place(spot.y, spot.x, spot.score, spot.wanted, kind))
+    return tuple(found)
+
+
+def _detail(values: Floats, sigma: float) -> Floats:
+    return np.asarray(gaussian_filter(values, sigma) - gaussian_filter(values, 2 * sigma))
+
+
+def of_places(places: Sequence[Place], scores: ScoreMap, channel: str) -> Evidence:
+    """Put the places that the photons object to into words."""
+    unit = "rad" if channel == "phase" else "of the amplitude"
+    wrong = [one for one in places if one.kind != "already in the original"]
+    old = len(places) - len(wrong)
+    numbers = {"largest_score": scores.largest, "places": len(wrong), "in_the_original": old}
+    rest = f" {old} more were in the original already." if old else ""
+    if not wrong:
+        sentence = f"No place stands out (largest |S| {scores.largest:.1f}, alarm at 5).{rest}"
+        return Evidence("places", sentence, False, numbers)
+    worst = wrong[0]
+    plural = "place is" if len(wrong) == 1 else "places are"
+    sentence = (
+        f"{len(wrong)} {plural} contradicted, first of all (row {worst.y}, column {worst.x}): "
+        f"the image {worst.kind} about {abs(worst.wanted):.2g} {unit} there "
+        f"(S = {worst.score:+.1f}).{rest}"
+    )
+    return Evidence("places", sentence, True, numbers)
+
+
+def of_lattices(found: Sequence[Lattice], channel: str) -> Evidence:
+    """Put the lattices that the photons object to into words."""
+    unit = "rad" if channel == "phase" else "of the amplitude"
+    wrong = [one for one in found if one.contradicted]
+    worst = found[0] if found else None
+    numbers = {
+        "largest_t": None if worst is None else worst.t,
+        "contradicted": [
+            {"period_px": one.period_px, "orders": one.orders, "rms": one.rms, "t": one.t}
+            for one in wrong
+        ],
+    }
+    if not wrong:
+        size = "" if worst is None else f" (largest t {worst.t:.1f}, alarm at 4)"
+        return Evidence("lattice", f"No lattice is contradicted{size}.", False, numbers)
+    one = wrong[0]
+    y, x = one.period_px
+    period = f"{y:.3g}" if y == x else f"{y:.3g} x {x:.3g}"
+    sentence = (
+        f"A lattice of period {period} pixels and {one.rms:.2g} {unit} rms is not in the sample: "
+        f"without it the frames are likelier (t = {one.t:.1f})."
+    )
+    return Evidence("lattice", sentence, True, numbers)
+
+
+def of_grid(residual: Floats, case: Case) -> Evidence:
+    """Score lattices in what was taken away, and in what is left."""
+    rows, columns = (np.flatnonzero(case.area.any(axis=k)) for k in (1, 0))
+    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    taken, left = (
+        grid_db(np.where(case.area, image, image[case.area].mean())[box], PERIODS)
+        for image in (residual, case.values)
+    )
+    wrong = alarms(taken)
+    numbers = {
+        "residual_db": {str(period): score for period, score in taken.items()},
+        "output_db": {str(period): score for period, score in left.items()},
+    }
+    if not wrong:
+        return Evidence("grid", "No grid in what was taken away.", False, numbers)
+    told = ", ".join(f"period {p}: {taken[p]:.1f} dB (alarm at {alarm_db(p):g})" for p in wrong)
+    return Evidence("grid", f"What was taken away has a grid: {told}.", True, numbers)
+
+
+def of_local_grid(found: Floats) -> Evidence:
+    """Tell where a grid is, of the local map."""
+    largest = float(np.nanmax(found))
+    area = float(np.nansum(found > LOCAL_ALARM) / np.isfinite(found).sum())
+    numbers = {"largest": largest, "share_of_area": area}
+    if largest <= LOCAL_ALARM:
+        sentence = f"No part has a grid of its own (largest {largest:.0f}, alarm at 30)."
+        return Evidence("local grid", sentence, False, numbers)
+    sentence = f"{area:.0%} of the area has a grid of period 2 or 4 (largest {largest:.0f})."
+    return Evidence("local grid", sentence, True, numbers)
+
+
+def of_whiteness(residual: Floats, noise: Noise, case: Case) -> Evidence:
+    """Tell whether what was taken away is noise."""
+    found = whiteness(residual, noise, case.area)
+    numbers = {"z": found.z, "neighbours": found.neighbours, "white": noise.sample is None}
+    against = "white noise" if noise.sample is None else "the noise of the halves"
+    if found.z <= WHITE_ALARM_Z:
+        return Evidence(
+            "whiteness", f"What was taken away is like {against} (z {found.z:.1f}).", False, numbers
+        )
+    what = "structure was smoothed away" if found.neighbours > 0 else "noise was left, or ringing"
+    sentence = f"What was taken away is not like {against} (z {found.z:.0f}): {what}."
+    return Evidence("whiteness", sentence, True, numbers)
+
+
+def of_blobs(found: Floats, noise: Noise) -> Evidence:
+    """Tell whether blobs were added or taken away."""
+    size = np.abs(np.nan_to_num(found))
+    y, x = np.unravel_index(int(size.argmax()), size.shape)
+    largest = float(size[y, x])
+    numbers = {"largest_z": largest, "y": int(y), "x": int(x)}
+    if largest <= BLOB_ALARM_Z:
+        sentence = f"No blob in what was taken away (largest |z| {largest:.1f}, alarm at 6)."
+        return Evidence("blobs", sentence, False, numbers)
+    way = "removed" if found[y, x] > 0 else "added"
+    sentence = f"A blob was {way} at (row {y}, column {x}): |z| {largest:.1f}."
+    return Evidence("blobs", sentence, True, numbers)
+
+
+def of_spread(spread: Floats, case: Case) -> Evidence:
+    """Tell where the networks of an ensemble disagree."""
+    inside = spread[case.area]
+    limit = SPREAD_ALARM * float(np.median(inside))
+    share = float((inside > limit).mean())
+    numbers = {"median": float(np.median(inside)), "share_of_area": share}
+    sentence = (
+        f"The networks disagree more than three times as much as usual over {share:.1%} of the "
+        "area. (Their spread is less than the true error, and blind to what all of them invent.)"
+    )
+    return Evidence("spread", sentence, share > SEEN, numbers)
