@@ -9,42 +9,25 @@ ensemble) points at what to look at, and decides nothing.
 
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
-from typing import Annotated, Any, ClassVar, cast
+from dataclasses import replace
+from typing import Any, cast
 
 import numpy as np
 
 from napari_ptycho.assess import signs
 from napari_ptycho.assess.again import denoised_half, recipe_options
 from napari_ptycho.assess.case import Case, Pair, case_of
-from napari_ptycho.assess.photons import lattices, score_map, support
+from napari_ptycho.assess.check_options import CheckOptions
+from napari_ptycho.assess.photons import beside, lattices, score_map, support
 from napari_ptycho.assess.plane import Plane
 from napari_ptycho.assess.verdict import Check, Evidence
 from napari_ptycho.errors import OptionsError
 from napari_ptycho.job import Update
 from napari_ptycho.model import Reconstruction, Scan
-from napari_ptycho.options import Options, Range
 
 PARTS = {"halves": 45.0, "half A denoised": 35.0, "photons": 20.0}
 """What each part counts in `done`."""
 TOTAL = sum(PARTS.values())
-
-
-@dataclass(frozen=True)
-class CheckOptions(Options):
-    """What is looked for, and how."""
-
-    title: ClassVar[str] = "Hallucination check"
-
-    sigma_px: Annotated[
-        float, Range(0.5, 64, 0.5), "Size of invented or lost details to look for, in pixels."
-    ] = 4.0
-    held_out: Annotated[
-        bool,
-        "Denoise half of the photons again and let the other half judge: the fair way. Off: the "
-        "photons that the image was made from judge, quickly, and unfairly to any denoiser.",
-    ] = True
-    seed: Annotated[int, Range(0, 2**31 - 1), "Of the draws of photons."] = 0
 
 
 def check(
@@ -77,7 +60,8 @@ def check(
         JobError: The device is not there, or has too little memory.
     """
     options, case = options or CheckOptions(), case_of(denoised, original)
-    found = Check(case.name, case.channel, case.area, notes=case.notes)
+    pixel = case.of.pixel_size_m
+    found = Check(case.name, case.channel, case.area, case.values, pixel, notes=case.notes)
     if scan is None and case.original is None:
         raise OptionsError(
             f"{case.name}: neither the scan nor the original is known; need one of them to check "
@@ -183,7 +167,10 @@ def _photons(
     found = replace(found, scores=scores, places=places, maps={"score": scores.map, **found.maps})
     found = _with(found, signs.of_places(places, scores, case.channel))
     yield found
-    grids = lattices(every, case.image, case.area, signs.periods_of(scan, case), case.channel)
+    periods = signs.periods_of(scan, case)
+    grids = lattices(every, case.image, case.area, periods, case.channel)
+    if any(one.wrong for one in grids):
+        grids = beside(grids, lattices(every, case.original, case.area, periods, case.channel))
     found = replace(found, lattices=grids)
     yield _with(found, signs.of_lattices(grids, case.channel))
 

@@ -34,7 +34,7 @@ SPOT_S = 5.0
 """Of |S| of the score map (one in 1.7 million by chance, for each of some hundred places)."""
 LATTICE_T = 4.0
 """Of t of a lattice: some 100 of them are tried (one in 300 by chance, for all together)."""
-LATTICE_DB = 6.0
+LATTICE_DB = 3.0
 """Of a lattice over other waves of its length: else the image is wrong there, but in no lattice."""
 LIKELY_T = 3.0  # of the linear estimate, from which on a lattice is tried in earnest
 TRIED = 12
@@ -75,7 +75,7 @@ def paired_t(gap: Floats) -> tuple[float, float]:
     """Return t = mean / (sd / sqrt n) and the mean of differences (n,); 0 where all are 0."""
     spread = float(gap.std(ddof=1)) if len(gap) > 1 else 0.0
     mean = float(gap.mean())
-    return (mean / (spread / np.sqrt(len(gap))) if spread > 0 else 0.0), mean
+    return (float(mean / spread * np.sqrt(len(gap))) if spread > 0 else 0.0), mean
 
 
 @dataclass(frozen=True)
@@ -170,11 +170,27 @@ class Lattice:
     """Above `LATTICE_T`: the frames are likelier with that change."""
     db: float
     """How far the wish stands out of those at the same spatial frequency."""
+    in_original: bool = False
+    """Whether the photons want the same, half as much at least, of the image before."""
+
+    @property
+    def wrong(self) -> bool:
+        """Whether the image has a lattice there that the sample has not, or lacks one."""
+        return self.t > LATTICE_T and self.db > LATTICE_DB
 
     @property
     def contradicted(self) -> bool:
-        """Whether the image has a lattice there that the sample has not, or lacks one."""
-        return self.t > LATTICE_T and self.db > LATTICE_DB
+        """Whether that is the doing of what made the image."""
+        return self.wrong and not self.in_original
+
+
+def beside(found: Sequence[Lattice], before: Sequence[Lattice]) -> tuple[Lattice, ...]:
+    """Mark the lattices that were wrong in the original already."""
+    known = {(one.period_px, one.orders): one.t for one in before}
+    return tuple(
+        replace(one, in_original=known.get((one.period_px, one.orders), 0.0) > one.t / 2)
+        for one in found
+    )
 
 
 def lattices(
@@ -223,7 +239,7 @@ def lattices(
     tried = [lattice for lattice, _ in found[len(likely) :]]
     for lattice, wave in likely:
         gap = as_it_is - referee.costs(image * np.exp(turn * wave))
-        tried.append(replace(lattice, t=paired_t(gap)[0]))
+        tried.append(replace(lattice, t=float(paired_t(gap)[0])))
     return tuple(sorted(tried, key=lambda one: -one.t))
 
 

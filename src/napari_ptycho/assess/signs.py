@@ -126,8 +126,11 @@ def of_lattices(found: Sequence[Lattice], channel: str) -> Evidence:
     """Put the lattices that the photons object to into words."""
     unit = "rad" if channel == "phase" else "of the amplitude"
     wrong = [one for one in found if one.contradicted]
+    old = sum(one.wrong and one.in_original for one in found)
+    rest = f" {old} more were in the original already." if old else ""
     worst = found[0] if found else None
     numbers = {
+        "in_the_original": old,
         "largest_t": None if worst is None else worst.t,
         "contradicted": [
             {"period_px": one.period_px, "orders": one.orders, "rms": one.rms, "t": one.t}
@@ -136,34 +139,61 @@ def of_lattices(found: Sequence[Lattice], channel: str) -> Evidence:
     }
     if not wrong:
         size = "" if worst is None else f" (largest t {worst.t:.1f}, alarm at 4)"
-        return Evidence("lattice", f"No lattice is contradicted{size}.", False, numbers)
+        sentence = f"No lattice is contradicted{size}.{rest}"
+        return Evidence("lattice", sentence, False, numbers)
     one = wrong[0]
     y, x = one.period_px
     period = f"{y:.3g}" if y == x else f"{y:.3g} x {x:.3g}"
     sentence = (
         f"A lattice of period {period} pixels and {one.rms:.2g} {unit} rms is not in the sample: "
-        f"without it the frames are likelier (t = {one.t:.1f})."
+        f"without it the frames are likelier (t = {one.t:.1f}).{rest}"
     )
     return Evidence("lattice", sentence, True, numbers)
 
 
 def of_grid(residual: Floats, case: Case) -> Evidence:
-    """Score lattices in what was taken away, and in what is left."""
+    """Score lattices in what was taken away, and tell which of the two images has them."""
     rows, columns = (np.flatnonzero(case.area.any(axis=k)) for k in (1, 0))
     box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
     taken, left = (
-        grid_db(np.where(case.area, image, image[case.area].mean())[box], PERIODS)
+        np.where(case.area, image - image[case.area].mean(), 0)[box]
         for image in (residual, case.values)
     )
-    wrong = alarms(taken)
+    scores = grid_db(taken, PERIODS)
+    wrong = alarms(scores)
+    own = [period for period in wrong if _is_own(taken, left, period)]
     numbers = {
-        "residual_db": {str(period): score for period, score in taken.items()},
-        "output_db": {str(period): score for period, score in left.items()},
+        "residual_db": {str(period): score for period, score in scores.items()},
+        "output_db": {str(period): score for period, score in grid_db(left, PERIODS).items()},
+        "added": own,
     }
+    told = ", ".join(f"period {p}: {scores[p]:.1f} dB (alarm at {alarm_db(p):g})" for p in wrong)
     if not wrong:
         return Evidence("grid", "No grid in what was taken away.", False, numbers)
-    told = ", ".join(f"period {p}: {taken[p]:.1f} dB (alarm at {alarm_db(p):g})" for p in wrong)
-    return Evidence("grid", f"What was taken away has a grid: {told}.", True, numbers)
+    if not own:
+        sentence = f"A grid of the original was taken away: {told}."
+        return Evidence("grid", sentence, False, numbers)
+    return Evidence(
+        "grid", f"The image has a grid that the original has not: {told}.", True, numbers
+    )
+
+
+def _is_own(taken: Floats, left: Floats, period: int) -> bool:
+    """Whether a lattice in the residual d = original - image is the image's own.
+
+    Then d = -lattice there, and runs against the image: -Re(d X*) > |d|^2 / 2.
+    """
+    window = np.outer(*(np.hanning(n + 2)[1:-1] for n in taken.shape))
+    d, x = (np.fft.fft2(image * window) for image in (taken, left))
+    h, w = taken.shape
+    at = [
+        (round(k * h / period) % h, round(ell * w / period) % w)
+        for k in range(period)
+        for ell in range(period)
+        if (k or ell) and (period == 2 or k % 2 or ell % 2)
+    ]
+    against = -sum(float((d[place] * x[place].conj()).real) for place in at)
+    return against > sum(float(abs(d[place]) ** 2) for place in at) / 2
 
 
 def of_local_grid(found: Floats) -> Evidence:

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptycho.assess.photons import Lattice, ScoreMap, Support
 from napari_ptycho.model import Reconstruction
 from napari_ptycho.model.arrays import Bools, Floats
+
+if TYPE_CHECKING:  # a page opens without them
+    from napari_ptycho.assess.photons import Lattice, ScoreMap, Support
 
 Verdict = Literal["supported", "neutral", "contradicted", "not tested"]
 LIMITS = (
@@ -56,10 +58,13 @@ class Check:
     channel: str
     area: Bools
     """(H, W) where there is light."""
-    support: Support | None = None
-    scores: ScoreMap | None = None
+    values: Floats
+    """(H, W) the image itself."""
+    pixel_m: tuple[float, float] | None = None
+    support: "Support | None" = None
+    scores: "ScoreMap | None" = None
     places: tuple[Place, ...] = ()
-    lattices: tuple[Lattice, ...] = ()
+    lattices: "tuple[Lattice, ...]" = ()
     evidence: tuple[Evidence, ...] = ()
     maps: Mapping[str, Floats] = field(default_factory=dict)
     """"score", "local grid", "blobs", "spread": (H, W), NaN where they mean nothing."""

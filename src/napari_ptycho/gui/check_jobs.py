@@ -1,0 +1,95 @@
+"""What the hallucination check of the window is about: the layer, its original, its scan."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Layer
+from napari.viewer import Viewer
+
+from napari_ptycho.gui import canvas
+from napari_ptycho.gui.denoise_jobs import belongs
+from napari_ptycho.gui.denoise_layers import MADE
+from napari_ptycho.gui.planes import plane_of_layer
+from napari_ptycho.gui.session import Halves, session_of
+from napari_ptycho.job import Update
+from napari_ptycho.model import Reconstruction, Scan
+
+if TYPE_CHECKING:
+    from napari_ptycho.assess.plane import Plane
+    from napari_ptycho.assess.verdict import Check
+    from napari_ptycho.options import Options
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """What would be checked, or why nothing can be."""
+
+    plane: "Plane | None" = None
+    of: Reconstruction | None = None
+    """What the layer shows."""
+    original: Reconstruction | None = None
+    scan: Scan | None = None
+    halves: Halves | None = None
+    lines: tuple[str, ...] = ()
+    problem: str = ""
+
+
+def case_of_layer(viewer: Viewer, layer: Layer | None, other: Layer | None) -> Case:
+    """Find what belongs to a layer: its reconstruction, the original, the scan, halves.
+
+    Raises:
+        OptionsError: The layer shows no image that can be inspected.
+    """
+    if layer is None:
+        return Case(problem="Choose a denoised or predicted layer.")
+    session, held = session_of(viewer), canvas.held_by(layer)
+    original = original_of(viewer, layer, other)
+    of = held if isinstance(held, Reconstruction) else original
+    if of is None:
+        return Case(
+            problem="This layer does not know its origin. Choose the layer of the reconstruction "
+            "that it was made from under 'Compared with'."
+        )
+    if original is of and not layer.metadata.get(MADE) and not of.provenance.get("denoised"):
+        return Case(problem="This is an original. Choose a denoised or predicted layer.")
+    scan = session.scan if belongs(session.scan, of) else None
+    lines = [f"original  {'unknown' if original is None else original.name}"]
+    lines.append(f"photons  {'no scan of it is open' if scan is None else scan.name}")
+    if scan is None and original is None:
+        return Case(problem="Open the scan of this reconstruction, or choose its original.")
+    plane = plane_of_layer(layer)
+    halves = None if original is None else session.halves.get(original)
+    return Case(plane, of, original, scan, halves, tuple(lines))
+
+
+def original_of(viewer: Viewer, layer: Layer, other: Layer | None) -> Reconstruction | None:
+    """Return the reconstruction that a layer was made from: the chosen one, or the one shown."""
+    if other is not None and _is_original(canvas.held_by(other), layer):
+        return canvas.held_by(other)  # type: ignore[return-value] # a reconstruction, just asked
+    made: Any = layer.metadata.get(MADE)
+    for one in reversed(viewer.layers):
+        held = canvas.held_by(one)
+        if not isinstance(held, Reconstruction) or not _is_original(held, layer):
+            continue
+        if made and held.name == made[0]:
+            return held
+    return None
+
+
+def _is_original(held: Any, layer: Layer) -> bool:
+    if not isinstance(held, Reconstruction) or held.provenance.get("denoised"):
+        return False
+    return bool(held.object.shape == layer.data.shape and "half" not in held.provenance)
+
+
+def make_check(case: Case, options: "Options", device: str) -> Iterator[Update["Check"]]:
+    """Return the job that the thread runs."""
+    from napari_ptycho.assess.check_options import CheckOptions
+    from napari_ptycho.assess.hallucination import check
+
+    assert case.plane is not None  # there is no problem
+    assert isinstance(options, CheckOptions)
+    yield from check(
+        case.plane, case.original, case.scan, options, halves=case.halves, device=device
+    )
