@@ -40,8 +40,8 @@ SIGMA_PX = 4.0
 NEAR_PX, ERASED_PX = 3.0, 7
 FIXED = 100_000  # the epoch in which the probe would be learnt: it is known
 NETWORKS = {
-    "skip": ({"iterations": 500, "history_every": 50}, (50, 100, 200, 300, 400, 500)),
-    "arch1": ({"iterations": 300, "rate": 1e-3, "history_every": 30}, (30, 60, 150, 300)),
+    "skip": ({"iterations": 240, "history_every": 40}, (40, 80, 160, 240)),
+    "arch1": ({"iterations": 150, "rate": 1e-3, "history_every": 30}, (30, 60, 150)),
 }
 """Name -> options beside the defaults, and the iterations that are asked about."""
 Row = dict[str, Any]

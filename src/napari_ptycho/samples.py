@@ -136,14 +136,14 @@ def small_scan(name: str, photons: float = 2e4, seed: int = 0) -> tuple[Scan, Re
     steps = np.arange(0, SMALL - 63, 8)
     corners = np.stack(np.meshgrid(steps, steps, indexing="ij"), -1).reshape(-1, 2)
     corners = corners + np.random.default_rng(seed).integers(-2, 3, corners.shape)
-    corners = np.clip(corners, 0, SMALL - 64)
-    scan = replace(simulate(image, wave, corners, photons=photons, seed=seed), name=name)
+    places = np.clip(corners, 0, SMALL - 64).astype(np.float64)
+    scan = replace(simulate(image, wave, places, photons=photons, seed=seed), name=name)
     guess = first_guess(scan)
     assert scan.probe is not None  # of a simulation it is known
     truth = Reconstruction(
         np.pad(image, MARGIN_PX, mode="edge").astype(np.complex64),
         scan.probe,
-        corners + float(MARGIN_PX),
+        places + MARGIN_PX,
         geometry=scan.geometry,
         name=f"{name} truth",
     )

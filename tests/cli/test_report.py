@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
+from napari_ptycho.assess.figure import scale_bar
 from napari_ptycho.cli.report import (
     in_colour,
     numbers,
-    scale_bar,
     told_of_positions,
     write_report,
 )

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, median_filter
 
-from napari_ptycho.denoise.grid import ALARM_DB, PERIODS, alarm_db, alarms, grid_db
+from napari_ptycho.denoise.grid import PERIODS, alarm_db, alarms, grid_db
 from napari_ptycho.denoise.noise import is_white, noise_sigma, pair_sigma
 from napari_ptycho.errors import OptionsError
 from napari_ptycho.phantoms import PHANTOMS, noisy, phantom

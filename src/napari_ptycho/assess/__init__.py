@@ -6,9 +6,34 @@ Importing this package imports neither torch nor scipy; calling something of it 
 from typing import Any
 
 NAMES = {
+    "AlignOptions": "registration",
+    "Check": "verdict",
+    "CheckOptions": "check_options",
+    "Difference": "differences",
+    "DifferenceOptions": "differences",
+    "Frc": "correlation",
+    "FrcOptions": "frc_options",
+    "Honest": "two_halves",
+    "HonestOptions": "frc_options",
+    "MapOptions": "rolling",
+    "Metrics": "scores",
+    "MetricsOptions": "scores",
     "Plane": "plane",
+    "Profile": "profile",
+    "ProfileOptions": "profile",
+    "Registered": "registration",
+    "ResolutionMap": "rolling",
+    "check": "hallucination",
+    "difference": "differences",
+    "frc": "correlation",
+    "honest": "two_halves",
+    "line_profile": "profile",
+    "metrics": "scores",
     "plane_of": "plane",
+    "radial_profile": "profile",
     "read_plane": "plane",
+    "registered": "registration",
+    "resolution_map": "rolling",
 }
 """Public name -> the module that has it."""
 __all__ = list(NAMES)

@@ -41,6 +41,7 @@ TRIED = 12
 RING = 0.04  # half width of the ring that a wave is compared with, in cycles per pixel
 Pair = tuple[float, float]
 Object = NDArray[np.complexfloating]
+Wave = tuple[NDArray[np.complex128], NDArray[np.complex128]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,15 +218,18 @@ def lattices(
     score, information = by_channel(referee.slope(image), image, channel)
     turn = 1.0 if channel == "amplitude" else 1j
     window = _window(area)
-    total = float((window * information).sum())
-    rings = _Rings(window * score / np.sqrt((window**2 * information).sum()))
+    total, asked = float((window * information).sum()), window * score
+    rings = _Rings(asked / np.sqrt((window**2 * information).sum()))
     found = []
     for period in periods:
         y, x = (float(side) for side in np.broadcast_to(np.asarray(period, float), 2))
         for k, ell in _orders(y, x):
             waves = _waves(area.shape, k / y, ell / x)
-            wished = [(window * score * wave.conj()).sum() / total for wave in waves]
-            wave = np.real(sum(a * wave for a, wave in zip(wished, waves, strict=True)))
+            wished = [_amplitude(asked, wave) / total for wave in waves]
+            wave = sum(
+                np.outer(a * down, across).real
+                for a, (down, across) in zip(wished, waves, strict=True)
+            )
             wave = np.where(area, wave * _doubled(k / y, ell / x), 0)
             power = float((information * wave**2).sum())
             gain = float((score * wave).sum()) - power / 2
@@ -253,10 +257,8 @@ class _Rings:
 
     def stands_out(self, fy: float, fx: float) -> float:
         """Return the mean power of (+-fy, +-fx) over the mean of their ring, in dB."""
-        powers = [
-            np.abs((self.image * wave.conj()).sum()) ** 2
-            for wave in _waves(self.image.shape, fy, fx)
-        ]
+        waves = _waves(self.image.shape, fy, fx)
+        powers = [np.abs(_amplitude(self.image, wave)) ** 2 for wave in waves]
         ring = np.abs(self.radius - np.hypot(fy, fx)) < RING
         around = np.median(self.power[ring]) / np.log(2) if ring.any() else 0.0
         return float(10 * np.log10((np.mean(powers) + 1e-30) / (around + 1e-30)))
@@ -282,11 +284,19 @@ def _window(area: Bools) -> Floats:
     return np.where(area, window, 0)
 
 
-def _waves(shape: tuple[int, ...], fy: float, fx: float) -> list[NDArray[np.complex128]]:
-    """Return the waves (H, W) of (fy, fx) and (-fy, fx) cycles per pixel, if they differ."""
-    y, x = np.arange(shape[0])[:, None], np.arange(shape[1])
+def _waves(shape: tuple[int, ...], fy: float, fx: float) -> list[Wave]:
+    """Return the waves of (fy, fx) and (-fy, fx) cycles per pixel, if they differ.
+
+    Each as its course down (H,) and across (W,) the image.
+    """
+    across = np.exp(2j * np.pi * fx * np.arange(shape[1]))
     signs = (1,) if fy in (0, 0.5) or fx in (0, 0.5) else (1, -1)
-    return [np.exp(2j * np.pi * (sign * fy * y + fx * x)) for sign in signs]
+    return [(np.exp(2j * np.pi * sign * fy * np.arange(shape[0])), across) for sign in signs]
+
+
+def _amplitude(image: Floats, wave: Wave) -> complex:
+    """Return sum image exp(-i k r)."""
+    return complex(wave[0].conj() @ image @ wave[1].conj())
 
 
 def _doubled(fy: float, fx: float) -> int:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft
 from scipy.ndimage import gaussian_filter
+from scipy.signal.windows import tukey
 
 from napari_ptycho.assess.rectangle import largest_rectangle
 from napari_ptycho.denoise.noise import noise_sigma
@@ -24,6 +25,7 @@ LOCAL_PX = 6.0  # sigma of the places that the local grid map tells apart
 LOCAL_PERIODS = (2, 4)
 LEAST_F = 0.2  # cycles per pixel: slower waves of these periods are structure
 LAGS = 8
+TAPER = 0.25  # share of the image over which a window falls to its edges
 SMOOTH_BINS = 3.0  # of the noise spectrum
 
 
@@ -90,18 +92,8 @@ def _local_waves() -> list[tuple[float, float, bool]]:
     return found
 
 
-@dataclass(frozen=True)
-class Whiteness:
-    """Whether a residual is as white as the noise."""
-
-    z: float
-    """Above 10: it holds structure."""
-    neighbours: float
-    """Correlation of neighbours, beyond that of the noise: > 0 smoothed away, < 0 left over."""
-
-
-def whiteness(residual: Floats, noise: Noise, area: Bools) -> Whiteness:
-    """Test whether a residual has the noise's own correlations and no others.
+def whiteness(residual: Floats, noise: Noise, area: Bools) -> float:
+    """Return z, above 10 where a residual has other correlations than the noise: structure.
 
     Over the M lags up to 8 pixels in half a plane, Q = sum n rho^2 is chi-squared with M degrees of
     freedom for white noise; z = (Q - M) / sqrt(2 M). Where the noise is correlated, the spectrum of
@@ -114,7 +106,7 @@ def whiteness(residual: Floats, noise: Noise, area: Bools) -> Whiteness:
     """
     box = largest_rectangle(area)
     d = (residual / noise.sigma)[box]
-    window = np.outer(*(np.hanning(n + 2)[1:-1] for n in d.shape))
+    window = np.outer(*(tukey(n + 2, TAPER)[1:-1] for n in d.shape))
     power = np.abs(fft.fft2((d - d.mean()) * window)) ** 2
     if noise.sample is not None:
         sample = noise.sample[box]
@@ -126,7 +118,7 @@ def whiteness(residual: Floats, noise: Noise, area: Bools) -> Whiteness:
     lags = [(dy, dx) for dy in range(LAGS + 1) for dx in range(-LAGS, LAGS + 1) if dy > 0 or dx > 0]
     q = count * sum(float(rho[lag]) ** 2 for lag in lags)
     z = (q - len(lags)) / np.sqrt(2 * len(lags))
-    return Whiteness(float(z), float(rho[0, 1] + rho[1, 0]) / 2)
+    return float(z)
 
 
 def blobs(residual: Floats, noise: Noise, area: Bools, sigma_px: float = 4.0) -> Floats:

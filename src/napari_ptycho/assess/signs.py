@@ -210,15 +210,13 @@ def of_local_grid(found: Floats) -> Evidence:
 
 def of_whiteness(residual: Floats, noise: Noise, case: Case) -> Evidence:
     """Tell whether what was taken away is noise."""
-    found = whiteness(residual, noise, case.area)
-    numbers = {"z": found.z, "neighbours": found.neighbours, "white": noise.sample is None}
+    z = whiteness(residual, noise, case.area)
+    numbers = {"z": z, "against_white_noise": noise.sample is None}
     against = "white noise" if noise.sample is None else "the noise of the halves"
-    if found.z <= WHITE_ALARM_Z:
-        return Evidence(
-            "whiteness", f"What was taken away is like {against} (z {found.z:.1f}).", False, numbers
-        )
-    what = "structure was smoothed away" if found.neighbours > 0 else "noise was left, or ringing"
-    sentence = f"What was taken away is not like {against} (z {found.z:.0f}): {what}."
+    if z <= WHITE_ALARM_Z:
+        sentence = f"What was taken away is like {against} (z {z:.1f}, alarm at 10)."
+        return Evidence("whiteness", sentence, False, numbers)
+    sentence = f"What was taken away is not like {against} (z {z:.0f}): it holds structure."
     return Evidence("whiteness", sentence, True, numbers)
 
 

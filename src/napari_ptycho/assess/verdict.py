@@ -105,8 +105,7 @@ class Check:
                 f"{self._others('Look at')}"
             ).strip()
         if self.verdict == "contradicted":
-            reasons = " ".join(e.sentence for e in self.evidence if e.alarm and e.test in DECIDING)
-            return f"Contradicted: the measured photons reject details of this image. {reasons}"
+            return f"Contradicted: the measured photons reject {self._rejected()}."
         if self.verdict == "supported":
             return (
                 "Supported: photons that it has not seen are likelier with this image than with "
@@ -116,6 +115,17 @@ class Check:
             "Neutral: the measured photons neither support nor contradict this image. "
             f"{self._others('Look at')}"
         ).strip()
+
+    def _rejected(self) -> str:
+        """Name what the photons reject."""
+        said = []
+        if self.support is not None and self.support.verdict == "contradicted":
+            said.append("the image as a whole")
+        if self.invented:
+            said.append(f"{len(self.invented)} place{'s' * (len(self.invented) > 1)} in it")
+        periods = dict.fromkeys(one.period_px for one in self.lattices if one.contradicted)
+        said += [f"a lattice of period {y:.3g}" + f" x {x:.3g}" * (x != y) for y, x in periods]
+        return " and ".join([", ".join(said[:-1]), said[-1]] if len(said) > 1 else said)
 
     def _others(self, words: str) -> str:
         tests = [one.test for one in self.alarms]
@@ -137,10 +147,6 @@ class Check:
             "limits": list(LIMITS),
             "notes": list(self.notes),
         }
-
-
-DECIDING = ("photons", "lattice", "places")
-"""Tests that the verdict rests on."""
 
 
 def _plain(numbers: Mapping[str, Any]) -> dict[str, Any]:

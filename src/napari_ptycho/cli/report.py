@@ -9,6 +9,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from napari_ptycho.assess.figure import INK, PAPER, draw_bar
 from napari_ptycho.errors import FileError
 from napari_ptycho.model import Reconstruction, Scan
 from napari_ptycho.model.arrays import Bools, Complexes, Floats
@@ -16,7 +17,7 @@ from napari_ptycho.physics.align import flatten, illuminated
 from napari_ptycho.prepare import text
 from napari_ptycho.prepare.report import mean_pattern
 
-INK, PAPER, ACCENT = "#e6e6e6", "#262930", "#4fc3f7"
+ACCENT = "#4fc3f7"
 MOST_MODES = 4
 
 
@@ -59,22 +60,6 @@ def numbers(reconstruction: Reconstruction) -> str:
     return "   ·   ".join(parts)
 
 
-def scale_bar(width_px: int, pixel_m: float | None) -> tuple[float, str]:
-    """Return length in pixels and label of a bar of about a fifth of the width.
-
-    The length is 1, 2 or 5 times a power of ten, in nm or um, or px where the scale is unknown.
-    """
-    unit = 1.0 if pixel_m is None else pixel_m
-    target = width_px * unit / 5
-    power = 10.0 ** np.floor(np.log10(target))
-    length = power * max(step for step in (1, 2, 5) if step * power <= target * (1 + 1e-9))
-    if pixel_m is None:
-        return length, f"{length:.0f} px"
-    if length < 0.9999e-6:
-        return length / unit, f"{length * 1e9:.3g} nm"
-    return length / unit, f"{length * 1e6:.3g} µm"
-
-
 def _draw_object(part: Any, reconstruction: Reconstruction) -> None:
     known = illuminated(reconstruction)
     area = _box(known)
@@ -88,21 +73,10 @@ def _draw_object(part: Any, reconstruction: Reconstruction) -> None:
         low, high = np.percentile(values[known], (0.5, 99.5))
         shown = axes.imshow(values, cmap=colours, vmin=low, vmax=high, interpolation="nearest")
         _bare(axes, title)
-        _draw_bar(axes, values.shape, pixel)
+        draw_bar(axes, values.shape, pixel)
         bar = part.colorbar(shown, ax=axes, shrink=0.9, pad=0.01)
         bar.ax.tick_params(colors=INK, labelsize=8)
         bar.outline.set_visible(False)
-
-
-def _draw_bar(axes: Any, shape: tuple[int, ...], pixel_m: float | None) -> None:
-    length, label = scale_bar(shape[1], pixel_m)
-    left, bottom = 0.04 * shape[1], 0.95 * shape[0]
-    box = {"facecolor": "black", "alpha": 0.55, "edgecolor": "none", "pad": 2}
-    middle = left + length / 2
-    above = bottom - 0.02 * shape[0]
-    axes.plot([left, left + length], [bottom, bottom], color="black", lw=5, alpha=0.55)
-    axes.plot([left, left + length], [bottom, bottom], color="white", lw=3)
-    axes.text(middle, above, label, color="white", ha="center", va="bottom", fontsize=9, bbox=box)
 
 
 def _draw_below(part: Any, reconstruction: Reconstruction, scan: Scan) -> None:

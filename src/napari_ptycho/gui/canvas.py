@@ -29,10 +29,15 @@ PATTERNS, MEAN, POSITIONS = "patterns", "mean pattern", "positions"
 PHASE, AMPLITUDE, PROBE, REFINED = "phase", "amplitude", "probe", "refined positions"
 DETECTOR = (PATTERNS, MEAN)
 SCAN = (*DETECTOR, POSITIONS)
-DENOISED, SPREAD = "denoised", "spread"
+DENOISED, SPREAD, CHECK = "denoised", "spread", "check"
+TOOL = "tool"
+PASSING = "napari_ptycho_passing"
+"""Key of the metadata of layers that are there only for a while: nothing offers them."""
+DIFFERENCE, RESOLUTION = "difference", "resolution"
 RECONSTRUCTION = (PHASE, AMPLITUDE, PROBE, REFINED)
-RESTORED = (DENOISED, SPREAD)
-OURS = (*SCAN, *RECONSTRUCTION, *RESTORED)
+RESTORED = (DENOISED, SPREAD, CHECK)
+MAPS = (DIFFERENCE, RESOLUTION)
+OURS = (*SCAN, *RECONSTRUCTION, *RESTORED, *MAPS)
 Pair = Sequence[float] | NDArray[np.float64]
 Thing = Scan | Reconstruction | None
 
@@ -150,6 +155,7 @@ def beside(viewer: Viewer) -> Iterator[list[Layer]]:
     The grid stays off where the user has layers that are not in the list.
     """
     viewer.canvas.grid.enabled = False
+    viewer.canvas.grid.stride = 1
     shown: list[Layer] = []
     yield shown
     for layer in viewer.layers:
@@ -177,7 +183,7 @@ def _fit(viewer: Viewer) -> None:
 def refresh_scale_bar(viewer: Viewer) -> None:
     """Show the scale bar while something of the object is visible and nothing of the detector."""
     visible = [layer for layer in viewer.layers if layer.visible]
-    in_object = find(visible, (POSITIONS, *RECONSTRUCTION, *RESTORED))
+    in_object = find(visible, (POSITIONS, *RECONSTRUCTION, *RESTORED, *MAPS))
     bar = viewer.canvas.overlays.scale_bar
     wanted = bool(in_object and not find(visible, DETECTOR))
     if wanted and not bar.visible:

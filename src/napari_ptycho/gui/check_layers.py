@@ -43,15 +43,14 @@ class CheckLayers(ViewerLayers):
                 self._add_map(found, of, kind, values)
             if found.support is not None:
                 self._add_frames(found, of)
-            places = found.invented
-            if places:
+            if found.invented:
                 self._add_places(found, of)
             first = self._made(found.name, "score") or self._made(found.name, "local grid")
-            shown += [layer for layer in (*keep, first) if layer is not None]
-        if places:
             marks = self._made(found.name, PLACES)
-            assert marks is not None  # just added
-            marks.visible = True
+            shown += [layer for layer in (*keep, first, marks) if layer is not None]
+        if marks is not None:
+            self._viewer.canvas.grid.stride = 2  # the places lie over the map
+            self._viewer.reset_view()
 
     def _made(self, name: str, kind: str) -> Layer | None:
         key = (name, kind)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from napari.layers import Layer
@@ -30,9 +30,6 @@ from napari_ptycho.gui.widgets import Dock
 from napari_ptycho.job import Update
 from napari_ptycho.model import Reconstruction
 
-if TYPE_CHECKING:
-    from napari_ptycho.engines.denoising import Halves
-
 
 class DenoiseDock(Dock):
     """Denoises layers of one viewer."""
@@ -50,7 +47,6 @@ class DenoiseDock(Dock):
         self._request: Request | None = None  # of the running or last denoising
         self._source: Layer | None = None
         self._begun = self._discarding = False
-        self._halves: WeakKeyDictionary[Reconstruction, Halves] = WeakKeyDictionary()
         self._scores: WeakKeyDictionary[Layer, list[Score]] = WeakKeyDictionary()
         self._row = 0  # of the run, among the scores of its layer
         for widget in (self.form, self.table):
@@ -84,7 +80,7 @@ class DenoiseDock(Dock):
 
     def start(self) -> None:
         """Denoise the chosen layer from the beginning."""
-        request, source = self.form.request(self._halves.get), self.form.layer.layer
+        request, source = self.form.request(self.session.halves.get), self.form.layer.layer
         if request is None or source is None:
             show_info("Choose a layer to denoise.")
         elif self._launch(request):
@@ -175,7 +171,7 @@ class DenoiseDock(Dock):
         self.box.show_end(outcome, view.denoised)
         self.box.bar.setValue(self.box.bar.maximum())
         if view.halves is not None and view.subject.of is not None:
-            self._halves[view.subject.of] = view.halves
+            self.session.halves[view.subject.of] = view.halves
         if self._source is not None:
             rows = self._scores.setdefault(self._source, [])
             self._row = min(self._row, len(rows))
@@ -186,7 +182,7 @@ class DenoiseDock(Dock):
 
     def _on_halves(self, outcome: str, view: HalvesView) -> None:
         if view.pictures:
-            self._halves[view.of] = view.halves
+            self.session.halves[view.of] = view.halves
             self.layers.show_halves(view)
         self.box.show_end(f"half-count reconstructions: {outcome}", None)
 

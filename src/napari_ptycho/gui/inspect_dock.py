@@ -3,11 +3,26 @@
 from napari.viewer import Viewer
 from qtpy.QtWidgets import QTabWidget
 
+from napari_ptycho.gui.check_page import CheckPage
+from napari_ptycho.gui.compare_page import ComparePage
+from napari_ptycho.gui.difference_page import DifferencePage
+from napari_ptycho.gui.frc_page import FrcPage
 from napari_ptycho.gui.inspect_page import Chosen, Page
+from napari_ptycho.gui.map_page import MapPage
+from napari_ptycho.gui.numbers_page import NumbersPage
+from napari_ptycho.gui.profile_page import ProfilePage
 from napari_ptycho.gui.session import real_viewer
 from napari_ptycho.gui.widgets import Dock, form_rows
 
-PAGES: tuple[type[Page], ...] = ()
+PAGES: tuple[type[Page], ...] = (
+    FrcPage,
+    DifferencePage,
+    ProfilePage,
+    NumbersPage,
+    MapPage,
+    CheckPage,
+    ComparePage,
+)
 """In the order of the tabs."""
 
 

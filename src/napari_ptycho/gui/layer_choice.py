@@ -7,12 +7,14 @@ from napari.layers import Image, Layer
 from napari.viewer import Viewer
 from qtpy.QtCore import QSignalBlocker, Signal  # type: ignore[attr-defined]
 
+from napari_ptycho.gui import canvas
 from napari_ptycho.gui.widgets import Choice
 
 
 def is_plane(layer: Layer) -> bool:
-    """Whether a layer shows one image: two-dimensional, in grey."""
-    return isinstance(layer, Image) and layer.ndim == 2 and not layer.rgb and not layer.multiscale
+    """Whether a layer shows one image, and to stay: two-dimensional, in grey."""
+    flat = isinstance(layer, Image) and layer.ndim == 2 and not layer.multiscale
+    return flat and not layer.rgb and canvas.PASSING not in layer.metadata
 
 
 class LayerChoice(Choice):

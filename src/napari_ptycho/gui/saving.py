@@ -1,5 +1,6 @@
 """What can be written to a file: a name to suggest, the kind of file, and how to write it."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -32,3 +33,9 @@ def of_reconstruction(reconstruction: Reconstruction | None) -> Savable | None:
         "HDF5 (*.h5)",
         partial(io.write_reconstruction, reconstruction),
     )
+
+
+def file_name(title: str, suffix: str) -> str:
+    """Return a title as the name of a file: without what some systems do not allow."""
+    plain = re.sub(r'[<>:"/\\|?*\s]+', " ", title).strip().replace(" ", "_")
+    return f"{plain}{suffix}"

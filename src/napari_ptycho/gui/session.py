@@ -9,6 +9,8 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from napari_ptycho.gui.views import ScanView
 from napari_ptycho.model import Reconstruction, Scan
 
+Halves = tuple[Reconstruction, Reconstruction]
+
 
 class Session(QObject):
     """The current scan and reconstruction of one viewer. It holds no viewer and no dock."""
@@ -21,6 +23,8 @@ class Session(QObject):
         self.view: ScanView | None = None
         self.unbinned: ScanView | None = None
         self.reconstruction: Reconstruction | None = None
+        self.halves: WeakKeyDictionary[Reconstruction, Halves] = WeakKeyDictionary()
+        """Half-count reconstructions, by the whole one that they were made for."""
 
     @property
     def scan(self) -> Scan | None:

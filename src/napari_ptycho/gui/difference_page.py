@@ -1,0 +1,148 @@
+"""Page of the Inspect dock: what one layer has more or less than another."""
+
+from functools import partial
+from typing import Any, ClassVar
+
+from napari.layers import Layer
+from napari.viewer import Viewer
+from qtpy.QtWidgets import QHBoxLayout, QPushButton
+
+from napari_ptycho.assess.differences import (
+    COLORMAP,
+    Difference,
+    DifferenceOptions,
+    difference,
+)
+from napari_ptycho.assess.export import MAP_FILTER, write_map
+from napari_ptycho.assess.plane import Pair
+from napari_ptycho.gui import canvas
+from napari_ptycho.gui.form import OptionsForm
+from napari_ptycho.gui.frc_jobs import AS_SHOWN, Planes, Subject
+from napari_ptycho.gui.inspect_page import Chosen, Page
+from napari_ptycho.gui.latest import Latest
+from napari_ptycho.gui.map_layer import MapLayer, MapLook
+from napari_ptycho.gui.save_button import SaveButton
+from napari_ptycho.gui.saving import Savable, file_name
+from napari_ptycho.gui.widgets import Note
+
+HINT = "Choose above what the layer is compared with: its difference from that is shown."
+Answer = tuple[Difference, Layer, Pair | None]
+
+
+class DifferencePage(Page):
+    """Subtracts the second layer from the first, in numbers and as a layer; follows both."""
+
+    title: ClassVar[str] = "Difference"
+    tip: ClassVar[str] = "What one layer has more or less than the other."
+
+    def __init__(self, viewer: Viewer, chosen: Chosen) -> None:
+        super().__init__(viewer, chosen)
+        self.found: Difference | None = None
+        self.planes = Planes()
+        self.form = OptionsForm(DifferenceOptions, hidden=("of",))
+        self.form.changed.connect(self.refresh)
+        self.show_button = QPushButton("Show as layer")
+        self.show_button.setCheckable(True)
+        self.show_button.setToolTip(
+            "Red: the layer has more; blue: it has less. Follows both layers while it is shown."
+        )
+        self.show_button.toggled.connect(self._on_toggled)
+        self.save_button = SaveButton(self._savable)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.show_button, 1)
+        buttons.addWidget(self.save_button)
+        self.note = Note(viewer)
+        self.rows.addWidget(self.form)
+        self.rows.addLayout(buttons)
+        self.rows.addWidget(self.note)
+        self.rows.addStretch(1)
+        self.map = MapLayer(viewer, self)
+        self.map.gone.connect(self._on_gone)
+        self._like: tuple[Layer, Pair | None] | None = None
+        self.latest = Latest(self, "difference")
+        self.latest.answered.connect(self._on_answer)
+        self.latest.failed.connect(self._on_failed)
+        chosen.changed.connect(self._on_changed)
+        self._clear(HINT)
+
+    def refresh(self) -> None:
+        """Compute the difference of the chosen layers anew."""
+        first, second = self.chosen.layer, self.chosen.other
+        if first is None or second is None:
+            self.latest.forget()
+            self._clear(HINT)
+            return
+        self.latest.ask(partial(_subtracted, self.planes, first, second, self._options()))
+
+    def _options(self) -> DifferenceOptions:
+        options = self.form.options()
+        assert isinstance(options, DifferenceOptions)  # the form's class
+        return options
+
+    def _on_changed(self) -> None:
+        if self.show_button.isChecked() and not self.isVisible():  # else the dock refreshes
+            self.refresh()
+
+    def _on_answer(self, answer: Answer) -> None:
+        self.found, like, pixel = answer
+        self._like = like, pixel
+        self.note.show_lines([*self.found.lines(), *self.found.notes])
+        self.save_button.setEnabled(True)
+        self._show()
+
+    def _on_failed(self, sentence: str) -> None:
+        self._clear("", sentence)
+
+    def _clear(self, line: str, warning: str = "") -> None:
+        self.found = self._like = None
+        self.save_button.setEnabled(False)
+        self.map.remove()
+        self.note.show_lines([line] if line else [], [warning] if warning else [])
+
+    def _on_toggled(self, on: bool) -> None:
+        if on:
+            self._show()
+        else:
+            self.map.remove()
+
+    def _on_gone(self) -> None:
+        self.show_button.setChecked(False)
+
+    def _show(self) -> None:
+        if self.found is None or self._like is None or not self.show_button.isChecked():
+            return
+        like, pixel = self._like
+        look = MapLook(
+            data=self.found.data,
+            name=f"{self.found.name} ({self.found.unit})" if self.found.unit else self.found.name,
+            role=canvas.DIFFERENCE,
+            limits=self.found.limits,
+            colormap=COLORMAP,
+            pixel_m=self.found.pixel_m,
+            like_m=pixel,
+        )
+        self.map.show(look, like)
+
+    def _savable(self) -> Savable | None:
+        found = self.found
+        if found is None:
+            return None
+        fields: dict[str, Any] = {
+            "pixel_m": found.pixel_m,
+            "title": found.name,
+            "unit": found.unit,
+            "limits": found.limits,
+            "colormap": COLORMAP,
+            "about": found.about(),
+        }
+        return Savable(
+            "Save the difference",
+            file_name(found.name, ".png"),
+            MAP_FILTER,
+            partial(write_map, image=found.data, **fields),
+        )
+
+
+def _subtracted(planes: Planes, first: Layer, second: Layer, options: DifferenceOptions) -> Answer:
+    image, reference = (planes.of(Subject(layer), AS_SHOWN) for layer in (first, second))
+    return difference(image, reference, options), second, reference.pixel_m

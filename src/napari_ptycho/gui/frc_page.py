@@ -1,0 +1,226 @@
+"""Fourier ring correlation in the Inspect dock: of one image, of two, of honest halves."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from napari.layers import Layer
+from napari.viewer import Viewer
+from qtpy.QtCore import QSignalBlocker, QTimer
+from qtpy.QtWidgets import QPushButton, QWidget
+
+from napari_ptycho.assess.frc_options import FrcOptions
+from napari_ptycho.assess.pairing import AlignOptions
+from napari_ptycho.errors import OptionsError
+from napari_ptycho.gui import canvas
+from napari_ptycho.gui.fold import Fold
+from napari_ptycho.gui.form import LABELS_PX, OptionsForm
+from napari_ptycho.gui.frc_canvas import FrcCanvas
+from napari_ptycho.gui.frc_jobs import (
+    AS_SHOWN,
+    CHANNELS,
+    Planes,
+    Request,
+    Subject,
+    found,
+    renamed,
+    with_choice,
+)
+from napari_ptycho.gui.frc_view import FrcView
+from napari_ptycho.gui.honest_box import HonestBox
+from napari_ptycho.gui.inspect_page import Chosen, Page
+from napari_ptycho.gui.latest import Latest
+from napari_ptycho.gui.layer_choice import is_plane
+from napari_ptycho.gui.widgets import Choice, form_rows
+from napari_ptycho.model import Reconstruction
+
+if TYPE_CHECKING:
+    from napari_ptycho.assess.two_halves import Honest
+
+ONE, TWO, ALL, HALVES = "one image", "two images", "selected layers", "two halves (honest)"
+MAIN = ("mode", "window", "threshold", "convention")
+PAUSE_MS = 50
+
+
+class FrcPage(Page):
+    """Up to which detail is what a layer shows real?"""
+
+    title: ClassVar[str] = "FRC"
+    tip: ClassVar[str] = "Fourier ring correlation: up to which detail is it real?"
+
+    def __init__(self, viewer: Viewer, chosen: Chosen) -> None:
+        super().__init__(viewer, chosen)
+        self.what = Choice(
+            "What is correlated: the parts of one image; the layer and what it is compared with; "
+            "each of the selected layers; or two halves of the scan."
+        )
+        self.what.addItems((ONE, TWO, ALL, HALVES))
+        self.channel = Choice(
+            "Of a layer of a reconstruction: what it shows, the complex object, or exp(i phase)."
+        )
+        self.channel.addItems(CHANNELS)
+        self.form = OptionsForm(FrcOptions, main=MAIN)
+        self.align = OptionsForm(AlignOptions)
+        self.canvas = FrcCanvas(viewer)
+        self.honest_button = QPushButton("Honest FRC…")
+        self.view = FrcView(viewer)
+        self.honest_box = HonestBox(viewer, chosen)
+        self.latest = Latest(self, "FRC")
+        self.result: Any = None
+        self.honest: Honest | None = None
+        self._honest_of: Reconstruction | None = None
+        self._planes = Planes()
+        self._mode, self._paired, self._out = "standard", False, False
+        self._pause = QTimer(self, interval=PAUSE_MS, singleShot=True)
+        self._lay_out()
+        self._connect()
+
+    def _lay_out(self) -> None:
+        rows = form_rows()
+        rows.addRow("What", self.what)
+        rows.addRow("Channel", self.channel)
+        for field in (self.what, self.channel):
+            rows.labelForField(field).setMinimumWidth(LABELS_PX)
+        alignment = form_rows()
+        alignment.addRow(self.align)
+        self.fold = Fold("Bring onto each other", alignment)
+        self.honest_button.setToolTip("Compare two halves of the scan, raw and denoised.")
+        self.rows.addLayout(rows)
+        boxes: list[QWidget] = [self.form, self.fold, self.canvas]
+        for widget in (*boxes, self.honest_button, self.honest_box):
+            self.rows.addWidget(widget)
+        self.rows.addWidget(self.view, 1)
+        self.honest_box.setVisible(False)
+
+    def _connect(self) -> None:
+        self._pause.timeout.connect(self._start)
+        self.what.currentTextChanged.connect(self._on_what)
+        self.channel.currentTextChanged.connect(self._ask)
+        self.form.changed.connect(self._on_options)
+        self.align.changed.connect(self._ask)
+        self.canvas.changed.connect(self._ask)
+        self.honest_button.clicked.connect(partial(self.what.setCurrentText, HALVES))
+        self.honest_box.start_button.clicked.connect(self._on_honest)
+        self.honest_box.reached.connect(self._on_reached)
+        self.latest.answered.connect(self._on_found)
+
+    # -- what is asked for
+
+    def options(self) -> FrcOptions:
+        """Return how it is correlated."""
+        return FrcOptions.from_dict(self.form.options().as_dict())
+
+    def refresh(self) -> None:
+        """Follow the chosen layers."""
+        paired = self.chosen.other is not None
+        if paired != self._paired and self.what.currentText() in (ONE, TWO):
+            with QSignalBlocker(self.what):
+                self.what.setCurrentText(TWO if paired else ONE)
+        self._paired = paired
+        held = [canvas.held_by(layer) for layer in self.chosen.several()]
+        self.channel.setEnabled(any(isinstance(one, Reconstruction) for one in held))
+        self.honest_box.follow()
+        self._out = True
+        self._on_what()
+
+    def leave(self) -> None:
+        """Take rectangle, overlay and spectrum from the canvas; the boxes stay ticked."""
+        self._out = False
+        self._pause.stop()
+        self.latest.forget()
+        self.canvas.leave()
+
+    def layers(self) -> list[Layer]:
+        """Return what is correlated."""
+        first, other, what = self.chosen.layer, self.chosen.other, self.what.currentText()
+        if what == ALL:
+            several = self.chosen.several()
+            before = self.canvas.selected
+            return several + [one for one in before if is_plane(one) and one not in several]
+        wanted = (first, other) if what == TWO else (first,)
+        return [layer for layer in wanted if layer is not None]
+
+    def _on_what(self, _: str = "") -> None:
+        halves, two = self.what.currentText() == HALVES, self.what.currentText() == TWO
+        self.honest_box.setVisible(halves)
+        self.honest_button.setVisible(not halves)
+        self.fold.setVisible(two)
+        for box in (self.canvas.roi, self.canvas.spectral):
+            box.setEnabled(not halves)
+        if self._out:
+            self.canvas.follow(None if halves else self.chosen.layer)
+            self._ask()
+
+    def _on_options(self) -> None:
+        options = self.options()
+        if options.mode != self._mode:
+            self._mode = options.mode
+            chosen = {"threshold": options.threshold}
+            self.form.set_options(FrcOptions.of(options.mode, **chosen))
+        self._ask()
+
+    def _ask(self, _: object = None) -> None:
+        if self.what.currentText() == HALVES:
+            self._pause.stop()
+            self.latest.forget()
+            self._show_honest()
+        elif not self._pause.isActive():
+            self._pause.start()
+
+    def _start(self) -> None:
+        """Begin to correlate, now or when the thread is free; tell what is missing."""
+        layers = self.layers()
+        pair = self.what.currentText() == TWO
+        if not layers or (pair and len(layers) < 2):
+            self._show_nothing(
+                "Choose a layer above." if not layers else "Choose what it is compared with, above."
+            )
+            return
+        try:
+            subjects = tuple(Subject(one, self.canvas.box(one)) for one in layers)
+            options = self.options()
+        except OptionsError as error:
+            self._show_nothing("", [str(error)])
+            return
+        align = AlignOptions.from_dict(self.align.options().as_dict())
+        wanted = None if options.mode == "siFRC" else align
+        channel, spectral = self.channel.currentText(), self.canvas.spectral.isChecked()
+        request = Request(subjects, pair, options, wanted, channel, spectral)
+        self.latest.ask(partial(found, request, self._planes))
+
+    # -- what came of it
+
+    def _on_found(self, result: Any) -> None:
+        if self.what.currentText() != HALVES:
+            self.result = result
+            self.view.show_found(result.curves, warnings=result.errors)
+            self.canvas.show_found(self.view.curves, self.view.threshold, result)
+
+    def _show_nothing(self, sentence: str, warnings: Sequence[str] = ()) -> None:
+        self.latest.forget()
+        self.result = None
+        self.view.clear(sentence, warnings)
+        self.canvas.show_found((), "")
+
+    def _show_honest(self) -> None:
+        result = self.honest if self._honest_of is self.honest_box.reconstruction else None
+        if result is None:
+            self.view.clear()
+        else:
+            result = with_choice(result, self.options())
+            curves = [one for one in (result.raw, result.different, result.same) if one is not None]
+            named = renamed(curves, result.curves())
+            self.view.show_found(named, result.curves(), result.sentences())
+        self.canvas.show_found(self.view.curves, self.view.threshold)
+
+    def _on_honest(self) -> None:
+        channel = "" if self.channel.currentText() == AS_SHOWN else "complex"
+        self.honest, self._honest_of = None, self.honest_box.reconstruction
+        self._show_honest()
+        self.honest_box.start(self.options(), channel)
+
+    def _on_reached(self, result: Any) -> None:
+        if self.honest is None or len(result.curves()) > len(self.honest.curves()):
+            self.honest = result
+            if self.what.currentText() == HALVES:
+                self._show_honest()

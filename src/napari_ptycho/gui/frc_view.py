@@ -1,0 +1,94 @@
+"""Curves, sentences and numbers of Fourier ring correlations."""
+
+from collections.abc import Sequence
+
+from napari.viewer import Viewer
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_ptycho.assess.correlation import Frc
+from napari_ptycho.gui.curve_plot import CurvePlot
+from napari_ptycho.gui.frc_table import FrcTable
+from napari_ptycho.gui.widgets import Note
+from napari_ptycho.model import Curve
+
+Y_RANGE = (-0.2, 1.05)
+SINGLE, PAIR, BOTH = "P (cycles/sub-image pixel)", "f (cycles/pixel)", "cycles/pixel of its image"
+
+
+class FrcView(QWidget):
+    """A plot, what it says, and a table."""
+
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
+        self.found: tuple[Frc, ...] = ()
+        self.curves: tuple[Curve, ...] = ()
+        self.plot = CurvePlot(viewer)
+        self.note, self.small = Note(viewer), Note(viewer, small=True)
+        self.table = FrcTable(viewer)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self.note)
+        layout.addWidget(self.plot, 1)
+        layout.addWidget(self.table)
+        layout.addWidget(self.small)
+        self.clear()
+
+    @property
+    def threshold(self) -> str:
+        """The name of the chosen threshold; "" where nothing is shown."""
+        return self.found[0].options.threshold if self.found else ""
+
+    def clear(self, sentence: str = "", warnings: Sequence[str] = ()) -> None:
+        """Show nothing but a sentence, and why there is nothing."""
+        self.show_found((), (), [sentence] if sentence else [], warnings)
+
+    def show_found(
+        self,
+        found: Sequence[Frc],
+        curves: Sequence[Curve] = (),
+        sentences: Sequence[str] = (),
+        warnings: Sequence[str] = (),
+    ) -> None:
+        """Show correlations.
+
+        Args:
+            found: A row of the table each.
+            curves: What is drawn; those of `found`, and perhaps more after them.
+            sentences: One stands above the plot, several below; by default one about a single
+                correlation.
+            warnings: In red, beside those of the correlations.
+        """
+        self.found = tuple(found)
+        self.curves = tuple(curves) or tuple(one.curve for one in found)
+        told = [text for one in found for text in one.warnings]
+        notes = [f"- {text}" for one in found for text in one.notes]
+        lines = list(sentences) or ([_sentence(found[0])] if len(found) == 1 else [])
+        above, below = (lines, []) if len(lines) == 1 else ([], lines)
+        self.note.show_lines(above, list(dict.fromkeys([*warnings, *told])))
+        self.small.show_lines(list(dict.fromkeys([*below, *notes])))
+        kinds = {one.single for one in found}
+        x_label = BOTH if len(kinds) > 1 else (SINGLE if kinds == {True} else PAIR)
+        places = [one.crossing().first for one in found]
+        self.plot.show_curves(
+            self.curves,
+            x_label,
+            "FRC",
+            thresholds=(self.threshold,) if found else (),
+            marks=[place for place in places if place is not None],
+            y_range=Y_RANGE,
+        )
+        self.plot.setVisible(bool(self.curves))
+        self.table.show_found(found, self.curves)
+        self.table.setVisible(bool(found))
+
+
+def _sentence(found: Frc) -> str:
+    best = found.resolution()
+    if best.value is None:
+        return f"{_upper(found.crossing().words)}."
+    return f"{best.text()} · {best.name} ({best.formula}): {found.crossing().words}."
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,128 @@
+"""Page of the Inspect dock: resolution from place to place."""
+
+from functools import partial
+from typing import Any, ClassVar
+
+from napari.layers import Layer
+from napari.viewer import Viewer
+from qtpy.QtWidgets import QHBoxLayout, QPushButton
+
+from napari_ptycho.assess.export import MAP_FILTER, write_map
+from napari_ptycho.assess.plane import Pair
+from napari_ptycho.assess.rolling import (
+    COLORMAP,
+    MapOptions,
+    ResolutionMap,
+    resolution_map,
+)
+from napari_ptycho.gui import canvas
+from napari_ptycho.gui.form import OptionsForm
+from napari_ptycho.gui.frc_jobs import AS_SHOWN, Planes, Subject
+from napari_ptycho.gui.inspect_page import Chosen, Page
+from napari_ptycho.gui.latest import Latest
+from napari_ptycho.gui.map_layer import MapLayer, MapLook
+from napari_ptycho.gui.save_button import SaveButton
+from napari_ptycho.gui.saving import Savable, file_name
+from napari_ptycho.gui.widgets import Note
+
+HINT = (
+    "Compared are two halves of the data, the layer and what it is compared with. With one layer "
+    "alone its quarters are: not of an image that was denoised."
+)
+MAIN = ("block", "step", "threshold", "period")
+Answer = tuple[ResolutionMap, Layer, Pair | None]
+
+
+class MapPage(Page):
+    """Maps the resolution of a pair of halves, or of one layer, when asked to."""
+
+    title: ClassVar[str] = "Map"
+    tip: ClassVar[str] = "Resolution from place to place: Fourier ring correlation in a window."
+
+    def __init__(self, viewer: Viewer, chosen: Chosen) -> None:
+        super().__init__(viewer, chosen)
+        self.found: ResolutionMap | None = None
+        self.planes = Planes()
+        self.form = OptionsForm(MapOptions, main=MAIN)
+        self.map_button = QPushButton("Map the resolution")
+        self.map_button.clicked.connect(self._on_map)
+        self.save_button = SaveButton(self._savable)
+        self.save_button.setEnabled(False)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.map_button, 1)
+        buttons.addWidget(self.save_button)
+        self.note = Note(viewer)
+        self.rows.addWidget(self.form)
+        self.rows.addLayout(buttons)
+        self.rows.addWidget(self.note)
+        self.rows.addStretch(1)
+        self.map = MapLayer(viewer, self)
+        self.latest = Latest(self, "resolution map")
+        self.latest.answered.connect(self._on_answer)
+        self.latest.failed.connect(self._on_failed)
+        self.note.show_lines([HINT])
+
+    def refresh(self) -> None:
+        """Offer the button where there is a layer; a map is made only when asked for."""
+        self.map_button.setEnabled(self.chosen.layer is not None and not self.latest.busy)
+
+    def _on_map(self) -> None:
+        first = self.chosen.layer
+        if first is None:
+            return
+        options = self.form.options()
+        self.map_button.setEnabled(False)
+        self.map_button.setText("Mapping…")
+        self.latest.ask(partial(_mapped, self.planes, first, self.chosen.other, options))
+
+    def _ready(self) -> None:
+        self.map_button.setText("Map the resolution")
+        self.map_button.setEnabled(self.chosen.layer is not None)
+        self.save_button.setEnabled(self.found is not None)
+
+    def _on_answer(self, answer: Answer) -> None:
+        self.found, like, pixel = answer
+        self.note.show_lines([*self.found.lines(), *self.found.notes], self.found.warnings)
+        self._ready()
+        look = MapLook(
+            data=self.found.data,
+            name=f"{self.found.name} ({self.found.unit})",
+            role=canvas.RESOLUTION,
+            limits=self.found.limits,
+            colormap=COLORMAP,
+            pixel_m=self.found.pixel_m,
+            like_m=pixel,
+        )
+        self.map.show(look, like)
+
+    def _on_failed(self, sentence: str) -> None:
+        self.found = None
+        self.map.remove()
+        self.note.show_lines([], [sentence])
+        self._ready()
+
+    def _savable(self) -> Savable | None:
+        found = self.found
+        if found is None:
+            return None
+        period = f"{found.options.period} period, {found.options.threshold}"
+        fields: dict[str, Any] = {
+            "pixel_m": found.pixel_m,
+            "title": f"{found.name} ({period})",
+            "unit": found.unit,
+            "limits": found.limits,
+            "colormap": COLORMAP,
+            "about": found.about(),
+        }
+        return Savable(
+            "Save the resolution map",
+            file_name(found.name, ".png"),
+            MAP_FILTER,
+            partial(write_map, image=found.data, **fields),
+        )
+
+
+def _mapped(planes: Planes, first: Layer, second: Layer | None, options: Any) -> Answer:
+    one = planes.of(Subject(first), AS_SHOWN)
+    two = None if second is None else planes.of(Subject(second), AS_SHOWN)
+    return resolution_map(one, two, options), first, one.pixel_m

@@ -1,0 +1,183 @@
+"""Page of the Inspect dock: how alike layers are, in numbers."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import ClassVar
+
+from napari.layers import Layer
+from napari.utils.theme import get_theme
+from napari.viewer import Viewer
+from qtpy.QtGui import QBrush, QColor, QGuiApplication
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QHBoxLayout,
+    QHeaderView,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+)
+
+from napari_ptycho.assess.export import CSV_FILTER, write_table
+from napari_ptycho.assess.scores import Metrics, MetricsOptions, metrics
+from napari_ptycho.errors import PtychoError
+from napari_ptycho.gui.form import OptionsForm
+from napari_ptycho.gui.frc_jobs import AS_SHOWN, Planes, Subject
+from napari_ptycho.gui.inspect_page import Chosen, Page
+from napari_ptycho.gui.latest import Latest
+from napari_ptycho.gui.save_button import SaveButton
+from napari_ptycho.gui.saving import Savable
+from napari_ptycho.gui.widgets import RED, Note
+
+HINT = (
+    "Choose above what is compared with: it is the reference. More layers can be selected in the "
+    "list of layers."
+)
+Column = tuple[str, Metrics | str]
+"""Name of a layer, and its numbers or why there are none."""
+
+
+class NumbersPage(Page):
+    """A column for each chosen or selected layer, against the second choice as the reference."""
+
+    title: ClassVar[str] = "Numbers"
+    tip: ClassVar[str] = "PSNR, SSIM and more, against what the layer is compared with."
+
+    def __init__(self, viewer: Viewer, chosen: Chosen) -> None:
+        super().__init__(viewer, chosen)
+        self.columns: tuple[Column, ...] = ()
+        self.planes = Planes()
+        self.form = OptionsForm(MetricsOptions, main=("span", "ssim_window", "normalise"))
+        self.form.changed.connect(self.refresh)
+        self.table = _table()
+        self.copy_button = QPushButton("Copy")
+        self.copy_button.setToolTip("Copy the table, with tabs between its cells.")
+        self.copy_button.clicked.connect(self.copy)
+        self.save_button = SaveButton(self._savable)
+        buttons = QHBoxLayout()
+        buttons.addStretch(1)
+        buttons.addWidget(self.copy_button)
+        buttons.addWidget(self.save_button)
+        self.note = Note(viewer)
+        self.rows.addWidget(self.form)
+        self.rows.addWidget(self.table)
+        self.rows.addLayout(buttons)
+        self.rows.addWidget(self.note)
+        self.rows.addStretch(1)
+        self.latest = Latest(self, "numbers")
+        self.latest.answered.connect(self._on_answer)
+        viewer.events.theme.connect(self._draw)
+        self._on_answer(())
+
+    def refresh(self) -> None:
+        """Compute the numbers of the layers anew."""
+        reference = self.chosen.other
+        layers = [layer for layer in self.chosen.several() if layer is not reference]
+        if reference is None or not layers:
+            self.latest.forget()
+            self._on_answer(())
+            return
+        options = self.form.options()
+        assert isinstance(options, MetricsOptions)  # the form's class
+        self.latest.ask(partial(_compared, self.planes, layers, reference, options))
+
+    def cells(self) -> tuple[list[str], list[list[object]]]:
+        """Return titles and rows, as they are copied and saved."""
+        known = [(name, found) for name, found in self.columns if isinstance(found, Metrics)]
+        titles = ["", "unit", *(name for name, _ in known)]
+        rows: list[list[object]] = []
+        for i, row in enumerate(known[0][1].rows if known else ()):
+            rows.append([row.name, row.unit, *(found.rows[i].value for _, found in known)])
+        return titles, rows
+
+    def copy(self) -> None:
+        """Put the table onto the clipboard."""
+        titles, rows = self.cells()
+        lines = [titles, *(["" if cell is None else str(cell) for cell in row] for row in rows)]
+        clipboard = QGuiApplication.clipboard()
+        clipboard.setText("\n".join("\t".join(line) for line in lines))
+
+    def _on_answer(self, columns: Sequence[Column]) -> None:
+        self.columns = tuple(columns)
+        self._draw()
+
+    def _draw(self, event: object = None) -> None:
+        good = [(name, found) for name, found in self.columns if isinstance(found, Metrics)]
+        bad = [f"{name}: {found}" for name, found in self.columns if isinstance(found, str)]
+        rows = good[0][1].rows if good else ()
+        self.table.setColumnCount(1 + len(good))
+        self.table.setRowCount(len(rows))
+        for column, name in enumerate(["", *(name for name, _ in good)]):
+            item = QTableWidgetItem(name)
+            item.setToolTip(name)
+            self.table.setHorizontalHeaderItem(column, item)
+        red = QBrush(QColor(RED[get_theme(self.viewer.theme).type]))
+        for i, row in enumerate(rows):
+            self._put(i, 0, row.name, row.help)
+            for column, (_, found) in enumerate(good, 1):
+                one = found.rows[i]
+                tip = "\n".join(filter(None, (f"{one.name}: {one.help}", one.warning)))
+                item = self._put(i, column, one.text(), tip)
+                if one.value is None or one.warning:
+                    item.setForeground(red)
+        _fit(self.table)
+        self.table.setVisible(bool(good))
+        for button in (self.copy_button, self.save_button):
+            button.setEnabled(bool(good))
+        notes = dict.fromkeys(note for _, found in good for note in found.notes)
+        lines = [] if self.columns else [HINT]
+        if good:
+            lines = [f"reference  {good[0][1].aligned.reference.name}", *notes]
+        self.note.show_lines(lines, bad)
+
+    def _put(self, row: int, column: int, text: str, tip: str) -> QTableWidgetItem:
+        item = QTableWidgetItem(text)
+        item.setToolTip(tip)
+        self.table.setItem(row, column, item)
+        return item
+
+    def _savable(self) -> Savable | None:
+        titles, rows = self.cells()
+        if not rows:
+            return None
+        return Savable(
+            "Save the numbers",
+            "numbers.csv",
+            CSV_FILTER,
+            partial(write_table, columns=["quantity", *titles[1:]], rows=rows),
+        )
+
+
+def _compared(
+    planes: Planes, layers: Sequence[Layer], reference: Layer, options: MetricsOptions
+) -> list[Column]:
+    against = planes.of(Subject(reference), AS_SHOWN)
+    columns: list[Column] = []
+    for layer in layers:
+        try:
+            image = planes.of(Subject(layer), AS_SHOWN)
+            columns.append((layer.name, metrics(image, against, options)))
+        except PtychoError as error:
+            columns.append((layer.name, str(error)))
+    return columns
+
+
+def _table() -> QTableWidget:
+    table = QTableWidget(0, 1)
+    table.setStyleSheet("font-size: 8pt")
+    table.verticalHeader().hide()
+    table.setShowGrid(False)
+    table.setWordWrap(False)
+    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+    header = table.horizontalHeader()
+    header.setMinimumSectionSize(40)
+    header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+    return table
+
+
+def _fit(table: QTableWidget) -> None:
+    """Make the table as high as its rows."""
+    table.resizeRowsToContents()
+    height = sum(table.rowHeight(row) for row in range(table.rowCount()))
+    bar = table.horizontalScrollBar().sizeHint().height()
+    table.setFixedHeight(height + table.horizontalHeader().sizeHint().height() + bar + 4)
