@@ -20,7 +20,8 @@ from scipy.ndimage import gaussian_filter
 
 from napari_ptycho import device
 from napari_ptycho.assess.case import Case, case_of
-from napari_ptycho.assess.photons import Lattice, beside, lattices, score_map, support
+from napari_ptycho.assess.lattices import Lattice, beside, lattices
+from napari_ptycho.assess.photons import score_map, support
 from napari_ptycho.assess.signs import PERIODS, of_grid, places_of
 from napari_ptycho.denoise import ClassicalOptions, DenoiseOptions, classical, dip
 from napari_ptycho.denoise.subject import applied, subject_of
@@ -118,13 +119,9 @@ def asked(
     case = replace(case, image=image, values=case.shown(image))
     grids = lattices(scene.referee, image, case.area, [*map(float, PERIODS)])
     grids = beside(grids, scene.lattices_before(case))
-    wrong = [one for one in grids if one.contradicted]
+    wrong = [one.period_px[0] for one in grids if one.contradicted]
     grid = of_grid(case.residual, case)
-    row: Row = {
-        "periods": [one.period_px[0] for one in wrong],
-        "t": grids[0].t,
-        "grid": grid.numbers["added"],
-    }
+    row: Row = {"periods": wrong, "t": grids[0].t, "grid": grid.numbers["added"]}
     if not places:
         return row
     scores = score_map(scene.referee, image, case.area, SIGMA_PX)
@@ -160,10 +157,8 @@ def dim(name: str, seed: int, photons: float) -> Iterator[Row]:
         for iteration in iterations:
             image = result.at(iteration)
             found = applied(subject, result, image)
-            yield {
-                **{"what": architecture, "iteration": iteration, "raw": raw},
-                **preferred(judge, found, halves[0], error(found)),
-            }
+            row = preferred(judge, found, halves[0], error(found))
+            yield {"what": architecture, "iteration": iteration, "raw": raw, **row}
     for method in ("tv", "nlm"):
         result = classical(subject.image, ClassicalOptions(method=method), weight=subject.weight)
         found = applied(subject, result)
@@ -232,9 +227,8 @@ def tables(rows: list[Row]) -> str:
     lines += ["", "| nothing planted | contradicted | lattices | largest S |", "|---|---|---|---|"]
     for base in ("truth", "half way", "original", "TV"):
         some = [r for r in rows if r["base"] == base and r["what"] == "nothing"]
-        grids = f"{100 * np.mean([bool(r['periods']) for r in some]):.0f} %"
-        largest = max(r["largest"] for r in some)
-        lines.append(f"| {base} | {rate(some, 'contradicted')} | {grids} | {largest:.1f} |")
+        cells = [base, rate(some, "contradicted"), rate(some, "periods")]
+        lines.append(f"| {' | '.join(cells)} | {max(r['largest'] for r in some):.1f} |")
     return "\n".join([*lines, "", *networks([r for r in rows if r["base"] in DIM])])
 
 
@@ -252,31 +246,24 @@ def networks(rows: list[Row]) -> list[str]:
         for what, iteration in asked_about:
             key = (photons, what, iteration)
             some = [r for r in rows if (r["base"], r["what"], r["iteration"]) == key]
-            shares = [
-                f"{100 * np.mean([row['verdict'] == verdict for row in some]):.0f} %"
-                for verdict in ("supported", "neutral", "contradicted")
-            ]
+            shares = [share(some, verdict) for verdict in ("supported", "neutral", "contradicted")]
             cells = [f"{photons / 2:g}", what, str(iteration or ""), rate(some, "better")]
             cells += [*shares, rate(some, "grid")]
             lines.append(f"| {' | '.join(cells)} |")
     done = [r for r in rows if r["what"] != "truth"]
     lines += ["", "| phase error against the original's | results | supported | contradicted |"]
-    lines.append("|---|---|---|---|")
+    lines += ["|---|---|---|---|"]
     bins = [(0, 0.9), (0.9, 0.97), (0.97, 1.0), (1.0, 1.03), (1.03, 1.1), (1.1, 1e9)]
     for low, high in bins:
         some = [r for r in done if low <= r["error"] / r["raw"] < high]
-        shares = [
-            f"{100 * np.mean([row['verdict'] == verdict for row in some]):.0f} %" if some else ""
-            for verdict in ("supported", "contradicted")
-        ]
+        shares = [share(some, verdict) for verdict in ("supported", "contradicted")]
         name = f"{low:g} to {high:g}" if high < 1e9 else f"over {low:g}"
         lines.append(f"| {name} | {len(some)} | {' | '.join(shares)} |")
-    better = [r for r in done if r["better"]]
-    worse = [r for r in done if not r["better"]]
-    lines += ["", f"Truly better: {len(better)} results, {share(better, 'supported')} supported, "]
-    lines[-1] += f"{share(better, 'contradicted')} contradicted. "
-    lines[-1] += f"Truly worse: {len(worse)}, {share(worse, 'supported')} supported, "
-    lines[-1] += f"{share(worse, 'contradicted')} contradicted."
+    for better in (True, False):
+        some = [r for r in done if r["better"] == better]
+        shares = [f"{share(some, verdict)} {verdict}" for verdict in ("supported", "contradicted")]
+        word = "better" if better else "worse"
+        lines += ["", f"Truly {word}: {len(some)} results, {', '.join(shares)}."]
     return lines
 
 

@@ -1,10 +1,10 @@
-"""Runs the benchmarks and writes what they print into docs/performance.md and docs/denoising.md.
+"""Runs the benchmarks and writes what they print into the pages of docs.
 
     xvfb-run -a -s "-screen 0 1600x1000x24" python benchmarks/tables.py [NAME ...]
 
-What stands between `<!-- benchmark: NAME -->` and `<!-- end -->` is replaced. Two take long and
-have commands of their own, `python benchmarks/peers/run.py` and `python benchmarks/denoising.py`;
-their results are taken from where they write them.
+What stands between `<!-- benchmark: NAME -->` and `<!-- end -->` is replaced. Some take long and
+have commands of their own, as `python benchmarks/peers/run.py` and `python
+benchmarks/hallucination.py`; their results are taken from where they write them.
 """
 
 import re
@@ -13,7 +13,8 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-PAGES = [HERE.parent / "docs" / f"{name}.md" for name in ("performance", "denoising")]
+NAMES = ("performance", "denoising", "inspect", "hallucination")
+PAGES = [HERE.parent / "docs" / f"{name}.md" for name in NAMES]
 
 
 def printed(name: str) -> str:

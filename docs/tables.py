@@ -10,6 +10,16 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
+from napari_ptycho.assess import (
+    AlignOptions,
+    CheckOptions,
+    DifferenceOptions,
+    FrcOptions,
+    HonestOptions,
+    MapOptions,
+    MetricsOptions,
+    ProfileOptions,
+)
 from napari_ptycho.cli.listing import allowed
 from napari_ptycho.cli.stages import in_words
 from napari_ptycho.denoise import ClassicalOptions, DenoiseOptions
@@ -35,6 +45,11 @@ def rows(parameters: Iterable[Parameter]) -> str:
 def all_of(options: type[Options]) -> str:
     """Return the table of an Options class."""
     return rows(describe(options))
+
+
+def more_than_align(options: type[Options]) -> str:
+    """Return the table of what an Options class adds to `AlignOptions`, or changes in it."""
+    return rows(p for p in describe(options) if p not in describe(AlignOptions))
 
 
 def group(name: str) -> str:
@@ -78,9 +93,17 @@ TABLES: dict[str, Callable[[], str]] = {
     "engines": engines,
     "presets": presets,
     "extras": extras,
+    "align": partial(all_of, AlignOptions),
+    "check": partial(all_of, CheckOptions),
     "classical": partial(all_of, ClassicalOptions),
     "denoise": partial(all_of, DenoiseOptions),
+    "difference": partial(more_than_align, DifferenceOptions),
+    "frc": partial(all_of, FrcOptions),
+    "honest": partial(all_of, HonestOptions),
+    "map": partial(all_of, MapOptions),
+    "numbers": partial(more_than_align, MetricsOptions),
     "optics": partial(all_of, Optics),
+    "profile": partial(all_of, ProfileOptions),
     "sample": partial(all_of, SampleOptions),
 }
 

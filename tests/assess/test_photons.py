@@ -5,15 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_ptycho.assess.photons import (
-    Lattice,
-    Support,
-    beside,
-    lattices,
-    paired_t,
-    score_map,
-    support,
-)
+from napari_ptycho.assess.lattices import Lattice, beside, lattices
+from napari_ptycho.assess.photons import Support, paired_t, score_map, support
 from napari_ptycho.engines.referee import Referee
 from napari_ptycho.physics.align import illuminated
 

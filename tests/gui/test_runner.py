@@ -244,6 +244,8 @@ def test_a_plain_function_that_fails_is_reported_once(qtbot, runner, notificatio
 
 def test_a_bar_shows_in_the_activity_dock_while_the_job_runs(qtbot, runner):
     runner.start(lambda: counting(100_000, 0.001), "a long one", 100_000)
+    assert not progress._all_instances  # what is over at once is not announced
+    qtbot.waitUntil(lambda: bool(progress._all_instances), timeout=60_000)
     assert [bar.desc for bar in progress._all_instances] == ["a long one"]
     qtbot.waitUntil(lambda: next(iter(progress._all_instances)).n > 0, timeout=60_000)
     with qtbot.waitSignal(runner.finished):

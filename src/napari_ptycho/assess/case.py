@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptycho.assess.plane import Plane, plane_of
+from napari_ptycho.assess.plane import Plane, plane_of, recipes
 from napari_ptycho.denoise.subject import subject_of
 from napari_ptycho.errors import OptionsError
 from napari_ptycho.model import Reconstruction
@@ -87,8 +87,7 @@ def case_of(denoised: Reconstruction | Plane, original: Reconstruction | None = 
             f"{denoised.name}: object of {denoised.object.shape} pixels, but the original "
             f"'{original.name}' has {original.object.shape}; need the one it was made from"
         )
-    done = denoised.provenance.get("denoised") or [None]
-    recipe = done[-1] if isinstance(done[-1], Mapping) else None
+    recipe = _recipe(denoised)
     channel = "amplitude" if recipe and recipe.get("channel") == "amplitude" else "phase"
     base = subject_of(original or denoised, channel)
     assert base.shown is not None  # of a reconstruction it never is
@@ -134,7 +133,6 @@ def _of_plane(plane: Plane, original: Reconstruction | None) -> Case:
     if channel == "amplitude":
         now = np.exp(1j * np.angle(original.object))
         size = np.where(area, values, size)
-    done = [] if plane.of is None else plane.of.provenance.get("denoised") or []
     return Case(
         name=plane.name,
         channel=channel,
@@ -145,10 +143,15 @@ def _of_plane(plane: Plane, original: Reconstruction | None) -> Case:
         turn=turn,
         original=original.object,
         before=before.data,
-        recipe=done[-1] if done and isinstance(done[-1], Mapping) else None,
+        recipe=None if plane.of is None else _recipe(plane.of),
         spread=None if plane.of is None else _spread(plane.of),
         notes=notes,
     )
+
+
+def _recipe(of: Reconstruction) -> Mapping[str, Any] | None:
+    """Return how a reconstruction was denoised last."""
+    return next(reversed(recipes(of.provenance)), None)
 
 
 def _without_plane(values: Floats, before: Floats, area: Bools) -> tuple[Floats, tuple[str, ...]]:

@@ -103,7 +103,7 @@ def _pictures(found: Check) -> str:
     low, high = (float(value) for value in np.percentile(inside, (0.5, 99.5)))
     unit = "rad" if found.channel == "phase" else ""
     figures = [map_figure(values, pixel, found.name, unit, (low, high), "gray")]
-    for place in found.places:
+    for place in found.invented:
         figures[0].axes[0].plot(place.x, place.y, "o", mfc="none", mec="#ff5252", ms=14)
     for name, found_map in found.maps.items():
         title, colours, _ = LOOKS[name]

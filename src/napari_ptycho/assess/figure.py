@@ -83,7 +83,7 @@ def map_figure(
         interpolation="nearest",
         aspect=ratio,
     )
-    axes.set_title(title, color=INK, fontsize=10)
+    axes.set_title(title, color=INK, fontsize=10, parse_math=False)
     axes.set_axis_off()
     draw_bar(axes, image.shape, None if pixel_m is None else pixel_m[1])
     bar = figure.colorbar(shown, ax=axes, shrink=0.9, pad=0.02)

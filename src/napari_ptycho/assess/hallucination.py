@@ -18,7 +18,8 @@ from napari_ptycho.assess import signs
 from napari_ptycho.assess.again import denoised_half, recipe_options
 from napari_ptycho.assess.case import Case, Pair, case_of
 from napari_ptycho.assess.check_options import CheckOptions
-from napari_ptycho.assess.photons import beside, lattices, score_map, support
+from napari_ptycho.assess.lattices import beside, lattices
+from napari_ptycho.assess.photons import score_map, support
 from napari_ptycho.assess.plane import Plane
 from napari_ptycho.assess.verdict import Check, Evidence
 from napari_ptycho.errors import OptionsError
@@ -69,7 +70,7 @@ def check(
         )
     done = 0.0
     if scan is not None and (options.held_out or case.original is None):
-        for update in _halves(scan, case, halves, device):
+        for update in _halves(scan, case, halves, (options.seed, device)):
             halves = update.result
             yield _told(found, update.done, update.notes[-1] if update.notes else "")
         assert halves is not None  # just made
@@ -95,13 +96,15 @@ def _told(found: Check, done: float, doing: str) -> Update[Check]:
     return Update(done, TOTAL, {}, replace(found, doing=doing), found.notes)
 
 
-def _halves(scan: Scan, case: Case, halves: Pair | None, device: str) -> Iterator[Update[Pair]]:
+def _halves(
+    scan: Scan, case: Case, halves: Pair | None, how: tuple[int, str]
+) -> Iterator[Update[Pair]]:
     from napari_ptycho.engines.denoising import any_halves
 
     if halves is not None:
         yield Update(PARTS["halves"], TOTAL, {}, halves)
         return
-    job = any_halves(scan, case.of, device=device)
+    job = any_halves(scan, case.of, *how)
     with closing(cast("Generator[Update[Pair]]", job)):
         for update in job:
             yield replace(update, done=PARTS["halves"] * update.done / update.total)

@@ -1,5 +1,6 @@
 """What is inspected: one image with its pixels, where it is known, and what was done to it."""
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -134,12 +135,18 @@ def read_plane(path: str | os.PathLike[str], channel: str = "phase") -> Plane:
 
 def processing(provenance: Mapping[str, Any]) -> str:
     """Return what was done to an image after it was measured, in a few words; "" if nothing."""
-    done = provenance.get("denoised") or []
-    entries = [entry for entry in done if isinstance(entry, Mapping)]
-    methods = [_method(entry.get("settings", {})) for entry in entries]
+    done = provenance.get("denoised")
+    methods = [_method(entry.get("settings", {})) for entry in recipes(provenance)]
     words = [f"denoised ({', '.join(filter(None, methods)) or 'unknown method'})"] if done else []
     words += [word for word in ("predicted", "filtered") if provenance.get(word)]
     return ", ".join(words)
+
+
+def recipes(provenance: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return how an image was denoised, step by step, as far as a provenance tells."""
+    done = provenance.get("denoised")
+    steps = done if isinstance(done, list) else []  # other programs write other things there
+    return [step for step in steps if isinstance(step, Mapping)]
 
 
 def _method(settings: Any) -> str:
@@ -186,13 +193,19 @@ def _resampled(plane: Plane, pixel: Pair, notes: list[str]) -> Plane:
     sizes = [f"{side * 1e9:.4g}" for side in (plane.pixel_m[0], pixel[0])]
     notes.append(f"{plane.name} was resampled from {sizes[0]} nm pixels to {sizes[1]} nm")
     soft = [max(0.0, (1 / factor - 1) / 2) for factor in factors]  # no finer than the new pixels
-    data = _zoomed(ndimage.gaussian_filter(plane.data, soft), factors)
-    area = ndimage.zoom(plane.area.astype(np.float64), factors, order=1, grid_mode=False) > 0.5
+    data = _zoomed(ndimage.gaussian_filter(plane.data, soft), factors, 3)
+    area = _zoomed(plane.area.astype(np.float64), factors, 1) > 0.5
     return replace(plane, data=data, area=area, pixel_m=pixel)
 
 
-def _zoomed(image: NDArray[Any], factors: tuple[float, float]) -> NDArray[Any]:
-    return np.asarray(ndimage.zoom(image, factors, order=3, mode="mirror", grid_mode=False))
+def _zoomed(image: NDArray[Any], factors: tuple[float, float], order: int) -> NDArray[Any]:
+    """Resample about the middle by exactly these factors (`ndimage.zoom` rounds them)."""
+    steps = [1 / factor for factor in factors]
+    shape = [math.floor(n / step + SAME) for n, step in zip(image.shape, steps, strict=True)]
+    sides = zip(image.shape, shape, steps, strict=True)
+    start = [(n - 1) / 2 - step * (m - 1) / 2 for n, m, step in sides]
+    found = ndimage.affine_transform(image, steps, start, tuple(shape), order=order, mode="mirror")
+    return np.asarray(found)
 
 
 def _middle(plane: Plane, h: int, w: int) -> Plane:

@@ -7,7 +7,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from napari_ptycho.assess.case import Case, Pair
-from napari_ptycho.assess.photons import Lattice, ScoreMap, Support
+from napari_ptycho.assess.lattices import Lattice
+from napari_ptycho.assess.photons import ScoreMap, Support
 from napari_ptycho.assess.residual import (
     BLOB_ALARM_Z,
     LOCAL_ALARM,
@@ -213,6 +214,8 @@ def of_whiteness(residual: Floats, noise: Noise, case: Case) -> Evidence:
     z = whiteness(residual, noise, case.area)
     numbers = {"z": z, "against_white_noise": noise.sample is None}
     against = "white noise" if noise.sample is None else "the noise of the halves"
+    if not np.isfinite(z):
+        return Evidence("whiteness", "Nothing was taken away.", False, numbers)
     if z <= WHITE_ALARM_Z:
         sentence = f"What was taken away is like {against} (z {z:.1f}, alarm at 10)."
         return Evidence("whiteness", sentence, False, numbers)

@@ -11,7 +11,8 @@ from napari_ptycho.model import Reconstruction
 from napari_ptycho.model.arrays import Bools, Floats
 
 if TYPE_CHECKING:  # a page opens without them
-    from napari_ptycho.assess.photons import Lattice, ScoreMap, Support
+    from napari_ptycho.assess.lattices import Lattice
+    from napari_ptycho.assess.photons import ScoreMap, Support
 
 Verdict = Literal["supported", "neutral", "contradicted", "not tested"]
 LIMITS = (

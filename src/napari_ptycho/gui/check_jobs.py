@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Layer
 from napari.viewer import Viewer
 
+from napari_ptycho.assess.plane import processing
 from napari_ptycho.gui import canvas
 from napari_ptycho.gui.denoise_jobs import belongs
 from napari_ptycho.gui.denoise_layers import MADE
@@ -16,16 +17,18 @@ from napari_ptycho.job import Update
 from napari_ptycho.model import Reconstruction, Scan
 
 if TYPE_CHECKING:
-    from napari_ptycho.assess.plane import Plane
     from napari_ptycho.assess.verdict import Check
     from napari_ptycho.options import Options
+
+
+NO_IMAGES = (canvas.CHECK, canvas.SPREAD, *canvas.MAPS)
 
 
 @dataclass(frozen=True, eq=False)
 class Case:
     """What would be checked, or why nothing can be."""
 
-    plane: "Plane | None" = None
+    layer: Layer | None = None
     of: Reconstruction | None = None
     """What the layer shows."""
     original: Reconstruction | None = None
@@ -36,31 +39,32 @@ class Case:
 
 
 def case_of_layer(viewer: Viewer, layer: Layer | None, other: Layer | None) -> Case:
-    """Find what belongs to a layer: its reconstruction, the original, the scan, halves.
-
-    Raises:
-        OptionsError: The layer shows no image that can be inspected.
-    """
+    """Find what belongs to a layer: its reconstruction, the original, the scan, halves."""
     if layer is None:
         return Case(problem="Choose a denoised or predicted layer.")
+    if layer.metadata.get(canvas.ROLE) in NO_IMAGES:
+        return Case(problem="This layer is a map. Choose a denoised or predicted layer.")
     session, held = session_of(viewer), canvas.held_by(layer)
     original = original_of(viewer, layer, other)
     of = held if isinstance(held, Reconstruction) else original
     if of is None:
         return Case(
             problem="This layer does not know its origin. Choose the layer of the reconstruction "
-            "that it was made from under 'Compared with'."
+            "that it was made from, with the same pixels, under 'Compared with'."
         )
-    if original is of and not layer.metadata.get(MADE) and not of.provenance.get("denoised"):
-        return Case(problem="This is an original. Choose a denoised or predicted layer.")
+    known = layer.metadata.get(MADE) or processing(of.provenance)
+    if held is of and not known and original in (None, of):
+        return Case(
+            problem="This is an original, or does not know better. Choose a denoised or predicted "
+            "layer, or its original under 'Compared with'."
+        )
     scan = session.scan if belongs(session.scan, of) else None
     lines = [f"original  {'unknown' if original is None else original.name}"]
     lines.append(f"photons  {'no scan of it is open' if scan is None else scan.name}")
     if scan is None and original is None:
         return Case(problem="Open the scan of this reconstruction, or choose its original.")
-    plane = plane_of_layer(layer)
     halves = None if original is None else session.halves.get(original)
-    return Case(plane, of, original, scan, halves, tuple(lines))
+    return Case(layer, of, original, scan, halves, tuple(lines))
 
 
 def original_of(viewer: Viewer, layer: Layer, other: Layer | None) -> Reconstruction | None:
@@ -84,12 +88,15 @@ def _is_original(held: Any, layer: Layer) -> bool:
 
 
 def make_check(case: Case, options: "Options", device: str) -> Iterator[Update["Check"]]:
-    """Return the job that the thread runs."""
+    """Return the job that the thread runs.
+
+    Raises:
+        OptionsError: The layer shows no image that can be inspected.
+    """
     from napari_ptycho.assess.check_options import CheckOptions
     from napari_ptycho.assess.hallucination import check
 
-    assert case.plane is not None  # there is no problem
+    assert case.layer is not None  # there is no problem
     assert isinstance(options, CheckOptions)
-    yield from check(
-        case.plane, case.original, case.scan, options, halves=case.halves, device=device
-    )
+    plane = plane_of_layer(case.layer)
+    yield from check(plane, case.original, case.scan, options, halves=case.halves, device=device)

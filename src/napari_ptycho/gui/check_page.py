@@ -98,10 +98,7 @@ class CheckPage(Page):
 
     def refresh(self) -> None:
         """Find what belongs to the chosen layer."""
-        try:
-            case = case_of_layer(self.viewer, self.chosen.layer, self.chosen.other)
-        except PtychoError as error:
-            case = Case(problem=str(error))
+        case = case_of_layer(self.viewer, self.chosen.layer, self.chosen.other)
         self._case = case
         self.about.show_lines(case.lines, [case.problem] if case.problem else [])
         self._enable()
@@ -110,11 +107,11 @@ class CheckPage(Page):
         """Check the chosen layer."""
         self.refresh()
         case = self._case
-        if case.problem or case.plane is None:
+        if case.problem or case.layer is None:
             return
         options = self.form.options()
         job = partial(make_check, case, options, "auto")
-        if self.runner.start(job, f"check {case.plane.name}", 100):
+        if self.runner.start(job, f"check {case.layer.name}", 100):
             self._checked = case
             self._clear()
             self._enable()
@@ -132,7 +129,8 @@ class CheckPage(Page):
             if outcome == "done":
                 self._show(found)
         if outcome != "done":
-            self.status.show_lines([outcome])
+            why = [str(value)] if isinstance(value, PtychoError) else []
+            self.status.show_lines([outcome], why)
         self._enable()
 
     def _show(self, found: Check) -> None:
@@ -144,7 +142,7 @@ class CheckPage(Page):
             "font-size: 12pt; padding: 4px 8px; border-radius: 3px"
         )
         self.verdict.setVisible(True)
-        self.sentence.show_lines([found.sentence()])
+        self.sentence.show_lines([found.name, found.sentence()])
         self.table.show_check(found)
         self.status.show_lines([], found.notes)
         self.limits.show_lines([f"· {limit}" for limit in LIMITS])
@@ -179,7 +177,7 @@ class CheckPage(Page):
         return Savable("Save the report", f"{found.name} · check.html", kinds, write)
 
     def _on_saved(self, path: str) -> None:
-        self.status.show_lines([f"saved as {path}"])
+        self.status.show_lines([f"saved as {path}"], () if self.found is None else self.found.notes)
 
 
 class EvidenceTable(QTableWidget):

@@ -1,157 +1,19 @@
-"""Tools to draw on an image: a rectangle, a line, a point; each in a layer of its own.
-
-The layer of a tool lies over the layer it was begun on and has its pixels. A grid would show it in
-a cell of its own, so the grid is off while a tool is out, and what hides the image is hidden.
-"""
+"""Tools to draw on an image: a rectangle, a line, a point."""
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
-from napari.layers import Image, Layer, Points, Shapes
+from napari.layers import Layer, Points, Shapes
 from napari.viewer import Viewer
-from numpy.typing import NDArray
-from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
 from napari_ptycho.errors import OptionsError
-from napari_ptycho.gui import canvas
-from napari_ptycho.gui.denoise_layers import PLACE
-from napari_ptycho.gui.gl_programs import protect
-from napari_ptycho.gui.restore import Restorer
+from napari_ptycho.gui.draw_tool import Corners, DrawTool, side_of
 
-PAUSE_MS = 50
 YELLOW = "#ffd600"
 LINE_PX, POINT_PX = 2.0, 12.0  # on the screen
 REACH_PX, CLICK_PX = 14.0, 3.0
 Place = tuple[float, float]
-Corners = NDArray[np.float64]
-
-
-class DrawTool(QObject):
-    """One shape over an image that the user moves."""
-
-    changed = Signal()
-    """The shape moved, at most every 50 ms; or the user has deleted it (`active` is False then)."""
-
-    title: ClassVar[str] = ""
-
-    def __init__(self, viewer: Viewer, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._viewer = viewer
-        self.layer: Any = None
-        """The shapes or points layer, None while the tool is not out."""
-        self.selected: tuple[Layer, ...] = ()
-        """The layers that were selected when it was begun: now the shape is."""
-        self._target: Layer | None = None
-        self._restorer = Restorer(viewer)
-        self._ending = False
-        self._pause = QTimer(self, interval=PAUSE_MS, singleShot=True)
-        self._pause.timeout.connect(self.changed)
-        protect(viewer)
-        viewer.layers.events.removed.connect(self._on_removed)
-        viewer.scene.camera.events.zoom.connect(self._on_zoom)
-
-    @property
-    def active(self) -> bool:
-        """Whether there is a shape to move."""
-        return self.layer is not None and len(self.layer.data) > 0
-
-    def begin(self, layer: Layer) -> None:
-        """Lay a first shape over a layer and let the user move it; again: only let them move it."""
-        if self.layer is not None and self._target is layer:
-            self._select()
-            return
-        self.end()
-        viewer = self._viewer
-        self.selected = tuple(one for one in viewer.layers if one in viewer.layers.selection)
-        self._target = layer
-        self._uncover(layer)
-        place: dict[str, Any] = {name: getattr(layer, name) for name in PLACE}
-        meta: dict[str, Any] = {}
-        if canvas.ROLE in layer.metadata:  # it takes the units that the layer will take
-            meta = {**layer.metadata, canvas.ROLE: canvas.TOOL}
-        place |= {"metadata": {**meta, canvas.PASSING: True}, "name": self.title}
-        self.layer = viewer.add_layer(self._make(place))
-        self.layer.affine = layer.affine
-        self.layer.events.data.connect(self._soon)
-        self.layer.mouse_drag_callbacks.append(self._on_drag)
-        self._on_zoom()
-        self._select()
-        self._soon()
-
-    def end(self) -> None:
-        """Take the shape away, and show again what was shown before."""
-        if self.layer is None or self._ending:
-            return
-        self._ending = True
-        layer, self.layer = self.layer, None
-        self._pause.stop()
-        if layer in self._viewer.layers:
-            self._viewer.layers.remove(layer)
-        self._restorer.restore()
-        self._target, self._ending = None, False
-
-    def _uncover(self, layer: Layer) -> None:
-        self._restorer.keep(("visible",))
-        if self._viewer.canvas.grid.enabled:
-            self._viewer.canvas.grid.enabled = False
-        layer.visible = True
-        above = list(self._viewer.layers)[self._viewer.layers.index(layer) + 1 :]
-        for other in above:
-            if isinstance(other, Image):
-                other.visible = False
-
-    def _in(self, layer: Layer) -> Corners:
-        """Return the corners of the shape in the data pixels of a layer, (n, 2).
-
-        Raises:
-            OptionsError: There is none.
-        """
-        if not self.active:
-            raise OptionsError(f"There is no {self.title}; draw one first.")
-        data = self._corners()
-        if layer is self._target:
-            return data
-        return np.array([layer.world_to_data(self.layer.data_to_world(one))[-2:] for one in data])
-
-    def _on_drag(self, layer: Layer, event: Any) -> Iterator[None]:
-        yield
-        while event.type == "mouse_move":
-            self._soon()
-            yield
-        self._soon()
-
-    def _soon(self, event: Any = None) -> None:
-        if not self._pause.isActive():
-            self._pause.start()
-
-    def _on_removed(self, event: Any) -> None:
-        if self.layer is not None and event.value is self.layer:
-            self.end()
-            self.changed.emit()
-
-    def _on_zoom(self, event: Any = None) -> None:
-        """Keep lines and points as thick on the screen as they are."""
-        if self.layer is not None:
-            self._thicken(1 / (self._viewer.scene.camera.zoom * float(self.layer.scale[-1])))
-
-    def _side(self) -> NDArray[np.float64]:
-        """Return height and width of the image."""
-        assert self._target is not None  # called by begin
-        return _side(self._target)
-
-    def _make(self, how: dict[str, Any]) -> Layer:
-        raise NotImplementedError
-
-    def _select(self) -> None:
-        raise NotImplementedError
-
-    def _corners(self) -> Corners:
-        raise NotImplementedError
-
-    def _thicken(self, pixel: float) -> None:
-        """Take the thickness; `pixel` is a pixel of the screen in pixels of the data."""
-        raise NotImplementedError
 
 
 class RectangleTool(DrawTool):
@@ -167,7 +29,7 @@ class RectangleTool(DrawTool):
         """
         corners = self._in(layer)
         first = np.maximum(np.ceil(corners.min(axis=0)), 0)
-        after = np.minimum(np.floor(corners.max(axis=0)) + 1, _side(layer))
+        after = np.minimum(np.floor(corners.max(axis=0)) + 1, side_of(layer))
         if (after <= first).any():
             raise OptionsError(f"The rectangle lies beside '{layer.name}'; move it onto the image.")
         rows, columns = (slice(int(a), int(b)) for a, b in zip(first, after, strict=True))
@@ -243,7 +105,7 @@ class PointTool(DrawTool):
             OptionsError: There is no point, or it lies beside the layer.
         """
         point = self._in(layer)[-1]
-        if (point < -0.5).any() or (point > _side(layer) - 0.5).any():
+        if (point < -0.5).any() or (point > side_of(layer) - 0.5).any():
             raise OptionsError(f"The point lies beside '{layer.name}'; move it onto the image.")
         return _place(point)
 
@@ -302,10 +164,6 @@ def _edit(viewer: Viewer, layer: Any, mode: str) -> None:
     viewer.layers.selection.active = layer
     layer.mode = mode
     layer.selected_data = {len(layer.data) - 1} if mode != "pan_zoom" else set()
-
-
-def _side(layer: Layer) -> NDArray[np.float64]:
-    return np.asarray(layer.data.shape[-2:], float)
 
 
 def _place(point: Any) -> Place:

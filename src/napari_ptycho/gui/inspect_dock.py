@@ -38,8 +38,9 @@ class InspectDock(Dock):
         self.rows.addLayout(choices)
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
-        self.tabs.setUsesScrollButtons(False)
-        self.tabs.tabBar().setStyleSheet("font-size: 8pt; QTabBar::tab { padding: 3px 5px; }")
+        self.tabs.setStyleSheet(
+            "QTabBar { font-size: 8pt } QTabBar::tab { padding: 3px 4px; min-width: 0 }"
+        )
         self.pages = {cls.title: cls(self.viewer, self.chosen) for cls in PAGES}
         for title, page in self.pages.items():
             self.tabs.setTabToolTip(self.tabs.addTab(page, title), page.tip)

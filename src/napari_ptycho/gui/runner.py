@@ -24,6 +24,8 @@ from napari_ptycho.job import Update
 log = logging.getLogger(__name__)
 TICK_MS = 20
 FLOOR_MS, CAP_MS = 250.0, 5000.0
+SHORT_S = 0.5
+"""What takes no longer is not announced: a bar in the activity dock costs more than it tells."""
 DUTY = 0.04
 
 
@@ -48,7 +50,7 @@ class Runner(QObject):
         """The newest update of the running or last job."""
         self._task: worker.Task | None = None
         self._bars: list[progress] = []
-        self._due = self._began = 0.0
+        self._due = self._began = self._announce = 0.0
         self._abandoned = Event()
         self.destroyed.connect(self._abandoned.set)
         self.destroyed.connect(partial(_close, self._bars))
@@ -105,8 +107,7 @@ class Runner(QObject):
         self.last = None
         self.interval_ms, self._due = FLOOR_MS, 0.0
         self._task = worker.Task(title, total, self._abandoned)
-        self._bars.append(_activity(title, total))
-        _calm(self.parent())
+        self._announce = time.perf_counter() + SHORT_S
         worker.launch(self._task, body)
         self._ticks.start()
         return True
@@ -115,6 +116,9 @@ class Runner(QObject):
         task = self._task
         if task is None:
             return
+        if not self._bars and time.perf_counter() >= self._announce and not task.ended.is_set():
+            self._bars.append(_activity(task.title, task.total))
+            _calm(self.parent())
         if task.ended.is_set():
             self._finish(task)
         elif time.perf_counter() >= self._due and not self._painted.isActive():
@@ -126,7 +130,8 @@ class Runner(QObject):
         update = task.mailbox.pop()
         self.last = update
         self._began = time.perf_counter()
-        _advance(self._bars[0], update)
+        for bar in self._bars:
+            _advance(bar, update)
         self.updated.emit(update)
         self._painted.start()  # fires after the paint that the update caused
 

@@ -96,7 +96,7 @@ def bin_as(scan: Scan, sources: Mapping[str, str]) -> Scan:
     """
     found = LABEL.findall(sources.get("patterns", ""))
     done = len(LABEL.findall(scan.sources.get("patterns", "")))
-    for word, way in reversed(found[: len(found) - done]):
+    for word, way in reversed(found[: max(0, len(found) - done)]):
         rows, _, columns = word.partition("x")
         size = (int(rows), int(columns)) if columns else int(rows)
         scan = bin_positions(scan, size, "space" if way == " in space" else "path")

@@ -1,0 +1,56 @@
+"""One contrast for several images."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+from napari.experimental import layers_linked
+from napari.layers import Layer
+
+from napari_ptycho.gui.denoise_layers import LINKED
+from napari_ptycho.gui.views import Limits
+
+PERCENT = (0.5, 99.5)
+KEPT = ("contrast_limits_range", *LINKED)
+"""What `link` changes, in an order in which it can be put back."""
+MOST_PIXELS = 65536
+"""Of each image; more would not change its percentiles, but cost time in the window."""
+
+
+def common_limits(layers: Iterable[Layer]) -> Limits:
+    """Return contrast limits that hold the percentiles of every one of these images."""
+    ends = []
+    for layer in layers:
+        data = np.asarray(layer.data).ravel()
+        data = data[:: max(1, -(-data.size // MOST_PIXELS))]
+        data = data[np.isfinite(data)]
+        if data.size:
+            ends.append(np.percentile(data, PERCENT))
+    if not ends:
+        return 0.0, 1.0
+    low, high = float(np.min(ends)), float(np.max(ends))
+    return (low, high) if high > low else (low, low + 1.0)
+
+
+def look_of(layer: Layer) -> dict[str, Any]:
+    """Return the colours of a layer."""
+    return {"colormap": layer.colormap, "gamma": layer.gamma}
+
+
+def link(layers: Sequence[Layer]) -> ExitStack:
+    """Give layers one contrast and the colours of the first; what they were linked to they stay.
+
+    Returns:
+        Close it to let each have its own again.
+    """
+    limits = common_limits(layers)
+    links = ExitStack()
+    for layer in layers:
+        low, high = layer.contrast_limits_range
+        layer.contrast_limits_range = (min(low, limits[0]), max(high, limits[1]))
+        for name, value in look_of(layers[0]).items():
+            setattr(layer, name, value)
+        layer.contrast_limits = limits
+    links.enter_context(layers_linked(layers, LINKED))
+    return links

@@ -1,0 +1,90 @@
+"""Remembers how the canvas stood, and puts it back: for what is shown only for a while."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from napari.layers import Layer
+from napari.viewer import Viewer
+
+
+class Restorer:
+    """Keeps properties of all layers, what is selected, and the grid."""
+
+    def __init__(self, viewer: Viewer) -> None:
+        self._viewer = viewer
+        self._kept: list[tuple[Layer, dict[str, Any]]] = []
+        self._selected: list[Layer] = []
+        self._grid = False
+        self._bar = (False, False)
+        self.keeping = False
+
+    def keep(self, names: Sequence[str]) -> None:
+        """Remember these properties of every layer that has them.
+
+        Args:
+            names: As "visible", "contrast_limits"; "name_overlay" stands for whether it shows.
+        """
+        self._kept = [(layer, _read(layer, names)) for layer in self._viewer.layers]
+        selection = self._viewer.layers.selection
+        self._selected = [layer for layer in self._viewer.layers if layer in selection]
+        self._grid = self._viewer.canvas.grid.enabled
+        bar = self._viewer.canvas.overlays.scale_bar
+        self._bar = bar.visible, bar.gridded
+        self.keeping = True
+
+    def restore(self) -> None:
+        """Put back what was kept; layers that are gone, or came later, are left alone.
+
+        The grid is off meanwhile: with it on, napari lays out the canvas for every single change.
+        """
+        if not self.keeping:
+            return
+        viewer, kept, self._kept, self.keeping = self._viewer, self._kept, [], False
+        if viewer.canvas.grid.enabled:
+            viewer.canvas.grid.enabled = False
+        for layer, values in kept:
+            if layer in viewer.layers:
+                _write(layer, values)
+        select(viewer, self._selected)
+        self._selected = []
+        bar = viewer.canvas.overlays.scale_bar
+        bar.visible, bar.gridded = self._bar
+        if self._grid:
+            viewer.canvas.grid.enabled = True
+
+
+def select(viewer: Viewer, layers: Sequence[Layer]) -> None:
+    """Select those of these layers that are in the viewer; none of them changes nothing."""
+    there = [layer for layer in layers if layer in viewer.layers]
+    if len(there) == 1:
+        viewer.layers.selection.active = there[0]
+    elif there:
+        viewer.layers.selection.clear()
+        viewer.layers.selection.update(there)
+
+
+def tell(viewer: Viewer, text: str) -> None:
+    """Show a text at the top of the canvas; "" takes it away."""
+    overlay = viewer.canvas.overlays.text
+    overlay.text, overlay.position, overlay.visible = text, "top_center", bool(text)
+
+
+def _read(layer: Layer, names: Sequence[str]) -> dict[str, Any]:
+    values = {name: getattr(layer, name) for name in names if hasattr(layer, name)}
+    if "name_overlay" in values:
+        values["name_overlay"] = layer.name_overlay.visible
+    return values
+
+
+def _write(layer: Layer, values: dict[str, Any]) -> None:
+    for name, value in values.items():
+        if name == "name_overlay":
+            layer.name_overlay.visible = value
+        elif _differs(getattr(layer, name), value):
+            setattr(layer, name, value)
+
+
+def _differs(now: Any, then: Any) -> bool:
+    if isinstance(then, list | tuple):
+        return tuple(now) != tuple(then)
+    return bool(now != then)
