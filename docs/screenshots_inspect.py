@@ -108,6 +108,7 @@ class Inspecting:
 
     def figure_1(self) -> None:
         """Rebuild Figure 1 on the simulated fly-scan."""
+        self.viewer.layers.clear()
         scan = replace(simulated("siemens-star", FAST)[0], name="star")
         binned = replace(bin_positions(scan, (2, 2)), name="star binned")
         layers = []
@@ -119,7 +120,7 @@ class Inspecting:
         self.honestly(*layers[2:])
         self.difference(*layers[2:])
         self.profile(layers)
-        self.curtain_and_map(layers)
+        self.curtain(*layers[2:])
 
     def by_the_paper(self, layers: list[Image]) -> None:
         """Correlate each image with itself, as the paper does."""
@@ -128,6 +129,7 @@ class Inspecting:
         page.what.setCurrentText("selected layers")
         page.form.fields["mode"].setCurrentText("siFRC")
         page.form.fields["convention"].setCurrentText("paper")
+        page.form.fields["threshold"].setCurrentText("0.5")
         self.viewer.layers.selection = set(layers)
         wait(lambda: len(page.view.curves) == len(layers), 60)
         self.shoot("frc")
@@ -162,18 +164,12 @@ class Inspecting:
         settle(3)
         self.shoot("profile")
 
-    def curtain_and_map(self, layers: list[Image]) -> None:
-        """Draw a curtain between two images, and map the local resolution of one."""
-        page = self.choose("Compare", *layers[2:])
+    def curtain(self, raw: Image, denoised: Image) -> None:
+        """Draw a curtain between two images."""
+        page = self.choose("Compare", raw, denoised)
         page.toggle("Curtain")
         self.shoot("compare")
         page.end()
-        page = self.choose("Map", layers[0])
-        self.beside(layers[0])
-        page.map_button.click()
-        wait(lambda: bool(canvas.find(self.viewer.layers, (canvas.RESOLUTION,))), 120)
-        self.beside(layers[0], *canvas.find(self.viewer.layers, (canvas.RESOLUTION,)))
-        self.shoot("map")
 
     def fibres(self) -> None:
         """Let Arch 1 print its grid on the fibres, and find it."""
@@ -189,7 +185,7 @@ class Inspecting:
         self.shoot("check-grid")
 
     def real(self) -> None:
-        """Correlate half-count reconstructions of the measured star."""
+        """Correlate halves of the measured star: all of it, and place by place."""
         self.viewer.layers.clear()
         open_star(self.scan)
         scan = self.scan.session.scan
@@ -199,6 +195,15 @@ class Inspecting:
         page.honest_box.start_button.click()
         wait(lambda: not page.honest_box.runner.running, SECONDS)
         self.shoot("real")
+        self.denoise.form.layer.choose(self.phase(scan.name))
+        self.denoise.make_halves()
+        wait(lambda: not self.denoise.runner.running, SECONDS)
+        halves = [self.phase(f"{scan.name} · half {letter}") for letter in "AB"]
+        page = self.choose("Map", *halves)
+        page.map_button.click()
+        wait(lambda: bool(canvas.find(self.viewer.layers, (canvas.RESOLUTION,))), 120)
+        self.beside(halves[0], *canvas.find(self.viewer.layers, (canvas.RESOLUTION,)))
+        self.shoot("map")
 
 
 def main() -> None:

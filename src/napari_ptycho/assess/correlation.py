@@ -224,7 +224,7 @@ def _warnings(a: Plane, b: Plane | None, raw: Floats, at_nyquist: float) -> tupl
     if b is None and a.processed:
         said.append(
             f"'{a.name}' was {a.processed}: an FRC of a single image is not valid then. A mere "
-            "blur, which can only lose detail, raises it by 38 %. Compare two halves instead "
+            "blur, which can only lose detail, raises it by a third. Compare two halves instead "
             "(Honest FRC)."
         )
     if b is not None:

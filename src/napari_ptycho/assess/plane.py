@@ -198,7 +198,9 @@ def _resampled(plane: Plane, pixel: Pair, notes: list[str]) -> Plane:
     return replace(plane, data=data, area=area, pixel_m=pixel)
 
 
-def _zoomed(image: NDArray[Any], factors: tuple[float, float], order: int) -> NDArray[Any]:
+def _zoomed(
+    image: NDArray[Any], factors: tuple[float, float], order: Literal[1, 3]
+) -> NDArray[Any]:
     """Resample about the middle by exactly these factors (`ndimage.zoom` rounds them)."""
     steps = [1 / factor for factor in factors]
     shape = [math.floor(n / step + SAME) for n, step in zip(image.shape, steps, strict=True)]

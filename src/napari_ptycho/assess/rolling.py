@@ -229,7 +229,7 @@ def _warnings(a: Plane, b: Plane | None) -> tuple[str, ...]:
     if b is None and a.processed:
         return (
             f"'{a.name}' was {a.processed}: an FRC of a single image is not valid then. A mere "
-            "blur, which can only lose detail, raises it by 38 %. Map two halves instead.",
+            "blur, which can only lose detail, raises it by a third. Map two halves instead.",
         )
     if b is not None and a.processed and b.processed:
         return (

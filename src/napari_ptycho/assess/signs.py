@@ -27,6 +27,7 @@ from napari_ptycho.prepare import find_raster
 PERIODS = (2, 4, 8, 16)
 LARGEST_STEP = 64  # pixels; a longer scan step is no lattice in an image
 SPREAD_ALARM = 3.0  # times the median spread
+NOTHING = 1e-3  # of the noise: what rounding takes away
 SEEN = 0.01  # share of the area that an alarm of a map needs
 
 
@@ -74,9 +75,11 @@ def periods_of(scan: Scan, case: Case) -> list[float | tuple[float, float]]:
 def of_support(found: Support) -> Evidence:
     """Put the preference of the photons into words."""
     seen = "that neither image has seen" if found.held_out else "that both were made from"
-    likelier = "likelier" if found.mean < 0 else "less likely"
+    likelier, than = ("likelier" if found.mean < 0 else "less likely"), "than"
+    if abs(found.t) < 0.05:
+        likelier, than = "as likely", "as"
     sentence = (
-        f"The photons {seen} are {likelier} with this image than with the original: "
+        f"The photons {seen} are {likelier} with this image {than} with the original: "
         f"t = {found.t:+.1f} over {len(found.per_frame)} frames ({found.verdict})."
     )
     if not found.held_out and found.t > 0:
@@ -111,7 +114,7 @@ def of_places(places: Sequence[Place], scores: ScoreMap, channel: str) -> Eviden
     numbers = {"largest_score": scores.largest, "places": len(wrong), "in_the_original": old}
     rest = f" {old} more were in the original already." if old else ""
     if not wrong:
-        sentence = f"No place stands out (largest |S| {scores.largest:.1f}, alarm at 5).{rest}"
+        sentence = f"No new place stands out (largest |S| {scores.largest:.1f}, alarm at 5).{rest}"
         return Evidence("places", sentence, False, numbers)
     worst = wrong[0]
     plural = "place is" if len(wrong) == 1 else "places are"
@@ -140,7 +143,7 @@ def of_lattices(found: Sequence[Lattice], channel: str) -> Evidence:
     }
     if not wrong:
         size = "" if worst is None else f" (largest t {worst.t:.1f}, alarm at 4)"
-        sentence = f"No lattice is contradicted{size}.{rest}"
+        sentence = f"No new lattice is contradicted{size}.{rest}"
         return Evidence("lattice", sentence, False, numbers)
     one = wrong[0]
     y, x = one.period_px
@@ -214,7 +217,7 @@ def of_whiteness(residual: Floats, noise: Noise, case: Case) -> Evidence:
     z = whiteness(residual, noise, case.area)
     numbers = {"z": z, "against_white_noise": noise.sample is None}
     against = "white noise" if noise.sample is None else "the noise of the halves"
-    if not np.isfinite(z):
+    if not np.std(residual[case.area]) > NOTHING * np.median(noise.sigma[case.area]):
         return Evidence("whiteness", "Nothing was taken away.", False, numbers)
     if z <= WHITE_ALARM_Z:
         sentence = f"What was taken away is like {against} (z {z:.1f}, alarm at 10)."

@@ -41,15 +41,15 @@ class CheckLayers(ViewerLayers):
             self._remove(found.name)
             for kind, values in found.maps.items():
                 self._add_map(found, of, kind, values)
+                if kind == "score" and found.invented:
+                    self._add_places(found, of)
             if found.support is not None:
                 self._add_frames(found, of)
-            if found.invented:
-                self._add_places(found, of)
             first = self._made(found.name, "score") or self._made(found.name, "local grid")
             marks = self._made(found.name, PLACES)
             shown += [layer for layer in (*keep, first, marks) if layer is not None]
         if marks is not None:
-            self._viewer.canvas.grid.stride = 2  # the places lie over the map
+            self._viewer.canvas.grid.stride = 2  # the places lie over the map below them
             self._viewer.reset_view()
 
     def _made(self, name: str, kind: str) -> Layer | None:

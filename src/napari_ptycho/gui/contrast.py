@@ -8,8 +8,11 @@ import numpy as np
 from napari.experimental import layers_linked
 from napari.layers import Layer
 
+from napari_ptycho.gui import canvas
 from napari_ptycho.gui.denoise_layers import LINKED
+from napari_ptycho.gui.planes import area_of
 from napari_ptycho.gui.views import Limits
+from napari_ptycho.model import Reconstruction
 
 PERCENT = (0.5, 99.5)
 KEPT = ("contrast_limits_range", *LINKED)
@@ -19,10 +22,15 @@ MOST_PIXELS = 65536
 
 
 def common_limits(layers: Iterable[Layer]) -> Limits:
-    """Return contrast limits that hold the percentiles of every one of these images."""
+    """Return contrast limits that hold the percentiles of every one of these images.
+
+    Of a reconstruction, those of the area that is lit.
+    """
     ends = []
     for layer in layers:
-        data = np.asarray(layer.data).ravel()
+        data, held = np.asarray(layer.data), canvas.held_by(layer)
+        lit = isinstance(held, Reconstruction) and held.object.shape == data.shape
+        data = data[area_of(held)] if lit else data.ravel()  # type: ignore[arg-type] # asked
         data = data[:: max(1, -(-data.size // MOST_PIXELS))]
         data = data[np.isfinite(data)]
         if data.size:

@@ -135,7 +135,7 @@ class OptionsForm(QWidget):
 def label(name: str) -> str:
     """Return "object_step" as "Object step", "diameter_um" as "Diameter (µm)"."""
     words = name.split("_")
-    unit = {"um": "µm", "nm": "nm", "mm": "mm", "px": "px"}.get(words[-1])
+    unit = {"um": "µm", "nm": "nm", "mm": "mm", "px": "px", "ms": "ms"}.get(words[-1])
     text = " ".join(words[:-1] if unit else words).capitalize()
     return f"{text} ({unit})" if unit else text
 

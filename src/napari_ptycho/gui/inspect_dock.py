@@ -1,7 +1,7 @@
 """The Inspect dock: is this detail real? A page for each way to ask."""
 
 from napari.viewer import Viewer
-from qtpy.QtWidgets import QTabWidget
+from qtpy.QtWidgets import QSizePolicy, QTabWidget
 
 from napari_ptycho.gui.check_page import CheckPage
 from napari_ptycho.gui.compare_page import ComparePage
@@ -24,6 +24,7 @@ PAGES: tuple[type[Page], ...] = (
     ComparePage,
 )
 """In the order of the tabs."""
+Policy = QSizePolicy.Policy
 
 
 class InspectDock(Dock):
@@ -59,6 +60,9 @@ class InspectDock(Dock):
         if self._shown is not None:
             self._shown.leave()
         page = self.tabs.currentWidget()
+        for one in self.pages.values():  # the dock is as high as the page that shows
+            high = Policy.Preferred if one is page else Policy.Ignored
+            one.setSizePolicy(Policy.Preferred, high)
         self._shown = page if isinstance(page, Page) else None
         self._refresh()
 
