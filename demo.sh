@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes .venv, installs, and opens napari with the docks and the sample scan loaded. Without a
-# display, or with --headless: load, bin, reconstruct, denoise and save without a window, into demo-output/.
+# display, or with --headless: load, bin, reconstruct, denoise,
+# check and save without a window, into demo-output/.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -21,11 +22,13 @@ fi
 
 out=demo-output
 rm -rf "$out" && mkdir "$out"
-echo; echo "1. A simulated fly-scan of a Siemens star: load, bin, reconstruct, denoise"
+echo; echo "1. A simulated fly-scan of a Siemens star: load, bin, reconstruct, denoise, check"
 $ptycho simulate siemens-star -o "$out/star-scan.h5"
 $ptycho bin "$out/star-scan.h5" --size 2x2 -o "$out/star-binned.h5"
 $ptycho reconstruct "$out/star-binned.h5" --epochs 30 -o "$out/star.h5" --report "$out/star.png"
 $ptycho denoise "$out/star.h5" --scan "$out/star-binned.h5" --architecture arch1-bilinear --iterations 100 -o "$out/star-denoised.h5"
+$ptycho frc "$out/star.h5"
+$ptycho check "$out/star-denoised.h5" --scan "$out/star-scan.h5" --original "$out/star.h5" -o "$out/check.html"
 echo; echo "2. A measured Siemens star"
 if $ptycho simulate siemens-real -o "$out/real-scan.h5"; then
   $ptycho info "$out/real-scan.h5"
@@ -33,5 +36,5 @@ if $ptycho simulate siemens-real -o "$out/real-scan.h5"; then
 else
   echo "(left out: it needs the internet once)"
 fi
-echo; echo "Reports (PNG) and results (HDF5) are in $out/:"
+echo; echo "Reports (PNG, HTML) and results (HDF5) are in $out/:"
 ls "$out"

@@ -8,7 +8,6 @@ from napari.utils.theme import get_theme
 from napari.viewer import Viewer
 from qtpy.QtGui import QBrush, QColor
 from qtpy.QtWidgets import (
-    QAbstractItemView,
     QHBoxLayout,
     QHeaderView,
     QLabel,
@@ -30,7 +29,7 @@ from napari_ptycho.gui.inspect_page import Chosen, Page
 from napari_ptycho.gui.runner import Runner
 from napari_ptycho.gui.save_button import SaveButton
 from napari_ptycho.gui.saving import Savable
-from napari_ptycho.gui.widgets import RED, Note, form_rows
+from napari_ptycho.gui.widgets import RED, Note, fit_rows, form_rows, small_table
 from napari_ptycho.job import Update
 
 BAR = 1000
@@ -186,19 +185,21 @@ class EvidenceTable(QTableWidget):
     def __init__(self, viewer: Viewer) -> None:
         super().__init__(0, 2)
         self._viewer = viewer
-        self.setStyleSheet("font-size: 8pt")
-        self.horizontalHeader().hide()
-        self.verticalHeader().hide()
-        self.setShowGrid(False)
+        small_table(self)
         self.setWordWrap(True)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         header = self.horizontalHeader()
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
+        header.hide()
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
+        self._found: Check | None = None
+        viewer.events.theme.connect(self._on_theme)
+
+    def _on_theme(self, event: Any = None) -> None:
+        if self._found is not None and not self.isHidden():
+            self.show_check(self._found)
 
     def show_check(self, found: Check) -> None:
         """Show the evidence of a check."""
+        self._found = found
         red = QBrush(QColor(RED[get_theme(self._viewer.theme).type]))
         self.setRowCount(len(found.evidence))
         for row, one in enumerate(found.evidence):
@@ -209,12 +210,9 @@ class EvidenceTable(QTableWidget):
                     item.setForeground(red)
                 self.setItem(row, column, item)
         self.setVisible(True)
-        self.resizeRowsToContents()
-        height = sum(self.rowHeight(row) for row in range(len(found.evidence)))
-        self.setFixedHeight(height + 4)
+        fit_rows(self)
 
     def resizeEvent(self, event: Any) -> None:
         """Wrap anew at another width."""
         super().resizeEvent(event)
-        self.resizeRowsToContents()
-        self.setFixedHeight(sum(self.rowHeight(row) for row in range(self.rowCount())) + 4)
+        fit_rows(self)

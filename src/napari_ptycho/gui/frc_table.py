@@ -8,7 +8,6 @@ from pathlib import Path
 from napari.viewer import Viewer
 from qtpy.QtGui import QBrush, QColor, QGuiApplication
 from qtpy.QtWidgets import (
-    QAbstractItemView,
     QHBoxLayout,
     QHeaderView,
     QPushButton,
@@ -22,6 +21,7 @@ from napari_ptycho.assess.correlation import Frc
 from napari_ptycho.gui.curve_plot import colour
 from napari_ptycho.gui.save_button import SaveButton
 from napari_ptycho.gui.saving import Savable
+from napari_ptycho.gui.widgets import fit_rows, small_table
 from napari_ptycho.model import Curve
 
 NONE = "–"
@@ -77,16 +77,8 @@ class FrcTable(QWidget):
         self.show_found((), ())
 
     def _dress(self) -> None:
-        table = self.table
-        table.setStyleSheet("font-size: 8pt")
-        table.verticalHeader().hide()
-        table.setShowGrid(False)
-        table.setWordWrap(False)
-        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        header = table.horizontalHeader()
-        header.setMinimumSectionSize(20)
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        small_table(self.table)
+        header = self.table.horizontalHeader()
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
 
     def show_found(self, found: Sequence[Frc], curves: Sequence[Curve]) -> None:
@@ -111,9 +103,7 @@ class FrcTable(QWidget):
                 if not column:
                     item.setForeground(QBrush(QColor(colour(row, self._viewer))))
                 self.table.setItem(row, column, item)
-        self.table.resizeRowsToContents()
-        high = sum(self.table.rowHeight(row) for row in range(len(self.lines)))
-        self.table.setFixedHeight(high + self.table.horizontalHeader().sizeHint().height() + 4)
+        fit_rows(self.table)
         self.table.setVisible(bool(self.lines))
 
     def copy(self) -> None:

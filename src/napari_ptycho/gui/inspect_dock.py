@@ -27,6 +27,24 @@ PAGES: tuple[type[Page], ...] = (
 Policy = QSizePolicy.Policy
 
 
+class Tabs(QTabWidget):
+    """As high as the page that shows: Qt's own are as high as the highest, shown or not."""
+
+    def hasHeightForWidth(self) -> bool:
+        """Notes wrap, so the height follows the width."""
+        return True
+
+    def heightForWidth(self, width: int) -> int:
+        """Return the height of the bar and of the page that shows."""
+        page = self.currentWidget()
+        layout = None if page is None else page.layout()
+        if page is None or layout is None:
+            return int(self.tabBar().sizeHint().height())
+        wrapped = layout.totalHeightForWidth(width) if layout.hasHeightForWidth() else 0
+        high = max(wrapped, page.minimumSizeHint().height())
+        return int(high + self.tabBar().sizeHint().height())
+
+
 class InspectDock(Dock):
     """Looks at layers of one viewer."""
 
@@ -37,7 +55,7 @@ class InspectDock(Dock):
         choices.addRow("Layer", self.chosen.first)
         choices.addRow("Compared with", self.chosen.second)
         self.rows.addLayout(choices)
-        self.tabs = QTabWidget()
+        self.tabs = Tabs()
         self.tabs.setDocumentMode(True)
         self.tabs.setStyleSheet(
             "QTabBar { font-size: 8pt } QTabBar::tab { padding: 3px 4px; min-width: 0 }"

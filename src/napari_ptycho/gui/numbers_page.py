@@ -9,9 +9,7 @@ from napari.utils.theme import get_theme
 from napari.viewer import Viewer
 from qtpy.QtGui import QBrush, QColor, QGuiApplication
 from qtpy.QtWidgets import (
-    QAbstractItemView,
     QHBoxLayout,
-    QHeaderView,
     QPushButton,
     QTableWidget,
     QTableWidgetItem,
@@ -26,7 +24,7 @@ from napari_ptycho.gui.inspect_page import Chosen, Page
 from napari_ptycho.gui.latest import Latest
 from napari_ptycho.gui.save_button import SaveButton
 from napari_ptycho.gui.saving import Savable
-from napari_ptycho.gui.widgets import RED, Note
+from napari_ptycho.gui.widgets import RED, Note, fit_rows, small_table
 
 HINT = (
     "Choose above what is compared with: it is the reference. More layers can be selected in the "
@@ -163,21 +161,11 @@ def _compared(
 
 def _table() -> QTableWidget:
     table = QTableWidget(0, 1)
-    table.setStyleSheet("font-size: 8pt")
-    table.verticalHeader().hide()
-    table.setShowGrid(False)
-    table.setWordWrap(False)
-    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-    table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-    header = table.horizontalHeader()
-    header.setMinimumSectionSize(40)
-    header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+    small_table(table)
+    table.horizontalHeader().setMinimumSectionSize(40)
     return table
 
 
 def _fit(table: QTableWidget) -> None:
-    """Make the table as high as its rows."""
-    table.resizeRowsToContents()
-    height = sum(table.rowHeight(row) for row in range(table.rowCount()))
-    bar = table.horizontalScrollBar().sizeHint().height()
-    table.setFixedHeight(height + table.horizontalHeader().sizeHint().height() + bar + 4)
+    """Make the table as high as its rows and its scroll bar."""
+    fit_rows(table, table.horizontalScrollBar().sizeHint().height() + 4)

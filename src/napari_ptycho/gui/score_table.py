@@ -9,7 +9,6 @@ from napari.viewer import Viewer
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QBrush, QColor
 from qtpy.QtWidgets import (
-    QAbstractItemView,
     QHBoxLayout,
     QHeaderView,
     QPushButton,
@@ -19,7 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_ptycho.gui.widgets import RED, heading
+from napari_ptycho.gui.widgets import RED, fit_rows, heading, small_table
 
 if TYPE_CHECKING:
     from napari_ptycho.denoise.result import Denoised
@@ -87,22 +86,14 @@ class ScoreTable(QWidget):
         super().__init__()
         self._viewer = viewer
         self.table = QTableWidget(0, len(COLUMNS))
-        self.table.setStyleSheet("font-size: 8pt")
+        small_table(self.table)
         for column, tip in enumerate(COLUMNS.values()):
             title = QTableWidgetItem(list(COLUMNS)[column])
             title.setToolTip(tip)
             self.table.setHorizontalHeaderItem(column, title)
-        self.table.verticalHeader().hide()
-        self.table.setShowGrid(False)
-        self.table.setWordWrap(False)
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        self.table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         header = self.table.horizontalHeader()
-        header.setMinimumSectionSize(20)
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft)
         self.clear_button = QPushButton("Clear")
@@ -127,7 +118,5 @@ class ScoreTable(QWidget):
                 if one.alarm and list(COLUMNS)[column] == "grid":
                     item.setForeground(red)
                 self.table.setItem(row, column, item)
-        self.table.resizeRowsToContents()
-        height = sum(self.table.rowHeight(row) for row in range(len(scores)))
-        self.table.setFixedHeight(height + self.table.horizontalHeader().sizeHint().height() + 4)
+        fit_rows(self.table)
         self.setVisible(bool(scores))

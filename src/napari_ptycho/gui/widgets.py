@@ -183,6 +183,28 @@ class SummaryTable(QTableWidget):
         self.setVisible(bool(rows))
 
 
+def small_table(table: QTableWidget) -> None:
+    """Make a table one to read: small, without grid, nothing to edit or to select."""
+    table.setStyleSheet("font-size: 8pt")
+    table.verticalHeader().hide()
+    table.setShowGrid(False)
+    table.setWordWrap(False)
+    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+    table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    header = table.horizontalHeader()
+    header.setMinimumSectionSize(20)
+    header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+
+
+def fit_rows(table: QTableWidget, beside: int = 4) -> None:
+    """Make a table as high as its rows, its header, and something beside, in pixels."""
+    table.resizeRowsToContents()
+    header = table.horizontalHeader()
+    high = sum(table.rowHeight(row) for row in range(table.rowCount()))
+    table.setFixedHeight(high + (0 if header.isHidden() else header.sizeHint().height()) + beside)
+
+
 def heading(text: str) -> QLabel:
     """Return the title of a part of a dock."""
     label = QLabel(f"<b>{escape(text)}</b>")
