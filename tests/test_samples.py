@@ -7,7 +7,7 @@ from napari_ptycho.errors import FileError, OptionsError
 from napari_ptycho.job import run_to_end
 from napari_ptycho.physics.align import align, illuminated
 from napari_ptycho.prepare import first_guess
-from napari_ptycho.samples import SampleOptions, open_sample, simulated
+from napari_ptycho.samples import SampleOptions, open_sample, simulated, small_scan
 
 SMALL = SampleOptions(lines=32, columns=32)
 
@@ -52,6 +52,35 @@ def test_dose_is_an_option_and_noise_follows_it():
         for photons in (1e3, 1e5)
     )
     assert high.patterns.sum() / low.patterns.sum() == pytest.approx(100, rel=0.05)
+
+
+@pytest.mark.parametrize("name", ["fibres", "star"])
+def test_the_small_scan_is_the_quick_one_it_says(name):
+    scan, truth = small_scan(name, 2e3)
+    assert scan.patterns.shape == (289, 64, 64)
+    assert scan.name == name
+    assert first_guess(scan).object.shape == truth.object.shape
+    np.testing.assert_allclose(truth.positions_px, first_guess(scan).positions_px)
+    windows = [truth.object[y : y + 64, x : x + 64] for y, x in truth.positions_px.astype(int)]
+    waves = np.fft.fft2(truth.probe[0] * np.array(windows), norm="ortho")
+    model = np.fft.fftshift(np.abs(waves) ** 2, axes=(1, 2))
+    off = scan.patterns - model
+    assert (off**2).sum() == pytest.approx(model.sum(), rel=0.05)  # Poisson noise alone
+    assert 0.5 < np.ptp(np.angle(truth.object)) < 0.61
+
+
+def test_photons_and_seed_of_the_small_scan_matter():
+    counts = [
+        small_scan("star", photons, seed)[0].patterns.sum() / 289
+        for photons, seed in ((2e3, 0), (4e3, 0))
+    ]
+    assert counts[1] / counts[0] == pytest.approx(2, rel=0.01)
+    assert 0.8 * 2e3 < counts[0] <= 2.05e3
+    first, same, other = (small_scan("star", seed=seed)[0] for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first.patterns, same.patterns)
+    assert (first.in_pixels() != other.in_pixels()).any()
+    with pytest.raises(OptionsError, match="moon"):
+        small_scan("moon")
 
 
 def test_an_unknown_sample_is_refused():

@@ -47,3 +47,28 @@ def test_what_is_no_single_image_gets_a_sentence(tmp_path):
         io.read_image(tmp_path / "cut.tif")
     with pytest.raises(FileError, match="no such file"):
         io.is_image(tmp_path / "none.tif")
+
+
+def test_how_an_image_came_about_is_read_where_it_was_noted(tmp_path, rng):
+    image = rng.normal(size=(12, 17)).astype(np.float32)
+    about = {"denoised": [{"settings": {"method": "tv"}}], "number": 0.5}
+    io.write_image(image, tmp_path / "a.tif", about)
+    assert io.about_image(tmp_path / "a.tif") == about
+    np.save(tmp_path / "b.npy", image)
+    assert io.about_image(tmp_path / "b.npy") == {}
+
+
+@pytest.mark.parametrize("words", ["ImageJ=1.54f\nimages=1", '["a", "list"]', "12", None, "µm {"])
+def test_what_others_noted_is_no_provenance(tmp_path, words):
+    more = {} if words is None else {"description": words.encode()}
+    tifffile.imwrite(tmp_path / "a.tif", np.eye(8, dtype=np.float32), metadata=None, **more)
+    assert io.about_image(tmp_path / "a.tif") == {}
+
+
+def test_a_broken_image_tells_nothing_but_a_sentence(tmp_path):
+    io.write_image(np.eye(8, dtype=np.float32), tmp_path / "a.tif", {"a": 1})
+    (tmp_path / "cut.tif").write_bytes((tmp_path / "a.tif").read_bytes()[:6])
+    with pytest.raises(FileError, match=r"cut\.tif"):
+        io.about_image(tmp_path / "cut.tif")
+    with pytest.raises(FileError, match="no such file"):
+        io.about_image(tmp_path / "none.tif")

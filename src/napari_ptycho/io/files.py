@@ -1,6 +1,7 @@
 """Paths before anything is parsed: is it there, what do its first bytes say, what went wrong."""
 
 import os
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -40,6 +41,7 @@ _FAILURES = (
     LookupError,
     RuntimeError,
     ArithmeticError,
+    struct.error,
     zlib.error,
     zipfile.BadZipFile,
 )
