@@ -28,6 +28,12 @@ def test_white_noise_is_white_and_a_blurred_phantom_leaves_structure(rng):
     assert whiteness(image - gaussian_filter(image, 0.5), WHITE, ALL) > 50
 
 
+def test_a_strip_of_light_is_tested_as_far_as_it_goes(rng):
+    strip = np.zeros((128, 128), bool)
+    strip[60:64] = True
+    assert abs(whiteness(rng.normal(0, 0.15, (128, 128)), WHITE, strip)) < 4
+
+
 def test_correlated_noise_is_no_structure_where_the_halves_have_it_too(rng):
     first, second, third = (gaussian_filter(rng.normal(size=(128, 128)), 0.8) for _ in range(3))
     noise = Noise.of_halves(first, second, ALL)

@@ -42,7 +42,10 @@ def files(tmp_path_factory):
     grid = np.exp(0.3j * np.cos(np.pi * y) * np.cos(np.pi * x))
     wrong = replace(raw, object=(raw.object * grid).astype(np.complex64), name="grid")
     io.write_reconstruction(raw, folder / "raw.h5")
-    io.write_reconstruction(denoised(raw), folder / "done.h5")
+    done = denoised(raw)
+    io.write_reconstruction(done, folder / "done.h5")
+    told = {"denoised": done.provenance["denoised"]}
+    io.write_image(plane_of(done).data, folder / "done.tif", told)
     io.write_reconstruction(wrong, folder / "grid.h5")
     io.write_image(plane_of(raw).data + 0.5, folder / "phase.tif", {})
     binned = bin_positions(scan, 2)
@@ -80,6 +83,8 @@ def test_held_out_photons_judge_a_denoised_reconstruction(files, capsys):
     said = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
     assert said["held_out"] is True
     assert said["notes"] == []
+    assert run(files / "done.tif", *words, "--json", "--device", "cpu", "--threads", "1") == 0
+    assert json.loads(capsys.readouterr().out.strip().splitlines()[-1])["held_out"] is True
 
 
 def test_an_image_is_checked_beside_its_original_without_a_scan(files, capsys):

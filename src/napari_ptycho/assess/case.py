@@ -87,7 +87,7 @@ def case_of(denoised: Reconstruction | Plane, original: Reconstruction | None = 
             f"{denoised.name}: object of {denoised.object.shape} pixels, but the original "
             f"'{original.name}' has {original.object.shape}; need the one it was made from"
         )
-    recipe = _recipe(denoised)
+    recipe = _recipe(denoised.provenance)
     channel = "amplitude" if recipe and recipe.get("channel") == "amplitude" else "phase"
     base = subject_of(original or denoised, channel)
     assert base.shown is not None  # of a reconstruction it never is
@@ -143,15 +143,15 @@ def _of_plane(plane: Plane, original: Reconstruction | None) -> Case:
         turn=turn,
         original=original.object,
         before=before.data,
-        recipe=None if plane.of is None else _recipe(plane.of),
+        recipe=_recipe(plane.about if plane.of is None else plane.of.provenance),
         spread=None if plane.of is None else _spread(plane.of),
         notes=notes,
     )
 
 
-def _recipe(of: Reconstruction) -> Mapping[str, Any] | None:
+def _recipe(provenance: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return how a reconstruction was denoised last."""
-    return next(reversed(recipes(of.provenance)), None)
+    return next(reversed(recipes(provenance)), None)
 
 
 def _without_plane(values: Floats, before: Floats, area: Bools) -> tuple[Floats, tuple[str, ...]]:

@@ -44,6 +44,8 @@ class Plane:
     of: Reconstruction | None = None
     """What it shows, if it is a channel of a reconstruction."""
     channel: str = "image"
+    about: Mapping[str, Any] = field(default_factory=dict)
+    """How it came about, as far as that is known: of a reconstruction, its provenance."""
 
     def __post_init__(self) -> None:
         data = np.asarray(self.data)
@@ -116,6 +118,7 @@ def plane_of(reconstruction: Reconstruction, channel: str = "phase") -> Plane:
         processed=processing(reconstruction.provenance),
         of=reconstruction,
         channel=channel,
+        about=reconstruction.provenance,
     )
 
 
@@ -130,7 +133,7 @@ def read_plane(path: str | os.PathLike[str], channel: str = "phase") -> Plane:
     if not io.is_image(path):
         return replace(plane_of(io.read_reconstruction(path), channel), name=name)
     about = io.about_image(path)
-    return Plane(io.read_image(path), name=name, processed=processing(about))
+    return Plane(io.read_image(path), name=name, processed=processing(about), about=about)
 
 
 def processing(provenance: Mapping[str, Any]) -> str:

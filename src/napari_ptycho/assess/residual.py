@@ -115,7 +115,10 @@ def whiteness(residual: Floats, noise: Noise, area: Bools) -> float:
     rho = np.real(fft.ifft2(power))
     rho /= rho[0, 0]
     count = (window**2).sum() ** 2 / (window**4).sum()
-    lags = [(dy, dx) for dy in range(LAGS + 1) for dx in range(-LAGS, LAGS + 1) if dy > 0 or dx > 0]
+    down, across = (min(LAGS, n - 1) for n in d.shape)
+    lags = [
+        (dy, dx) for dy in range(down + 1) for dx in range(-across, across + 1) if dy > 0 or dx > 0
+    ]
     q = count * sum(float(rho[lag]) ** 2 for lag in lags)
     z = (q - len(lags)) / np.sqrt(2 * len(lags))
     return float(z)
