@@ -88,6 +88,19 @@ def test_sifrc_mode_gives_the_numbers_of_sifrc(pair, images, window, crossings, 
         assert found.crossings["half-bit (full)"].first == pytest.approx(full, abs=5e-5)
 
 
+def test_the_windowing_of_sifrc_that_is_wrong_explains_its_numbers(pair):
+    """It multiplies the windowed image by its own transpose. We do not offer that."""
+    images = []
+    for one in pair[:2]:
+        half = one.data * np.hanning(one.shape[0])[:, None]
+        images.append(Plane(half * half.T, name=one.name))
+    found = frc(*images, FrcOptions.of("siFRC", window="none", ignore=0.0))
+    assert places(found) == pytest.approx((0.02303, 0.02897, 0.02320, 0.04551), abs=5e-5)
+    assert found.raw[[10, 30, 60, 100]] == pytest.approx(
+        (0.52281, 0.89386, 0.48063, 0.04403), abs=2e-5
+    )
+
+
 def test_standard_mode_is_near_where_it_correlates_the_same(pair):
     found = frc(pair[0], pair[1], PLAIN, AS_IS)
     near = places(found, ("1-bit", "half-bit", "1/7"))

@@ -214,11 +214,11 @@ def of_local_grid(found: Floats) -> Evidence:
 
 def of_whiteness(residual: Floats, noise: Noise, case: Case) -> Evidence:
     """Tell whether what was taken away is noise."""
-    z = whiteness(residual, noise, case.area)
-    numbers = {"z": z, "against_white_noise": noise.sample is None}
     against = "white noise" if noise.sample is None else "the noise of the halves"
     if not np.std(residual[case.area]) > NOTHING * np.median(noise.sigma[case.area]):
-        return Evidence("whiteness", "Nothing was taken away.", False, numbers)
+        return Evidence("whiteness", "Nothing was taken away.")
+    z = whiteness(residual, noise, case.area)
+    numbers = {"z": z, "against_white_noise": noise.sample is None}
     if z <= WHITE_ALARM_Z:
         sentence = f"What was taken away is like {against} (z {z:.1f}, alarm at 10)."
         return Evidence("whiteness", sentence, False, numbers)
