@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from napari_ptycho.assess.figure import INK, PAPER, map_figure
 from napari_ptycho.assess.verdict import LIMITS, Check
 from napari_ptycho.errors import FileError
-from napari_ptycho.io.atomic import written
 
 LOOKS: dict[str, tuple[str, str, tuple[float, float]]] = {
     "score": ("Where the photons want another value: S (alarm beyond 5)", "RdBu_r", (-10, 10)),
@@ -70,6 +69,8 @@ def write_report(found: Check, path: str | os.PathLike[str]) -> None:
         text = as_html(found)
     else:
         raise FileError(f"{Path(path).name}: a check is written to .html or .json")
+    from napari_ptycho.io.atomic import written  # brings h5py
+
     with written(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from napari_ptycho import io
 from napari_ptycho.assess.plane import Pair
 from napari_ptycho.errors import FileError, OptionsError
-from napari_ptycho.io.atomic import written
 from napari_ptycho.model import Curve
 
 PNG, TIFF, HDF5 = (".png",), (".tif", ".tiff"), (".h5", ".hdf5")
@@ -42,6 +41,8 @@ def write_table(
             raise OptionsError(
                 f"row {number} has {len(row)} values; need {len(columns)}, one per column"
             )
+    from napari_ptycho.io.atomic import written  # brings h5py
+
     with written(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
@@ -123,6 +124,7 @@ def write_map(
     ending = name.suffix.lower()
     if ending in PNG:
         from napari_ptycho.assess.figure import map_figure
+        from napari_ptycho.io.atomic import written
 
         figure = map_figure(image, pixel_m, title, unit, fields["limits"], fields["colormap"])
         with written(path) as temporary:
