@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes .venv, installs, and opens napari with the docks and the sample scan loaded. Without a
-# display, or with --headless: load, bin, reconstruct, denoise,
-# check and save without a window, into demo-output/.
+# display, or with --headless: load, bin, reconstruct, denoise, check and save without a window,
+# into demo-output/.
 set -euo pipefail
 cd "$(dirname "$0")"
 

@@ -7,13 +7,12 @@ from dataclasses import fields, replace
 from typing import Any
 
 from napari_ptycho.denoise import ClassicalOptions, DenoiseOptions, classical
+from napari_ptycho.denoise.run import LATER
 from napari_ptycho.denoise.subject import applied, subject_of
 from napari_ptycho.errors import OptionsError
 from napari_ptycho.job import Update
 from napari_ptycho.model import Reconstruction
 
-EARLIER = 1.5
-"""Half of the photons are learnt this many times sooner (engines.denoising keeps to the same)."""
 ALONE = ("holdout", "discrepancy", "wmv", "loss", "none")
 """Stopping rules that need no second copy."""
 LOUDER = math.sqrt(2)
@@ -45,7 +44,7 @@ def recipe_options(recipe: Mapping[str, Any]) -> DenoiseOptions | ClassicalOptio
         return replace(options, stop=rule)  # type: ignore[arg-type] # one of the rules
     if not isinstance(kept, int) or kept < 1:
         return None
-    share = EARLIER if rule == "second-copy" else 1.0
+    share = LATER if rule == "second-copy" else 1.0
     return replace(options, stop="none", iterations=max(1, round(kept / share)))
 
 

@@ -19,7 +19,7 @@ from napari_ptycho.assess.residual import (
     whiteness,
 )
 from napari_ptycho.assess.verdict import Check, Evidence, Place
-from napari_ptycho.denoise.grid import alarm_db, alarms, grid_db
+from napari_ptycho.denoise.grid import alarm_db, alarms, grid_db, lattice_bins
 from napari_ptycho.model import Scan
 from napari_ptycho.model.arrays import Floats
 from napari_ptycho.prepare import find_raster
@@ -189,13 +189,7 @@ def _is_own(taken: Floats, left: Floats, period: int) -> bool:
     """
     window = np.outer(*(np.hanning(n + 2)[1:-1] for n in taken.shape))
     d, x = (np.fft.fft2(image * window) for image in (taken, left))
-    h, w = taken.shape
-    at = [
-        (round(k * h / period) % h, round(ell * w / period) % w)
-        for k in range(period)
-        for ell in range(period)
-        if (k or ell) and (period == 2 or k % 2 or ell % 2)
-    ]
+    at = lattice_bins(period, *taken.shape)
     against = -sum(float((d[place] * x[place].conj()).real) for place in at)
     return against > sum(float(abs(d[place]) ** 2) for place in at) / 2
 

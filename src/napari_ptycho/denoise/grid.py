@@ -56,22 +56,19 @@ def alarm_db(period: int) -> float:
     return float(np.interp(np.log2(period), np.log2(known), [ALARM_DB[one] for one in known]))
 
 
-def _lattice(period: int) -> list[tuple[int, int]]:
-    """Return the frequencies (k, l) / period that no shorter period has."""
+def lattice_bins(period: int, h: int, w: int) -> list[tuple[int, int]]:
+    """Return where in a spectrum (h, w) the frequencies lie that no shorter period has."""
     orders = [(k, ell) for k in range(period) for ell in range(period) if k or ell]
-    return orders if period == 2 else [(k, ell) for k, ell in orders if k % 2 or ell % 2]
+    if period > 2:
+        orders = [(k, ell) for k, ell in orders if k % 2 or ell % 2]
+    return [(round(k * h / period) % h, round(ell * w / period) % w) for k, ell in orders]
 
 
 @lru_cache(maxsize=4)
 def _rings(h: int, w: int, periods: tuple[int, ...]) -> dict[int, list[Ring]]:
     """Return per period the flat index of each lattice frequency, and the ring it is judged by."""
     radius: Floats = np.hypot(fft.fftfreq(h)[:, None], fft.fftfreq(w))
-    places = {
-        period: [
-            (round(k * h / period) % h, round(ell * w / period) % w) for k, ell in _lattice(period)
-        ]
-        for period in periods
-    }
+    places = {period: lattice_bins(period, h, w) for period in periods}
     free = np.ones((h, w), bool)
     for y, x in {place for found in places.values() for place in found}:
         free[np.ix_([(y + i) % h for i in (-1, 0, 1)], [(x + i) % w for i in (-1, 0, 1)])] = False
