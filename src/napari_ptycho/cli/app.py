@@ -11,12 +11,22 @@ from napari_ptycho.cli.bin import BinFlags, bin_scan
 from napari_ptycho.cli.check import CheckFlags, check
 from napari_ptycho.cli.compare import CompareFlags, compare
 from napari_ptycho.cli.denoise import DenoiseFlags, denoise
+from napari_ptycho.cli.finetune import FinetuneFlags, finetune
 from napari_ptycho.cli.frc import FrcFlags, frc
 from napari_ptycho.cli.info import InfoFlags, info
-from napari_ptycho.cli.listing import EnginesFlags, PresetsFlags, engines, presets
+from napari_ptycho.cli.listing import (
+    EnginesFlags,
+    NetworksFlags,
+    PresetsFlags,
+    engines,
+    networks,
+    presets,
+)
+from napari_ptycho.cli.predict import PredictFlags, predict
 from napari_ptycho.cli.reconstruct import ReconstructFlags, named, reconstruct
 from napari_ptycho.cli.resolution_map import ResolutionMapFlags, resolution_map
 from napari_ptycho.cli.simulate import SimulateFlags, simulate
+from napari_ptycho.cli.train import TrainFlags, train
 from napari_ptycho.cli.window import OpenFlags, open_window
 from napari_ptycho.errors import PtychoError
 
@@ -34,12 +44,16 @@ flags.add(app, "info", InfoFlags, info)
 flags.add(app, "bin", BinFlags, bin_scan)
 flags.add(app, "reconstruct", ReconstructFlags, reconstruct, named)
 flags.add(app, "denoise", DenoiseFlags, denoise)
+flags.add(app, "train", TrainFlags, train)
+flags.add(app, "predict", PredictFlags, predict)
+flags.add(app, "finetune", FinetuneFlags, finetune)
 flags.add(app, "frc", FrcFlags, frc)
 flags.add(app, "compare", CompareFlags, compare)
 flags.add(app, "resolution-map", ResolutionMapFlags, resolution_map)
 flags.add(app, "check", CheckFlags, check)
 flags.add(app, "engines", EnginesFlags, engines)
 flags.add(app, "presets", PresetsFlags, presets)
+flags.add(app, "networks", NetworksFlags, networks)
 flags.add(app, "simulate", SimulateFlags, simulate)
 
 

@@ -1,7 +1,7 @@
-"""`napari-ptycho engines`, `napari-ptycho presets`: what --engine, --preset and --set take."""
+"""`napari-ptycho engines`, `presets`, `networks`: what --engine, --preset, --network take."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any
 
 import typer
@@ -26,6 +26,14 @@ class EnginesFlags:
 @dataclass(frozen=True)
 class PresetsFlags:
     """List the presets, or print one as TOML, which --chain reads."""
+
+    name: Name = ""
+    json: Json = False
+
+
+@dataclass(frozen=True)
+class NetworksFlags:
+    """List the networks with their size and cost, or how one is trained, which --set changes."""
 
     name: Name = ""
     json: Json = False
@@ -86,6 +94,55 @@ def presets(flags: PresetsFlags) -> int:
     for name, preset in chosen.items():
         show.lines([f"{name}: {preset.help}"])
         show.lines(f"  {n}. {in_words(options)}" for n, options in enumerate(preset.stages, 1))
+    return 0
+
+
+def networks(flags: NetworksFlags) -> int:
+    """Print a table, or JSON.
+
+    Raises:
+        OptionsError: There is no such network.
+    """
+    from napari_ptycho.networks.cost import cost
+    from napari_ptycho.networks.options import ARCHITECTURES, TrainOptions
+
+    if flags.name:
+        suited = TrainOptions.of(flags.name)
+        parameters = tuple(
+            replace(p, default=getattr(suited, p.name))
+            for p in describe(TrainOptions)
+            if p.name != "architecture"
+        )
+        known = ARCHITECTURES[flags.name]
+        show.lines([f"{known.title}: {known.help}"], flags.json)
+        show.lines(_options(parameters), flags.json)
+        if flags.json:
+            show.as_json({p.name: _as_dict(p) for p in parameters})
+        return 0
+    costs = {name: cost(name).gflop for name in ARCHITECTURES}
+    show.lines(
+        (
+            f"{name:<23}{known.title:<30}{known.parameters:>11,} weights "
+            f"{costs[name]:7.3f} GFLOP per 64 x 64 pattern"
+            for name, known in ARCHITECTURES.items()
+        ),
+        flags.json,
+    )
+    if flags.json:
+        show.as_json(
+            {
+                name: {
+                    "title": known.title,
+                    "help": known.help,
+                    "parameters": known.parameters,
+                    "gflop_64": costs[name],
+                    "multiple": known.multiple,
+                    "phase_only": known.phase_only,
+                    "reconstructed": known.reconstructed,
+                }
+                for name, known in ARCHITECTURES.items()
+            }
+        )
     return 0
 
 

@@ -8,7 +8,7 @@ import napari
 from napari.viewer import Viewer
 
 PLUGIN = "napari-ptycho"
-DOCKS = ("Scan", "Reconstruct", "Denoise", "Inspect")
+DOCKS = ("Scan", "Reconstruct", "Network", "Denoise", "Inspect")
 FIRST = 2
 """So many docks are what `open_docks` returns; the last of them is in front."""
 WIDTH = 400

@@ -29,6 +29,7 @@ PATTERNS, MEAN, POSITIONS = "patterns", "mean pattern", "positions"
 PHASE, AMPLITUDE, PROBE, REFINED = "phase", "amplitude", "probe", "refined positions"
 DETECTOR = (PATTERNS, MEAN)
 SCAN = (*DETECTOR, POSITIONS)
+SAMPLES, PATCHES = "network samples", "predicted patches"
 DENOISED, SPREAD, CHECK = "denoised", "spread", "check"
 TOOL = "tool"
 PASSING = "napari_ptycho_passing"
@@ -37,7 +38,8 @@ DIFFERENCE, RESOLUTION = "difference", "resolution"
 RECONSTRUCTION = (PHASE, AMPLITUDE, PROBE, REFINED)
 RESTORED = (DENOISED, SPREAD, CHECK)
 MAPS = (DIFFERENCE, RESOLUTION)
-OURS = (*SCAN, *RECONSTRUCTION, *RESTORED, *MAPS)
+NETWORK = (SAMPLES, PATCHES)
+OURS = (*SCAN, *RECONSTRUCTION, *NETWORK, *RESTORED, *MAPS)
 Pair = Sequence[float] | NDArray[np.float64]
 Thing = Scan | Reconstruction | None
 
@@ -183,7 +185,7 @@ def _fit(viewer: Viewer) -> None:
 def refresh_scale_bar(viewer: Viewer) -> None:
     """Show the scale bar while something of the object is visible and nothing of the detector."""
     visible = [layer for layer in viewer.layers if layer.visible]
-    in_object = find(visible, (POSITIONS, *RECONSTRUCTION, *RESTORED, *MAPS))
+    in_object = find(visible, (POSITIONS, *RECONSTRUCTION, *NETWORK, *RESTORED, *MAPS))
     bar = viewer.canvas.overlays.scale_bar
     wanted = bool(in_object and not find(visible, DETECTOR))
     if wanted and not bar.visible:

@@ -1,7 +1,6 @@
 """The Inspect dock: is this detail real? A page for each way to ask."""
 
 from napari.viewer import Viewer
-from qtpy.QtWidgets import QSizePolicy, QTabWidget
 
 from napari_ptycho.gui.check_page import CheckPage
 from napari_ptycho.gui.compare_page import ComparePage
@@ -12,6 +11,7 @@ from napari_ptycho.gui.map_page import MapPage
 from napari_ptycho.gui.numbers_page import NumbersPage
 from napari_ptycho.gui.profile_page import ProfilePage
 from napari_ptycho.gui.session import real_viewer
+from napari_ptycho.gui.tabs import STYLE, Tabs
 from napari_ptycho.gui.widgets import Dock, form_rows
 
 PAGES: tuple[type[Page], ...] = (
@@ -24,25 +24,6 @@ PAGES: tuple[type[Page], ...] = (
     ComparePage,
 )
 """In the order of the tabs."""
-Policy = QSizePolicy.Policy
-
-
-class Tabs(QTabWidget):
-    """As high as the page that shows: Qt's own are as high as the highest, shown or not."""
-
-    def hasHeightForWidth(self) -> bool:
-        """Notes wrap, so the height follows the width."""
-        return True
-
-    def heightForWidth(self, width: int) -> int:
-        """Return the height of the bar and of the page that shows."""
-        page = self.currentWidget()
-        layout = None if page is None else page.layout()
-        if page is None or layout is None:
-            return int(self.tabBar().sizeHint().height())
-        wrapped = layout.totalHeightForWidth(width) if layout.hasHeightForWidth() else 0
-        high = max(wrapped, page.minimumSizeHint().height())
-        return int(high + self.tabBar().sizeHint().height())
 
 
 class InspectDock(Dock):
@@ -57,9 +38,7 @@ class InspectDock(Dock):
         self.rows.addLayout(choices)
         self.tabs = Tabs()
         self.tabs.setDocumentMode(True)
-        self.tabs.setStyleSheet(
-            "QTabBar { font-size: 8pt } QTabBar::tab { padding: 3px 4px; min-width: 0 }"
-        )
+        self.tabs.setStyleSheet(STYLE)
         self.pages = {cls.title: cls(self.viewer, self.chosen) for cls in PAGES}
         for title, page in self.pages.items():
             self.tabs.setTabToolTip(self.tabs.addTab(page, title), page.tip)
@@ -78,9 +57,7 @@ class InspectDock(Dock):
         if self._shown is not None:
             self._shown.leave()
         page = self.tabs.currentWidget()
-        for one in self.pages.values():  # the dock is as high as the page that shows
-            high = Policy.Preferred if one is page else Policy.Ignored
-            one.setSizePolicy(Policy.Preferred, high)
+        self.tabs.fit()
         self._shown = page if isinstance(page, Page) else None
         self._refresh()
 

@@ -39,13 +39,17 @@ class ReconstructionLayers(ViewerLayers):
 
     def begin(self, shown: Picture) -> None:
         """Make the layers of a run, or take over those of the same name."""
-        self._layers, self._limits, self._picture = {}, {}, None
         with canvas.showing(self._viewer, canvas.RECONSTRUCTION, shown.of):
-            for role in canvas.RECONSTRUCTION:
-                old = self._old(role, shown)
-                self._layers[role] = old if old is not None else self._add(role, shown)
-            self._at_new_shape(shown)
-            self.show(shown, last=True)
+            self._take(shown)
+
+    def _take(self, shown: Picture) -> None:
+        """Find or make a layer for each role."""
+        self._layers, self._limits, self._picture = {}, {}, None
+        for role in canvas.RECONSTRUCTION:
+            old = self._old(role, shown)
+            self._layers[role] = old if old is not None else self._add(role, shown)
+        self._at_new_shape(shown)
+        self.show(shown, last=True)
 
     def _old(self, role: str, shown: Picture) -> Layer | None:
         """Return the layer of an earlier run that this one can take over."""

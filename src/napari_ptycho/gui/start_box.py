@@ -54,6 +54,7 @@ class StartBox(QWidget):
         super().__init__()
         self._viewer = viewer
         self._path: Path | None = None
+        self._given: Reconstruction | None = None
         self.choice = QComboBox()
         self.choice.addItems([*GUESSES, LAYER, FILE])
         self.choice.setToolTip("Object and probe that the first epoch starts from.")
@@ -69,6 +70,8 @@ class StartBox(QWidget):
     def start(self) -> Start | None:
         """Return the start as it stands; None if the selected layer shows no reconstruction."""
         chosen = self.choice.currentText()
+        if self._given is not None and self.choice.currentIndex() == self._before_file:
+            return Start(reconstruction=self._given)
         if chosen == LAYER:
             held = [canvas.held_by(layer) for layer in self._viewer.layers.selection]
             found = [thing for thing in held if isinstance(thing, Reconstruction)]
@@ -80,6 +83,19 @@ class StartBox(QWidget):
             optics = self.optics.options() if chosen == "optics" else None
             return Start(GUESSES[chosen], optics)
         return Start(path=self._path)
+
+    def set_reconstruction(self, reconstruction: Reconstruction, title: str) -> None:
+        """Start from this reconstruction, which is listed so: "prediction: star"."""
+        if self._given is None:
+            self.choice.insertItem(self.choice.count() - 1, "")
+        self._given = reconstruction
+        self.choice.setItemText(self._before_file, title)
+        self.choice.setCurrentIndex(self._before_file)
+
+    @property
+    def _before_file(self) -> int:
+        """Where a reconstruction that another dock gave stands in the list."""
+        return int(self.choice.count()) - 2
 
     def set_path(self, path: Path) -> None:
         """Start from this file."""

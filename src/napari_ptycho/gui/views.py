@@ -5,7 +5,7 @@ frames, removing the phase ramp, percentiles) is done here before, and handed ov
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -160,14 +160,28 @@ def viewed(job: Iterator[Update[Reconstruction]]) -> Iterator[Update[Reconstruct
 
     Closing this closes the job.
     """
-    view, shown, due = None, None, 0.0
+    return redrawn(job, picture, ReconstructionView)
+
+
+def redrawn(
+    job: Iterator[Update[Any]], draw: Callable[[Any], Any], view_of: Callable[[Any, Any], Any]
+) -> Iterator[Update[Any]]:
+    """Draw the results of a job in at most a tenth of the time.
+
+    Args:
+        job: The job; closing this closes it.
+        draw: Returns what layers show of a result.
+        view_of: Makes a view of the newest result and of a drawing that may be older; its
+            `complete` is called on the last one, to bring the drawing up to date.
+    """
+    view, drawing, due = None, None, 0.0
     try:
         for update in job:
             began = time.monotonic()
-            if shown is None or began >= due:
-                shown = picture(update.result)
+            if drawing is None or began >= due:
+                drawing = draw(update.result)
                 due = time.monotonic() + 9 * (time.monotonic() - began)
-            view = ReconstructionView(update.result, shown)
+            view = view_of(update.result, drawing)
             yield Update(update.done, update.total, update.history, view, update.notes)
     finally:
         close = getattr(job, "close", None)
@@ -177,13 +191,13 @@ def viewed(job: Iterator[Update[Reconstruction]]) -> Iterator[Update[Reconstruct
             view.complete()
 
 
-def tiled(modes: NDArray[np.floating[Any]]) -> Image:
-    """Lay M images (M, h, w) beside each other in rows, nearly square.
+def tiled(modes: NDArray[np.floating[Any]], columns: int = 0) -> Image:
+    """Lay M images (M, h, w) beside each other in rows, so many in each or nearly square.
 
     A stack would need the slider that the patterns use, and be blank where its M images end.
     """
     count, h, w = modes.shape
-    columns = int(np.ceil(np.sqrt(count)))
+    columns = columns or int(np.ceil(np.sqrt(count)))
     rows = -(-count // columns)
     sheet = np.zeros(
         (rows * (h + GAP_PX) - GAP_PX, columns * (w + GAP_PX) - GAP_PX), dtype=np.float32

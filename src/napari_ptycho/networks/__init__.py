@@ -4,8 +4,10 @@ Importing this package imports no torch; the first step of a job does.
 """
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from napari_ptycho.networks.options import (
     ARCHITECTURES,
@@ -96,8 +98,9 @@ def train(
     Args:
         pairs: What it learns from, and what validates it.
         options: The architecture, and how it learns; `TrainOptions.of(name)` has what suits.
-        start: Weights to start from (its architecture and preparation are kept), or a result of
-            this session to go on from with all of its state, for `options.epochs` more.
+        start: Weights to start from (its architecture, scaling and amplitude scale are kept; mean
+            patterns are those of the pairs, as in prediction), or a result of this session to go
+            on from with all of its state, for `options.epochs` more.
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
 
     Yields:
@@ -209,3 +212,14 @@ def shipped(name: str = SHIPPED[0]) -> "Network":
     from napari_ptycho.networks.checkpoint import shipped_network
 
     return shipped_network(name)
+
+
+class _Package(ModuleType):
+    """Keeps `train`, `predict`, `finetune` functions when the modules of these names are loaded."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in __all__ and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

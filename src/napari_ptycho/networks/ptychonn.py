@@ -1,10 +1,11 @@
 """PtychoNN: one encoder, a decoder for the amplitude and one for the phase.
 
-Cherukara et al., Appl. Phys. Lett. 117, 044103 (2020), Fig. 1. `PtychoNN` is the PyTorch form that
-the authors published later, `PtychoNNKeras` the form of the paper. Nothing passes by the bottleneck:
-a diffraction pattern and the object under the probe do not lie on each other.
+Cherukara et al., Appl. Phys. Lett. 117, 044103 (2020). `PtychoNN` is the PyTorch form that the
+authors published later, `PtychoNNKeras` the form of the paper. Nothing goes past the bottleneck: a
+diffraction pattern and the object under the probe do not lie on each other.
 
-Names of weights are the published ones. Shapes at the ends of lines are for 64 x 64 pixels.
+Names of weights are the published ones (those of the Keras form ours). Shapes at the ends of lines
+are for 64 x 64 pixels.
 """
 
 import math

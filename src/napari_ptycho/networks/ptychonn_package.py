@@ -7,6 +7,7 @@ the amplitude first. Shapes at the ends of lines are for 128 x 128 pixels.
 """
 
 import math
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -23,26 +24,27 @@ class PtychoNNPackage(nn.Module):
     def __init__(self, norm: bool = True) -> None:
         """Build it, with batch normalisation in place of biases if `norm`."""
         super().__init__()
-        one = {"norm": norm, "bias": not norm}
-        two = {"groups": 2, **one}
+        one = partial(block, norm=norm, bias=not norm)
+        two = partial(one, groups=2)
         self.encoder = nn.Sequential(
-            *block(1, 16, **one), half(),  # 16 x 64 x 64
-            *block(16, 32, **one), half(),  # 32 x 32 x 32
-            *block(32, 64, **one), half(),  # 64 x 16 x 16
-            *block(64, 128, **one), half(),  # 128 x 8 x 8
+            *one(1, 16), half(),  # 16 x 64 x 64
+            *one(16, 32), half(),  # 32 x 32 x 32
+            *one(32, 64), half(),  # 64 x 16 x 16
+            *one(64, 128), half(),  # 128 x 8 x 8
         )  # fmt: skip
         self.decoder = nn.Sequential(
-            *block(128, 256, **two), double(),  # 256 x 16 x 16
-            *block(256, 128, **two), double(),  # 128 x 32 x 32
-            *block(128, 64, **two), double(),  # 64 x 64 x 64
-            *block(64, 32, **two), double(),  # 32 x 128 x 128
+            *two(128, 256), double(),  # 256 x 16 x 16
+            *two(256, 128), double(),  # 128 x 32 x 32
+            *two(128, 64), double(),  # 64 x 64 x 64
+            *two(64, 32), double(),  # 32 x 128 x 128
             nn.Conv2d(32, 2, 3, padding=1, groups=2, bias=not norm),  # 2 x 128 x 128
             *([nn.BatchNorm2d(2)] if norm else []),
         )  # fmt: skip
 
     def forward(self, patterns: Tensor) -> Tensor:
         """Return amplitude and phase (rad)."""
-        phase, amplitude = self.decoder(self.encoder(patterns)).split(1, dim=1)
+        output: Tensor = self.decoder(self.encoder(patterns))
+        phase, amplitude = output[:, :1], output[:, 1:]
         return torch.cat([torch.sigmoid(amplitude), torch.tanh(phase) * math.pi], dim=1)
 
 

@@ -1,9 +1,9 @@
 """PtyNet-B: large, residual, with 5 x 5 convolutions.
 
-Pan et al., iScience 26, 108420 (2023), Fig. 2 and the authors' public code, whose forward pass never
-calls the last layer that it declares: its four weights are here so that published ones fit, and are
-not used. Names of weights are the published ones. Shapes at the ends of lines are for 128 x 128
-pixels.
+Pan et al., iScience 26, 108420 (2023), layers from the authors' public code (`Net1_3.py`). Its
+forward pass never calls the last layer that it declares: the four weights are here so that
+published ones fit, and are not used. Names of weights are the published ones. Shapes at the ends of
+lines are for 128 x 128 pixels.
 """
 
 import math
@@ -45,8 +45,7 @@ class PtyNetB(nn.Module):
         output: Tensor = self.decoder(self.encoder(patterns))
         if self.bounded:
             output = nn.functional.hardtanh(output)
-        amplitude, phase = output.split(1, dim=1)
-        return torch.cat([amplitude, phase * math.pi], dim=1)
+        return torch.cat([output[:, :1], output[:, 1:] * math.pi], dim=1)
 
 
 class _Encode(nn.Module):
@@ -124,7 +123,9 @@ def _conv(
 ) -> nn.Sequential:
     """Return a convolution that keeps the sides; one in groups has no bias."""
     conv = nn.Conv2d(before, after, size, padding=size // 2, groups=groups, bias=groups == 1)
-    layers: OrderedDict[str, nn.Module] = OrderedDict({"conv" if groups == 1 else "depthwise": conv})
+    layers: OrderedDict[str, nn.Module] = OrderedDict(
+        {"conv" if groups == 1 else "depthwise": conv}
+    )
     if norm:
         layers["bn"] = nn.BatchNorm2d(after)
     if bend:

@@ -1,8 +1,8 @@
 """PtyNet-S: small, with strided and transposed convolutions.
 
-Pan et al., iScience 26, 108420 (2023), Fig. 2 and the authors' public code. Two groups keep some
-layers of amplitude and phase apart; the dense ones between mix them. Names of weights are the
-published ones. Shapes at the ends of lines are for 128 x 128 pixels.
+Pan et al., iScience 26, 108420 (2023), layers from the authors' public code (`Net1.py`). Two groups
+keep some layers of amplitude and phase apart; the dense ones between mix them. Names of weights are
+the published ones. Shapes at the ends of lines are for 128 x 128 pixels.
 """
 
 import math
@@ -49,8 +49,8 @@ class PtyNetS(nn.Module):
 
     def forward(self, patterns: Tensor) -> Tensor:
         """Return amplitude and phase (rad)."""
-        amplitude, phase = self.decoder(self.encoder(patterns)).split(1, dim=1)
-        return torch.cat([amplitude, phase * math.pi], dim=1)
+        output: Tensor = self.decoder(self.encoder(patterns))
+        return torch.cat([output[:, :1], output[:, 1:] * math.pi], dim=1)
 
 
 def _bend() -> nn.Module:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib import import_module
 
 import torch
@@ -23,8 +24,7 @@ def build(name: str, seed: int = 0) -> nn.Module:
     Raises:
         OptionsError: There is no architecture of this name.
     """
-    network = hollow(name)
-    network.to_empty(device="cpu")
+    network = blank(name)
     random = torch.Generator().manual_seed(seed)
     rule = _RULES.get(name, _as_torch)
     with torch.no_grad():
@@ -33,16 +33,45 @@ def build(name: str, seed: int = 0) -> nn.Module:
     return network
 
 
-def hollow(name: str) -> nn.Module:
-    """Return a network without values, on torch's meta device: it knows shapes only.
+def blank(name: str) -> nn.Module:
+    """Return a network whose weights are all 0, with no number drawn.
 
     Raises:
         OptionsError: There is no architecture of this name.
     """
     module, _, kind = architecture_of(name).module.partition(":")
-    with torch.device("meta"):
+    with torch.device("meta"):  # shapes only
         network: nn.Module = getattr(import_module(f"{__package__}.{module}"), kind)()
+    # Module.to_empty would do, but its first use takes a second.
+    zeros = {key: torch.zeros(w.shape, dtype=w.dtype) for key, w in network.state_dict().items()}
+    network.load_state_dict(zeros, assign=True)
     return network
+
+
+def misfit(found: Mapping[str, tuple[int, ...]], name: str) -> str:
+    """Say in what weights differ from those of an architecture; "" where they fit.
+
+    Args:
+        found: Name -> shape of each weight.
+        name: A key of `ARCHITECTURES`.
+
+    Raises:
+        OptionsError: There is no architecture of this name.
+    """
+    needed = _shapes(name)
+    for key in sorted(needed.keys() - found.keys()):
+        return f"'{key}' is missing"
+    for key in sorted(found.keys() - needed.keys()):
+        return f"'{key[:60]}' is one too many"
+    for key, shape in needed.items():
+        if found[key] != shape:
+            return f"'{key}' has the shape {found[key]}; need {shape}"
+    return ""
+
+
+@cache
+def _shapes(name: str) -> Mapping[str, tuple[int, ...]]:
+    return {key: tuple(weight.shape) for key, weight in blank(name).state_dict().items()}
 
 
 def _draw(

@@ -1,11 +1,11 @@
 """W-Net (our reconstruction): an encoder of ConvNeXt V2 stages, a decoder each for both images.
 
-Xing et al., Adv. Opt. Technol. 13, 1474654 (2024), fix the kinds of layers: a convolution with a
-larger kernel, three steps down, four ConvNeXt V2 stages of 2:2:4:2 blocks (Woo et al., CVPR 2023),
-three squeeze-and-excitation blocks (Hu et al., CVPR 2018), two decoders of bilinear interpolation
-and double convolution, no weights for comparison. Widths are ours: W3-Net has the published 8.26 %
-of PtychoNN's weights, W1-Net and W2-Net are larger. Shapes at the ends of lines are for W3-Net and
-64 x 64 pixels.
+Xing et al., Adv. Opt. Technol. 13, 1474654 (2024), fix the kinds of layers only: a convolution with
+a larger kernel, three steps down, four ConvNeXt V2 stages of 2:2:4:2 blocks (Woo et al., CVPR
+2023), three squeeze-and-excitation blocks (Hu et al., CVPR 2018), two decoders of bilinear
+interpolation and double convolution. Neither code nor weights are public. Widths are ours: W3-Net
+has the published 8.26 % of PtychoNN's weights, W1-Net and W2-Net are larger. Shapes at the ends of
+lines are for W3-Net and 64 x 64 pixels.
 """
 
 import math

@@ -1,0 +1,122 @@
+"""`napari-ptycho finetune SCAN --checkpoint NET -o OUT`: teach a network one scan, by physics."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_ptycho.cli import show
+from napari_ptycho.cli.flags import File, Json, Output, Overwrite, check_output
+from napari_ptycho.cli.network import (
+    Checkpoint,
+    Device,
+    ProbeFrom,
+    Set,
+    Threads,
+    changed,
+    curves,
+    driven,
+    file_of,
+    opened,
+    plain,
+    probe_of,
+)
+from napari_ptycho.cli.predict import in_words, numbers
+from napari_ptycho.errors import FileError
+from napari_ptycho.networks.options import FinetuneOptions
+
+if TYPE_CHECKING:  # --help must open at once
+    from napari_ptycho.job import Update
+    from napari_ptycho.networks.result import Tuned
+
+CURVES = {"loss": "loss", "r_factor": "R", "held_out": "held out"}
+
+
+@dataclass(frozen=True)
+class FinetuneFlags:
+    """Teach a network the patterns of one scan, without labels, and predict its object.
+
+    The probe must be known: from the scan, the network's training, or --probe-from. A falling R
+    factor is not a better phase: patterns that are held out say when to stop. Ctrl-C keeps what
+    was reached.
+    """
+
+    file: File
+    checkpoint: Checkpoint
+    output: Output
+    save_network: Annotated[
+        Path | None, typer.Option(metavar="NET2", help="Also write the network that was reached.")
+    ] = None
+    epochs: Annotated[int | None, typer.Option(help="Passes over all patterns, at most.")] = None
+    probe_from: ProbeFrom = None
+    set_: Set = None
+    device: Device = "auto"
+    threads: Threads = None
+    overwrite: Overwrite = False
+    json: Json = False
+
+
+def finetune(flags: FinetuneFlags) -> int:
+    """Do what the flags say and return the exit code."""
+    options = changed(FinetuneOptions(), {"epochs": flags.epochs}, flags.set_)
+    _check_files(flags)
+    network, probe = opened(flags.checkpoint), probe_of(flags.probe_from)
+
+    from napari_ptycho import device, io, networks
+
+    scan = io.read_scan(flags.file)
+    began = time.monotonic()
+    with device.threads(flags.threads):
+        job = networks.finetune(scan, network, options, probe, flags.device)
+        last, stopped = driven(job, show.Bar(options.title, options.epochs), _progress)
+    if last is None:
+        show.error("stopped before anything was reached; nothing was written")
+        return 130
+    io.write_reconstruction(last.result.predicted.reconstruction, flags.output)
+    if flags.save_network is not None:
+        networks.save(last.result.network, flags.save_network)
+    _say(flags, last, time.monotonic() - began, stopped)
+    return 130 if stopped else 0
+
+
+def _check_files(flags: FinetuneFlags) -> None:
+    sources = {"scan": flags.file, "network": file_of(flags.checkpoint), "probe": flags.probe_from}
+    check_output(flags.output, flags.overwrite, sources)
+    if flags.save_network is not None:
+        check_output(flags.save_network, flags.overwrite, sources)
+        if flags.save_network.resolve() == flags.output.resolve():
+            raise FileError(f"{flags.output}: is to be written twice; give each its own name")
+
+
+def _progress(update: "Update[Tuned]") -> str:
+    return ", ".join([f"epoch {update.done:.4g}/{update.total:.4g}", *curves(update, CURVES)])
+
+
+def _say(flags: FinetuneFlags, last: "Update[Tuned]", seconds: float, stopped: bool) -> None:
+    result = last.result
+    if stopped:
+        show.error(f"stopped; the best so far is in {flags.output}")
+    show.lines((f"- {note}" for note in last.notes), flags.json)
+    if flags.save_network is not None:
+        show.lines([f"{flags.save_network} written."], flags.json)
+    words = f"best at epoch {result.epoch} of {last.done:.4g}, {in_words(result.predicted)}"
+    show.lines([f"{flags.output} written: {words}, {seconds:.1f} s."], flags.json)
+    if flags.json:
+        show.as_json(
+            {
+                "file": str(flags.file),
+                "checkpoint": flags.checkpoint,
+                "output": str(flags.output),
+                "network": None if flags.save_network is None else str(flags.save_network),
+                **numbers(result.predicted),
+                "epochs": last.done,
+                "best_epoch": result.epoch,
+                "scale": plain(result.scale),
+                "history": {name: [plain(v) for v in had] for name, had in last.history.items()},
+                "seconds": seconds,
+                "stopped": stopped,
+                "notes": list(last.notes),
+            }
+        )

@@ -1,0 +1,142 @@
+"""What train, predict and finetune share: which network, whose probe, how far a job is."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from napari_ptycho.cli import show
+from napari_ptycho.cli.flags import pairs
+from napari_ptycho.errors import FileError, OptionsError
+from napari_ptycho.networks import SHIPPED
+from napari_ptycho.options import Options
+
+if TYPE_CHECKING:  # --help must open at once
+    from napari_ptycho.job import Update
+    from napari_ptycho.model.arrays import Complexes
+    from napari_ptycho.networks.network import Network
+
+Settings = TypeVar("Settings", bound=Options)
+Result = TypeVar("Result")
+
+Checkpoint = Annotated[
+    str,
+    typer.Option(
+        metavar="NET", help=f"A network: a file, or one that comes along: {', '.join(SHIPPED)}."
+    ),
+]
+ProbeFrom = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Take the probe of this scan or reconstruction."),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Any other option (see docs/networks)."),
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; else all cores.")]
+
+
+def opened(word: str) -> "Network":
+    """Return the network that a word names: one that comes along, or a file.
+
+    Raises:
+        FileError: There is neither, or the file holds no network.
+    """
+    from napari_ptycho import networks
+
+    if word in SHIPPED:
+        return networks.shipped(word)
+    if not Path(word).exists():
+        raise FileError(
+            f"{word}: there is no such file, and no network that comes along is called so; there "
+            f"is {', '.join(SHIPPED)}"
+        )
+    return networks.load(word)
+
+
+def file_of(word: str) -> Path | None:
+    """Return the file of a network, for `check_output`; None where it comes along."""
+    return None if word in SHIPPED else Path(word)
+
+
+def probe_of(path: Path | None) -> "Complexes | None":
+    """Return the probe (M, h, w) in a scan or a reconstruction.
+
+    Raises:
+        FileError: The file is absent, or neither of them.
+        OptionsError: The scan has no probe.
+    """
+    if path is None:
+        return None
+    from napari_ptycho import io
+
+    try:
+        return io.read_reconstruction(path).probe
+    except FileError:
+        scan = io.read_scan(path)
+    if scan.probe is None:
+        raise OptionsError(f"--probe-from {path.name}: this scan has no probe; name another file")
+    return scan.probe
+
+
+def changed(options: Settings, given: Mapping[str, Any], words: Sequence[str] | None) -> Settings:
+    """Return options with what their own flags and --set say.
+
+    Args:
+        options: What holds where nothing is said.
+        given: Option -> what its own flag says; None where it was left out.
+        words: Of --set.
+
+    Raises:
+        OptionsError: A name or a value is not allowed, or an option with a flag is in --set.
+    """
+    found = pairs(words or (), "--set")
+    for name in given:
+        if name in found:
+            flag = name.replace("_", "-")
+            raise OptionsError(f"--set {name}: it has a flag of its own, --{flag}")
+    said = {name: value for name, value in given.items() if value is not None}
+    parsed = type(options).from_words(found)
+    return replace(options, **said, **{name: getattr(parsed, name) for name in found})
+
+
+def driven(
+    job: "Iterator[Update[Result]]", bar: show.Bar, text: "Callable[[Update[Result]], str]"
+) -> "tuple[Update[Result] | None, bool]":
+    """Run a job under a progress bar; Ctrl-C ends it and keeps the last update.
+
+    Args:
+        job: Closed at the end.
+        bar: With the total of the job.
+        text: What to say beside the bar.
+
+    Returns:
+        The last update, None if there was none, and whether it was stopped.
+    """
+    last, stopped = None, False
+    with bar:
+        try:
+            for last in job:
+                bar.show(last.done, text(last))
+        except KeyboardInterrupt:
+            stopped = True
+        finally:
+            getattr(job, "close", lambda: None)()
+    return last, stopped
+
+
+def curves(update: "Update[Any]", names: Mapping[str, str]) -> list[str]:
+    """Return the newest value of each curve that has one, in words."""
+    return [
+        f"{title} {update.history[name][-1]:.4g}"
+        for name, title in names.items()
+        if update.history.get(name)
+    ]
+
+
+def plain(value: float) -> float | None:
+    """Return a number for JSON, which has no word for one that is not finite."""
+    return value if abs(value) < float("inf") else None

@@ -1,0 +1,183 @@
+"""What always shows at the foot of the Network dock: buttons, progress, scores, curves."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from napari.viewer import Viewer
+from qtpy.QtWidgets import (
+    QHBoxLayout,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_ptycho.gui.network_jobs import PREDICT, TRAIN, TUNE, ObjectView, TrainView
+from napari_ptycho.gui.network_plot import TrainPlot, TunePlot
+from napari_ptycho.gui.pace import EPOCHS, Pace
+from napari_ptycho.gui.run_box import BAR, newest
+from napari_ptycho.gui.save_button import SaveButton
+from napari_ptycho.gui.saving import Savable
+from napari_ptycho.gui.widgets import Note
+from napari_ptycho.job import Update
+
+UNITS = {PREDICT: ("pattern", "patterns"), TRAIN: EPOCHS, TUNE: EPOCHS}
+TIPS = {
+    PREDICT: "Predict the object of the open scan.",
+    TRAIN: "Train from the beginning.",
+    TUNE: "Fine-tune the current network on the open scan.",
+}
+
+
+class NetworkBox(QWidget):
+    """Buttons of a run and what it tells; the dock acts on them."""
+
+    def __init__(self, viewer: Viewer, savable: Callable[[], Savable | None]) -> None:
+        super().__init__()
+        self._task, self._pace = PREDICT, Pace()
+        self.start_button, self.stop_button = QPushButton(PREDICT), QPushButton("Stop, keep")
+        self.continue_button = QPushButton("Continue")
+        self.refine_button = QPushButton("Refine in Reconstruct")
+        self.save_button = SaveButton(savable)
+        self.save_button.setText("Save object…")
+        self.bar = QProgressBar()
+        self.bar.setRange(0, BAR)
+        self.status, self.scores = Note(viewer), Note(viewer)
+        self.plots = {TRAIN: TrainPlot(viewer), TUNE: TunePlot(viewer)}
+        self._lay_out()
+        self._show_plot("")
+
+    def _lay_out(self) -> None:
+        tips = {
+            self.start_button: "",
+            self.stop_button: "End after this update; the best so far is kept.",
+            self.continue_button: "As many epochs more, with the network, the pairs and the state "
+            "of the last training.",
+            self.refine_button: "Go to the Reconstruct dock, with this object as the start of its "
+            "engines.",
+            self.save_button: "Write the predicted object as a reconstruction (HDF5).",
+        }
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 4, 8, 8)
+        layout.setSpacing(4)
+        row = QHBoxLayout()
+        for number, (button, tip) in enumerate(tips.items()):
+            if number in (0, 3):
+                row = QHBoxLayout()
+                layout.addLayout(row)
+            button.setToolTip(tip)
+            button.setMinimumWidth(40)
+            row.addWidget(button)
+        for widget in (self.bar, self.status, self.scores):
+            layout.addWidget(widget)
+        for plot in self.plots.values():
+            layout.addWidget(plot, 1)
+
+    # -- a run
+
+    def begin(self, task: str) -> None:
+        """A run of this task begins."""
+        self._task, self._pace = task, Pace(unit=UNITS[task])
+        self.bar.setValue(0)
+        self.status.show_lines(["preparing…"])
+        self.scores.show_lines()
+        self._show_plot("")
+
+    def show_update(self, update: Update[Any]) -> None:
+        """Show how far the run is."""
+        self.bar.setValue(round(BAR * update.done / max(update.total, 1)))
+        if update.result is None:
+            self.status.show_lines(update.notes)
+            return
+        self.status.show_lines([self._pace.text(update)], newest(update.notes))
+        self.show_result(update)
+
+    def show_result(self, update: Update[Any]) -> None:
+        """Show scores and curves."""
+        view = update.result
+        if isinstance(view, TrainView):
+            self._show_training(update, view)
+        elif isinstance(view, ObjectView):
+            lines, warnings = _object_lines(update, view)
+            self.scores.show_lines(lines, warnings)
+            if self._task == TUNE:
+                self._show_plot(TUNE)
+                epoch = getattr(view.result, "epoch", 0)
+                self.plots[TUNE].show_values(update.history, epoch)
+
+    def _show_training(self, update: Update[Any], view: TrainView) -> None:
+        trained, plot = view.trained, self.plots[TRAIN]
+        assert isinstance(plot, TrainPlot)
+        self._show_plot(TRAIN)
+        plot.show_training(update.history, trained.epoch, trained.baseline)
+        self.scores.show_lines(_training_lines(view))
+
+    def show_end(self, outcome: str, update: Update[Any] | None) -> None:
+        """Show how a run has ended."""
+        if update is None or update.result is None:
+            self.status.show_lines([outcome])
+            return
+        _, many = UNITS[self._task]
+        where = f"{update.done:.0f} of {update.total:.0f} {many}"
+        view = update.result
+        if isinstance(view, ObjectView) and self._task == PREDICT and view.seconds > 0:
+            where = f"{where} · {update.done / view.seconds:.0f} {many}/s"
+        self.status.show_lines([f"{outcome} after {where}"], newest(update.notes))
+        self.show_result(update)
+
+    def _show_plot(self, task: str) -> None:
+        """Before there are curves the room is for the settings."""
+        policy = QSizePolicy.Policy
+        for name, plot in self.plots.items():
+            plot.setVisible(name == task)
+        self.setSizePolicy(policy.Preferred, policy.Expanding if task else policy.Maximum)
+
+    def enable(
+        self, task: str, running: bool, problem: str, can_go_on: bool, has_object: bool
+    ) -> None:
+        """Enable the buttons that make sense.
+
+        Args:
+            task: The task that is chosen.
+            running: Whether a run is under way.
+            problem: What is in the way of the task.
+            can_go_on: Whether there is a training to go on with.
+            has_object: Whether there is a predicted object.
+        """
+        self.start_button.setText(task)
+        self.start_button.setToolTip(problem or TIPS[task])
+        self.start_button.setEnabled(not running and not problem)
+        self.stop_button.setEnabled(running)
+        self.continue_button.setVisible(task == TRAIN)
+        self.continue_button.setEnabled(can_go_on and not running)
+        for button in (self.refine_button, self.save_button):
+            button.setVisible(task != TRAIN)
+            button.setEnabled(has_object and not running)
+
+
+def _training_lines(view: TrainView) -> list[str]:
+    """Return the scores of what is kept."""
+    trained = view.trained
+    constant = trained.baseline.get("validation")
+    beside = "" if constant is None else f" (a constant: {constant:.3g})"
+    parts = [f"validation {trained.scores['validation']:.3g}{beside}"] if trained.scores else []
+    for name, text in (("psnr_db", "PSNR {:.1f} dB"), ("correlation", "phase correlation {:.2f}")):
+        value = trained.scores.get(name, math.nan)
+        if math.isfinite(value):
+            parts.append(text.format(value))
+    return [f"kept, epoch {trained.epoch:.0f}:  {' · '.join(parts)}"] if parts else []
+
+
+def _object_lines(update: Update[Any], view: ObjectView) -> tuple[list[str], list[str]]:
+    """Return what is known of a predicted object, and why not to believe it."""
+    r, flat = view.predicted.r_factor, view.predicted.r_flat
+    if not math.isfinite(r):
+        return [], []
+    spread = view.predicted.spread
+    lit = spread[spread > 0]
+    lines = [f"R factor  {r:.3f} (a flat object: {flat:.3f})"]
+    if lit.size:
+        lines.append(f"spread  {float(lit.mean()):.3f} where patches overlap")
+    return lines, []

@@ -1,0 +1,233 @@
+"""Chooses what a network learns from: this scan, a layer, files, or a simulation."""
+
+from pathlib import Path
+
+from napari.viewer import Viewer
+from qtpy.QtCore import QItemSelectionModel, Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QFileDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_ptycho.gui import canvas
+from napari_ptycho.gui.form import LABELS_PX, OptionsForm
+from napari_ptycho.gui.network_data import (
+    Files,
+    ShareOptions,
+    Source,
+    is_predicted,
+    own_reconstruction,
+)
+from napari_ptycho.gui.session import Session
+from napari_ptycho.gui.widgets import Choice, Note, fit_rows, form_rows, small_table
+from napari_ptycho.model import Reconstruction
+from napari_ptycho.networks import SimulationOptions
+
+SCAN, LAYER, FILES, SIMULATED = "this scan", "selected layer", "files…", "simulation"
+SOURCES = {
+    SCAN: "The open scan and its reconstruction.",
+    LAYER: "The open scan, and the reconstruction of it that the selected layer shows.",
+    FILES: "Reconstructions in files, and the scans that they were made of.",
+    SIMULATED: "Simulated patterns of natural images: no reconstruction is needed.",
+}
+DRAWN, OWN = "zone plates", "of this scan"
+MAIN = ("patterns", "size", "overlap", "photons")
+
+
+class DataBox(QWidget):
+    """The choice, and what goes with it."""
+
+    changed = Signal()
+    """Something else is chosen."""
+
+    def __init__(self, viewer: Viewer, session: Session) -> None:
+        super().__init__()
+        self._viewer, self._session = viewer, session
+        self.choice = Choice("What the network learns from.")
+        self.choice.addItems(list(SOURCES))
+        for i, tip in enumerate(SOURCES.values()):
+            self.choice.setItemData(i, tip, Qt.ItemDataRole.ToolTipRole)
+        self.shares = OptionsForm(ShareOptions)
+        self.simulation = OptionsForm(SimulationOptions, MAIN)
+        self.probe = Choice(
+            "What lights the simulated objects: zone plates with a defocus each, or the probe of "
+            "the open scan, in whose size the patterns are made."
+        )
+        self.probe.addItems([DRAWN, OWN])
+        self.files = PairsTable()
+        self.note = Note(viewer, small=True)
+        self._lay_out()
+        for signal in (
+            self.choice.currentTextChanged,
+            self.shares.changed,
+            self.simulation.changed,
+            self.probe.currentTextChanged,
+            self.files.changed,
+            session.scan_changed,
+            session.reconstruction_changed,
+        ):
+            signal.connect(self.refresh)
+        viewer.layers.selection.events.changed.connect(self.refresh)
+        self.refresh()
+
+    def _lay_out(self) -> None:
+        self._rows, self._probe_rows = form_rows(), form_rows()
+        self._rows.addRow("Learn from", self.choice)
+        self._probe_rows.addRow("Probe", self.probe)
+        for rows, field in ((self._rows, self.choice), (self._probe_rows, self.probe)):
+            rows.labelForField(field).setMinimumWidth(LABELS_PX)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addLayout(self._rows)
+        layout.addWidget(self.files)
+        layout.addWidget(self.shares)
+        layout.addLayout(self._probe_rows)
+        layout.addWidget(self.simulation)
+        layout.addWidget(self.note)
+
+    # -- what is chosen
+
+    @property
+    def reconstruction(self) -> Reconstruction | None:
+        """What of the open scan the network learns from; None where it learns from others."""
+        chosen = self.choice.currentText()
+        if chosen == LAYER:
+            held = map(canvas.held_by, self._viewer.layers.selection)
+            return own_reconstruction(self._session.scan, held)
+        return self.best() if chosen == SCAN else None
+
+    def best(self) -> Reconstruction | None:
+        """Return the current reconstruction of the open scan, or else another that is shown."""
+        shown = map(canvas.held_by, self._viewer.layers)
+        return own_reconstruction(self._session.scan, [self._session.reconstruction, *shown])
+
+    def source(self) -> Source | None:
+        """Return what was chosen; None where something is missing, which `problem` names."""
+        if self.problem():
+            return None
+        shares = self.shares.options()
+        assert isinstance(shares, ShareOptions)  # the form's class
+        chosen, scan, of = self.choice.currentText(), self._session.scan, self.reconstruction
+        if chosen == SIMULATED:
+            simulation = self.simulation.options()
+            assert isinstance(simulation, SimulationOptions)  # the form's class
+            probe = self.best() or scan if self.probe.currentText() == OWN else None
+            return Source("simulated patterns", shares, simulation=simulation, probe=probe)
+        if chosen == FILES:
+            return Source("files", shares, files=tuple(self.files.pairs))
+        assert scan is not None  # there is no problem
+        assert of is not None
+        return Source(scan.name, shares, known=((scan, of),))
+
+    def problem(self) -> str:
+        """Say what is missing, "" where nothing is."""
+        chosen, scan = self.choice.currentText(), self._session.scan
+        if chosen == FILES:
+            return "" if self.files.pairs else "Add a reconstruction and its scan."
+        if chosen == SIMULATED:
+            wanted = self.probe.currentText() == OWN and scan is None
+            return "No scan is open whose probe could be taken." if wanted else ""
+        if scan is None:
+            return "No scan is open: see the Scan dock, or simulate."
+        if self.reconstruction is None:
+            where = "reconstruct it first" if chosen == SCAN else "select a layer that shows one"
+            return f"There is no reconstruction of {scan.name} yet: {where}."
+        return ""
+
+    def shape(self) -> tuple[int, int] | None:
+        """Return the size of the patterns (height, width), where it is known before they are."""
+        chosen, scan = self.choice.currentText(), self._session.scan
+        if chosen == FILES:
+            return None
+        if chosen == SIMULATED and self.probe.currentText() == DRAWN:
+            side = int(self.simulation.fields["size"].value())  # type: ignore[union-attr]
+            return side, side
+        return None if scan is None else (scan.frame_shape[0], scan.frame_shape[1])
+
+    def refresh(self, _: object = None) -> None:
+        """Show what goes with the choice."""
+        chosen, of = self.choice.currentText(), self.reconstruction
+        simulated = chosen == SIMULATED
+        self.files.setVisible(chosen == FILES)
+        self.shares.setVisible(not simulated)
+        self.simulation.setVisible(simulated)
+        self.simulation.fields["size"].setEnabled(self.probe.currentText() == DRAWN)
+        for widget in (self._probe_rows.labelForField(self.probe), self.probe):
+            widget.setVisible(simulated)
+        lines = [] if of is None else [f"Labels: {of.name}."]
+        doubt = [f"{line} A network predicted it: better reconstruct first." for line in lines]
+        predicted = of is not None and is_predicted(of)
+        self.note.show_lines(*(([], doubt) if predicted else (lines, [])))
+        self.changed.emit()
+
+
+class PairsTable(QWidget):
+    """A list of reconstructions and the scans that they were made of."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pairs: list[Files] = []
+        self.add_button, self.remove_button = QPushButton("Add pair…"), QPushButton("Remove")
+        self.add_button.setToolTip("Choose a reconstruction, then the scan that it was made of.")
+        self.table = QTableWidget(0, 2)
+        self.table.setHorizontalHeaderLabels(["reconstruction", "scan"])
+        small_table(self.table)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.add_button)
+        buttons.addWidget(self.remove_button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.table)
+        layout.addLayout(buttons)
+        self.add_button.clicked.connect(self._ask)
+        self.remove_button.clicked.connect(self.remove)
+        self._show()
+
+    def add(self, reconstruction: Path, scan: Path) -> None:
+        """Add a pair."""
+        self.pairs.append((reconstruction, scan))
+        self._show()
+
+    def remove(self) -> None:
+        """Remove the selected pair, or the last one."""
+        if self.pairs:
+            row = self.table.currentRow()
+            del self.pairs[row if row >= 0 else -1]
+            self._show()
+
+    def _ask(self) -> None:
+        paths = []
+        for title in ("A reconstruction", "The scan that it was made of"):
+            path, _ = QFileDialog.getOpenFileName(
+                self, title, "", "HDF5, NumPy (*.h5 *.hdf5 *.cxi *.nxs *.npz *.npz.bz2)"
+            )
+            if not path:
+                return
+            paths.append(Path(path))
+        self.add(*paths)
+
+    def _show(self) -> None:
+        self.table.setRowCount(len(self.pairs))
+        for row, pair in enumerate(self.pairs):
+            for column, path in enumerate(pair):
+                item = QTableWidgetItem(path.name)
+                item.setToolTip(str(path))
+                self.table.setItem(row, column, item)
+        self.table.setCurrentCell(-1, -1, QItemSelectionModel.SelectionFlag.Clear)
+        fit_rows(self.table)
+        self.table.setVisible(bool(self.pairs))
+        self.remove_button.setEnabled(bool(self.pairs))
+        self.changed.emit()

@@ -1,0 +1,139 @@
+"""The layers of networks: samples of a training; a predicted object, its spread, its patches.
+
+A layer that the user deletes during a run is left alone until the next start.
+"""
+
+from typing import Any
+
+import numpy as np
+from napari.layers import Image, Layer
+from napari.viewer import Viewer
+
+from napari_ptycho.gui import canvas
+from napari_ptycho.gui.layers import ViewerLayers
+from napari_ptycho.gui.network_jobs import Drawing, ObjectView, Sheet
+from napari_ptycho.gui.result_layers import ReconstructionLayers
+from napari_ptycho.model import Reconstruction, Scan
+
+
+class SampleLayer(ViewerLayers):
+    """Windows as they should be (above) and as a network in training makes them (below)."""
+
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__(viewer)
+        self._layer: Image | None = None
+
+    def begin(self, shown: Sheet, scan: Scan | None, of: Reconstruction | None) -> None:
+        """Make the layer, beside the phase that the network learns from; or take over the last.
+
+        Args:
+            shown: The first samples.
+            scan: In whose pixels they are drawn.
+            of: What the network learns from, if that can be shown.
+        """
+        for old in canvas.find(list(self._viewer.layers), (canvas.SAMPLES,)):
+            self._viewer.layers.remove(old)
+        with canvas.beside(self._viewer) as beside:
+            phase = _phase_of(self._viewer, of)
+            self._layer = self._add_image(
+                shown.image,
+                canvas.metadata(canvas.SAMPLES, scan, offset=_middle(phase, shown)),
+                name=f"{canvas.SAMPLES} · truth above, predicted below",
+                colormap="gray",
+                contrast_limits=shown.limits,
+            )
+            _bar(self._layer)
+            beside += [layer for layer in (phase, self._layer) if layer is not None]
+
+    def show(self, shown: Sheet) -> None:
+        """Bring the layer up to date."""
+        layer = self._layer
+        if layer is not None and layer in self._viewer.layers and layer.data is not shown.image:
+            layer.data = shown.image
+
+
+class PredictionLayers(ReconstructionLayers):
+    """A predicted object as any reconstruction, and where its patches disagree."""
+
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__(viewer)
+        self._spread: Image | None = None
+
+    def begin_prediction(self, shown: Drawing) -> None:
+        """Make the layers of a run, or take over those of the same name."""
+        with canvas.beside(self._viewer) as beside:
+            self._take(shown.picture)
+            self._spread = self._spread_of(shown)
+            self.show_prediction(shown, last=True)
+            beside += [self._layers[role] for role in (canvas.PHASE, canvas.AMPLITUDE)]
+            beside.append(self._spread)
+
+    def _spread_of(self, shown: Drawing) -> Image:
+        of = shown.picture.of
+        name = f"{of.name} · prediction {canvas.SPREAD}"
+        for layer in canvas.find(self._viewer.layers, (canvas.SPREAD,)):
+            if layer.name == name:
+                return layer
+        layer = self._add_image(
+            shown.spread,
+            canvas.metadata(canvas.SPREAD, of),
+            name=name,
+            colormap="inferno",
+            contrast_limits=shown.spread_limits,
+        )
+        _bar(layer)
+        return layer
+
+    def show_prediction(self, shown: Drawing, last: bool = False) -> None:
+        """Bring the layers up to date.
+
+        Args:
+            shown: The newest drawing.
+            last: No other will follow soon.
+        """
+        self.show(shown.picture, last)
+        layer = self._spread
+        if layer is None or layer not in self._viewer.layers:
+            return
+        layer.metadata[canvas.KEY] = shown.picture.of
+        if layer.data is not shown.spread:
+            layer.data = shown.spread
+        if last:
+            layer.contrast_limits_range = (0.0, 2 * shown.spread_limits[1])
+            layer.contrast_limits = shown.spread_limits
+
+    def show_patches(self, view: ObjectView) -> None:
+        """Show what the network makes of each pattern, if that was asked for: a stack."""
+        for old in canvas.find(list(self._viewer.layers), (canvas.PATCHES,)):
+            self._viewer.layers.remove(old)
+        if view.patches is None:
+            return
+        shape = view.patches.shape[1:]
+        offset = np.subtract(view.drawing.spread.shape, shape) / 2
+        layer = self._add_image(
+            view.patches,
+            canvas.metadata(canvas.PATCHES, view.request.scan, offset=offset),
+            name=f"{view.reconstruction.name} · {canvas.PATCHES}",
+            colormap="gray",
+            contrast_limits=view.drawing.picture.phase_limits,
+        )
+        _bar(layer)
+
+
+def _phase_of(viewer: Viewer, of: Reconstruction | None) -> Layer | None:
+    """Return the layer that shows the phase of a reconstruction."""
+    found = canvas.find(viewer.layers, (canvas.PHASE,))
+    return next((layer for layer in found if of is not None and canvas.held_by(layer) is of), None)
+
+
+def _middle(phase: Layer | None, shown: Sheet) -> tuple[float, ...]:
+    """Where samples begin, in object pixels, so that they lie over the middle of the object."""
+    if phase is None:
+        return 0.0, 0.0
+    return tuple(np.subtract(phase.data.shape, shown.image.shape) / 2)
+
+
+def _bar(layer: Any) -> None:
+    layer.colorbar.visible = True
+    layer.colorbar.size, layer.colorbar.font_size = (12, 90), 8
+    layer.colorbar.position = "bottom_left"

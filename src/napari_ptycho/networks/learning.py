@@ -1,0 +1,121 @@
+"""What a training goes by: learning rate, inputs of several scans, half turns, precision."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from napari_ptycho.networks.inputs import Inputs, scaled
+from napari_ptycho.networks.network import Preparation
+from napari_ptycho.networks.options import Scaling, TrainOptions
+
+PLATEAU = 5  # validations without a better one before the rate is halved
+LEAST = 0.01  # of the rate: it is halved no further
+SWING = 0.1  # lowest rate of the cyclic schedule
+HALF_CYCLE = 6  # epochs from the lowest to the highest rate (PtychoNN)
+
+
+@dataclass
+class Schedule:
+    """Factor on the learning rate at each step."""
+
+    options: TrainOptions
+    epoch_steps: int
+    """Steps of an epoch."""
+    begun: int
+    """Steps taken before this stretch of the training."""
+    total: int
+    """Steps of this stretch: the cosine falls over it."""
+    factor_now: float = 1.0
+    """Of the plateau schedule."""
+    waited: int = 0
+    """Validations without a better one since then, or since the rate was halved."""
+
+    def factor(self, step: int) -> float:
+        """Return the factor at a step, counted from the very first one of the network."""
+        warm = self.options.warm_up
+        if step < warm:
+            return (step + 1) / (warm + 1)
+        match self.options.schedule:
+            case "cosine":
+                first = max(self.begun, warm)
+                share = (step - first) / max(1, self.begun + self.total - first)
+                return 0.5 * (1 + math.cos(math.pi * min(share, 1)))
+            case "cyclic":
+                return self._triangle(step - warm)
+            case "plateau":
+                return self.factor_now
+        return 1.0
+
+    def validated(self, better: bool) -> None:
+        """Take note of a validation: the plateau schedule halves the rate after `PLATEAU`."""
+        self.waited = 0 if better else self.waited + 1
+        if self.waited >= PLATEAU:
+            self.factor_now, self.waited = max(LEAST, self.factor_now / 2), 0
+
+    def _triangle(self, step: int) -> float:
+        """Triangles whose height halves from cycle to cycle (triangular2; Smith 2017)."""
+        half = HALF_CYCLE * self.epoch_steps
+        cycle, within = divmod(step, 2 * half)
+        height = 1 - abs(within / half - 1)
+        return float(SWING + (1 - SWING) * height / 2**cycle)
+
+
+class OwnInputs(Inputs):
+    """Makes inputs from counts of several sources, each less its own mean pattern."""
+
+    means: Tensor
+    deviations: Tensor
+
+    def __init__(self, preparations: Sequence[Preparation], multiple: int) -> None:
+        """Take the preparation of each source; all of one scaling and shape."""
+        super().__init__(preparations[0], multiple)
+        none = np.zeros(self.preparation.shape, np.float32)
+        means = [none if made.mean is None else made.mean for made in preparations]
+        self.register_buffer("means", torch.from_numpy(np.stack(means)))
+        deviations = torch.tensor([made.std for made in preparations])
+        self.register_buffer("deviations", deviations[:, None, None])
+
+    def of(self, counts: Tensor, owners: Tensor) -> Tensor:
+        """Turn counts (B, h, w) of sources (B,) into the input (B, 1, H, W), padded."""
+        values = scaled(counts, self.preparation.scaling) - self.means[owners]
+        values = values / self.deviations[owners]
+        return torch.nn.functional.pad(values, self._sides()).unsqueeze(1)
+
+
+def turned(counts: Tensor, labels: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:
+    """Turn some pairs by half a turn about the pixel [n//2, n//2], patterns and labels alike.
+
+    Args:
+        counts: (B, h, w).
+        labels: (B, 2, h, w).
+        which: (B,) bool.
+    """
+
+    def half(images: Tensor) -> Tensor:
+        odd = [1 - n % 2 for n in images.shape[-2:]]
+        return images.flip((-2, -1)).roll(odd, (-2, -1))
+
+    counts = torch.where(which[:, None, None], half(counts), counts)
+    return counts, torch.where(which[:, None, None, None], half(labels), labels)
+
+
+def precision(device: torch.device, scaling: Scaling) -> torch.dtype | None:
+    """Return what layers compute in beside float32, or None for float32 alone.
+
+    A GPU has float16 or bfloat16; a CPU bfloat16 where it has instructions for it (without, it is
+    several times slower than float32). Weights and loss stay float32. Counts as they are exceed
+    the range of float16.
+    """
+    if device.type == "cuda":
+        if torch.cuda.get_device_capability(device) >= (8, 0):
+            return torch.bfloat16
+        return None if scaling == "counts" else torch.float16
+    if device.type == "cpu":
+        able = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+        native = able.get("avx512_bf16", False) or able.get("amx_bf16", False)
+        return torch.bfloat16 if native else None
+    return None

@@ -1,0 +1,222 @@
+"""Prediction as a job: patterns in blocks, patches in batches, one object."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_ptycho import device as devices
+from napari_ptycho.errors import JobError
+from napari_ptycho.job import Update, run
+from napari_ptycho.model import Reconstruction, Scan
+from napari_ptycho.model.arrays import Complexes
+from napari_ptycho.networks.forward import Sample
+from napari_ptycho.networks.ground import ground, known_probe, provenance_of, stepping
+from napari_ptycho.networks.inputs import fitting
+from napari_ptycho.networks.network import Network
+from napari_ptycho.networks.options import PredictOptions
+from napari_ptycho.networks.patches import SingleShot
+from napari_ptycho.networks.result import Predicted
+from napari_ptycho.networks.stitch import Stitcher, weight_of
+from napari_ptycho.networks.synchronise import check_room, synchronised
+from napari_ptycho.physics.propagate import propagator
+
+ASKED = 128
+"""Patterns that the stitched object is compared with."""
+ASKED_BYTES = 2**26
+BLOCK_BYTES = {"cpu": 2**23, "cuda": 2**26}
+DOUBT = 0.9
+"""An R factor above this share of a flat object's explains nothing."""
+
+
+def predict_job(
+    scan: Scan,
+    network: Network,
+    options: PredictOptions,
+    probe: Complexes | None,
+    device: str,
+) -> Iterator[Update[Predicted]]:
+    """Predict the object of a scan; arguments as in `networks.predict`."""
+    going = Prediction(scan, network, options, probe, device)
+    steps = stepping(going.states(), _quietly)
+    yield from run(steps, len(going.frames), Prediction.freeze, notes=lambda: tuple(going.notes))
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    with torch.inference_mode(), devices.at_most(devices.window_threads()):
+        yield
+
+
+class Prediction:
+    """The live state: sums of the patches so far."""
+
+    def __init__(
+        self,
+        scan: Scan,
+        network: Network,
+        options: PredictOptions,
+        probe: Complexes | None = None,
+        device: str = "auto",
+    ) -> None:
+        """Find windows, probe and scaling, and bring the network to the device.
+
+        Raises:
+            OptionsError: The network was taught with patterns of another size.
+            ScanError: The scan lacks positions in object pixels.
+            JobError: The device is not there, or memory for synchronising is.
+        """
+        self.scan, self.options = scan, options
+        where = devices.pick(device)
+        own = options.standardise == "scan"
+        made, notes = fitting(network.preparation, scan, own, network.kind.multiple)
+        self.frames: NDArray[np.int64] = np.arange(0, len(scan), options.every)
+        if options.synchronise:
+            check_room(len(self.frames), scan.frame_shape)
+        self.start = ground(scan, known_probe(scan, network, probe))
+        self.shot = SingleShot(network, made, options, where)
+        self.notes = [*notes, *self.shot.notes]
+        weight = weight_of(
+            options.stitching, self.start.probe, self.start.positions_px[self.frames]
+        )
+        self.weight = torch.from_numpy(weight).to(where)
+        self.corners = torch.from_numpy(self.start.positions_px.copy())
+        self.stitcher = self._stitcher()
+        self.done = 0.0
+        self.history: Mapping[str, list[float]] = {}
+        self.r_factor = self.r_flat = float("nan")
+        self._made = provenance_of(scan, network, self.start, where)
+        self._made["predicted"]["options"] = options.as_dict()
+        self._kept: list[Tensor] = []
+        most = int(np.clip(ASKED_BYTES // (4 * np.prod(scan.frame_shape)), 1, ASKED))
+        self._asked = set(self.frames[:: -(-len(self.frames) // most)].tolist())
+        self._sample: list[tuple[int, Tensor, Tensor]] = []
+
+    def states(self) -> Iterator["Prediction"]:
+        """Go through all patterns; yield after each batch."""
+        for frames, counts in self._counts():
+            patches = self.shot(counts)
+            self.stitcher.add(patches, self.corners[frames])
+            if self.options.synchronise:
+                self._kept.append(patches.cpu())
+            self.done += len(frames)
+            if self.done == len(self.frames):
+                self._finish()
+            yield self
+
+    def freeze(self) -> Predicted:
+        """Copy what is reached into an immutable result on the CPU.
+
+        Raises:
+            JobError: The network has put out something that is not finite.
+        """
+        start = replace(self.start, provenance=self._made)
+        return predicted(self.stitcher, start, (self.r_factor, self.r_flat), self.frames)
+
+    def _stitcher(self) -> Stitcher:
+        h, w = self.start.object.shape
+        dtype = torch.float32 if self.weight.device.type == "mps" else torch.float64
+        return Stitcher((h, w), self.weight, self.options.stitching == "uniform", dtype)
+
+    def _counts(self) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
+        """Yield batches: which frames, and their counts (B, h, w) on the device."""
+        kind = self.weight.device.type
+        for block, patterns in self.scan.blocks(BLOCK_BYTES.get(kind, BLOCK_BYTES["cpu"])):
+            inside = (self.frames >= block.start) & (self.frames < block.stop)
+            picked = self.frames[inside]
+            valid = self.scan.valid_of(block)
+            for first in range(0, len(picked), self.shot.batch):
+                frames = picked[first : first + self.shot.batch]
+                at = frames - block.start
+                good = torch.from_numpy(valid[at] if valid.ndim == 3 else valid[None].copy())
+                counts = self._full(frames, patterns[at], good.to(self.weight.device))
+                self._ask(frames, counts, good)
+                yield frames, counts
+
+    def _full(self, frames: NDArray[np.int64], block: NDArray[np.generic], good: Tensor) -> Tensor:
+        """Return counts at full exposure as float32, dead pixels as 0, made on the device."""
+        native = block.astype(block.dtype.newbyteorder("="), copy=False)
+        counts = torch.from_numpy(native).to(good.device).to(torch.float32)
+        counts = torch.where(good, counts, 0)
+        exposure = self.scan.exposure
+        if exposure is not None:
+            share = torch.from_numpy((exposure[frames] / exposure.max()).astype(np.float32))
+            counts /= share.to(good.device)[:, None, None]
+        return counts
+
+    def _ask(self, frames: NDArray[np.int64], counts: Tensor, good: Tensor) -> None:
+        """Keep some patterns, to compare the stitched object with."""
+        for k, n in enumerate(frames.tolist()):
+            if n in self._asked:
+                self._sample.append((n, counts[k].cpu(), good[k if len(good) > 1 else 0].cpu()))
+
+    def _finish(self) -> None:
+        if self.options.synchronise:
+            self._restitch(torch.cat(self._kept))
+        asked, counts, good = zip(*self._sample, strict=True)
+        where = self.weight.device
+        sample = sample_of(torch.stack(counts), torch.stack(good), self.corners[list(asked)], where)
+        beam = propagator(self.scan.geometry, self.scan.frame_shape, where)
+        probe = torch.from_numpy(self.start.probe.copy()).to(where)
+        image = self.stitcher.result().object.to(torch.complex64)
+        self.r_factor = sample.r_factor(image, probe, beam)
+        self.r_flat = sample.r_factor(torch.ones_like(image), probe, beam)
+        self.notes += disbelief(self.r_factor, self.r_flat)
+
+    def _restitch(self, patches: Tensor) -> None:
+        corners = self.corners[self.frames]
+        whole = self.options.stitching == "uniform"
+        shape = self.stitcher.shape
+        patches = synchronised(patches, corners, shape, self.weight, whole)
+        self.stitcher, batch = self._stitcher(), self.shot.batch
+        for first in range(0, len(patches), batch):
+            some = slice(first, first + batch)
+            self.stitcher.add(patches[some].to(self.weight.device), corners[some])
+
+
+def sample_of(counts: Tensor, good: Tensor, corners: Tensor, where: torch.device) -> Sample:
+    """Return patterns (K, h, w), zero frequency in the middle, as the forward model asks for."""
+    axes = (-2, -1)
+    root = torch.fft.ifftshift(counts.clamp(min=0).sqrt(), axes)
+    return Sample(root.to(where), torch.fft.ifftshift(good, axes).to(where), corners)
+
+
+def predicted(
+    stitcher: Stitcher, start: Reconstruction, r: tuple[float, float], frames: NDArray[np.int64]
+) -> Predicted:
+    """Copy sums of patches into an immutable result on the CPU.
+
+    Args:
+        stitcher: The sums.
+        start: Windows, probe and provenance of the result.
+        r: R factor of the object, and of a flat one.
+        frames: The patterns that were used.
+
+    Raises:
+        JobError: The network has put out something that is not finite.
+    """
+    stitched = stitcher.result()
+    image = stitched.object.to(torch.complex64).cpu().numpy()
+    if not np.isfinite(image).all():
+        raise JobError(
+            f"{start.name}: the output of the network is not finite; choose float32 as its "
+            "precision, or another network"
+        )
+    spread = stitched.spread.to(torch.float32).cpu().numpy()
+    coverage = stitched.coverage.to(torch.float32).cpu().numpy()
+    result = replace(start, object=image, extras={"spread": spread})
+    return Predicted(result, spread, coverage, r[0], r[1], frames)
+
+
+def disbelief(r_factor: float, r_flat: float) -> tuple[str, ...]:
+    """Return a sentence if an R factor is known and not clearly below that of a flat object."""
+    if np.isnan(r_flat) or r_factor < DOUBT * r_flat:
+        return ()
+    return (
+        f"the prediction does not explain the patterns (R {r_factor:.2f}, a flat object "
+        f"{r_flat:.2f}): do not believe it",
+    )
