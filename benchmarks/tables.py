@@ -3,8 +3,8 @@
     xvfb-run -a -s "-screen 0 1600x1000x24" python benchmarks/tables.py [NAME ...]
 
 What stands between `<!-- benchmark: NAME -->` and `<!-- end -->` is replaced. Some take long and
-have commands of their own, as `python benchmarks/peers/run.py` and `python
-benchmarks/hallucination.py`; their results are taken from where they write them.
+have commands of their own, as `python benchmarks/peers/run.py`, `python benchmarks/hallucination.py`
+and those of benchmarks/networks; their results are taken from where they write them.
 """
 
 import re
@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-NAMES = ("performance", "denoising", "inspect", "hallucination")
+NAMES = ("performance", "denoising", "inspect", "hallucination", "networks")
 PAGES = [HERE.parent / "docs" / f"{name}.md" for name in NAMES]
 
 
@@ -34,7 +34,7 @@ def main() -> None:
     """Bring the named tables up to date, or all."""
     for path in PAGES:
         page = path.read_text()
-        names = re.findall(r"<!-- benchmark: (\w+) -->", page)
+        names = re.findall(r"<!-- benchmark: ([\w/]+) -->", page)
         for name in names:
             if sys.argv[1:] and name not in sys.argv[1:]:
                 continue

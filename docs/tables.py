@@ -25,6 +25,14 @@ from napari_ptycho.cli.stages import in_words
 from napari_ptycho.denoise import ClassicalOptions, DenoiseOptions
 from napari_ptycho.engines import ENGINES, PRESETS, EngineOptions
 from napari_ptycho.model.reconstruction import EXTRAS
+from napari_ptycho.networks import (
+    ARCHITECTURES,
+    FinetuneOptions,
+    PredictOptions,
+    SimulationOptions,
+    TrainOptions,
+)
+from napari_ptycho.networks.cost import cost
 from napari_ptycho.options import Options, Parameter, describe
 from napari_ptycho.prepare import Optics
 from napari_ptycho.samples import SampleOptions
@@ -87,6 +95,17 @@ def extras() -> str:
     return "\n".join(lines + [f"| `{name}` | {meaning} |" for name, meaning in EXTRAS.items()])
 
 
+def networks() -> str:
+    """Return the table of the networks that lead from patterns to the object."""
+    lines = ["| `--network` | | weights | GFLOP, 64 px | GFLOP, 128 px | sides | |"]
+    lines.append("|---|---|---|---|---|---|---|")
+    for name, kind in ARCHITECTURES.items():
+        price = [f"{cost(name, (size, size)).gflop:.3g}" for size in (64, 128)]
+        cells = [f"`{name}`", kind.title, f"{kind.parameters:,}", *price]
+        lines.append(f"| {' | '.join(cells)} | multiples of {kind.multiple} | {kind.help} |")
+    return "\n".join(lines)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     **{name: partial(own, name) for name in ENGINES},
     **{p.group.lower() or "run": partial(group, p.group) for p in SHARED},
@@ -97,6 +116,11 @@ TABLES: dict[str, Callable[[], str]] = {
     "check": partial(all_of, CheckOptions),
     "classical": partial(all_of, ClassicalOptions),
     "denoise": partial(all_of, DenoiseOptions),
+    "finetune": partial(all_of, FinetuneOptions),
+    "networks": networks,
+    "predict": partial(all_of, PredictOptions),
+    "simulation": partial(all_of, SimulationOptions),
+    "train": partial(all_of, TrainOptions),
     "difference": partial(more_than_align, DifferenceOptions),
     "frc": partial(all_of, FrcOptions),
     "honest": partial(all_of, HonestOptions),

@@ -1,5 +1,6 @@
 """What the network benchmarks share: the probe, scans of held-out images, and how they score."""
 
+from collections import deque
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,10 @@ import numpy as np
 
 from napari_ptycho import networks
 from napari_ptycho.assess import pty2023
-from napari_ptycho.job import run_to_end
+from napari_ptycho.job import Update
 from napari_ptycho.model import Reconstruction, Scan
 from napari_ptycho.networks import SimulationOptions, TrainOptions
-from napari_ptycho.networks.images import HELD_OUT, image
+from napari_ptycho.networks.images import image
 from napari_ptycho.networks.network import Network
 from napari_ptycho.networks.pairs import Pairs
 from napari_ptycho.networks.result import Trained
@@ -24,7 +25,9 @@ SIZE = 64
 FIELD = 88  # pixels from the first to the last window of a row, at most
 PHOTONS = 1e6
 JITTER = 2
-PHASE_RAD, ABSORPTION = 1.2, 0.35
+PHASE_RAD, ABSORPTION = 2.0, 0.5
+OBJECTS = (("chelsea", "brick"), ("moon", "chelsea"), ("rocket", "clock"), ("brick", "moon"))
+"""Images of phase and amplitude of the scans that are asked about; all are held out."""
 
 
 @dataclass(frozen=True)
@@ -44,51 +47,56 @@ class Data:
             overlap=self.overlap,
             photons=self.photons,
             photons_least=self.photons,
+            phase_rad=PHASE_RAD,
+            absorption=ABSORPTION,
             seed=self.seed,
         )
         return networks.simulated_pairs(options, zone_plate(SIZE))
 
 
 def held_out_scan(
-    step: int, photons: float = PHOTONS, seed: int = 0, jitter: int = JITTER
+    step: int, photons: float = PHOTONS, seed: int = 0, field: int = FIELD
 ) -> tuple[Scan, Reconstruction]:
     """Return a scan of two images that taught nobody, and its truth.
 
     Args:
-        step: Pixels from window to window; inner ones leave the raster by up to `jitter` pixels.
+        step: Pixels from window to window; inner ones leave the raster by up to `JITTER` pixels.
         photons: Mean counts per pattern with a flat object.
-        seed: Which images, which part of them, jitter, noise.
-        jitter: Whole pixels.
+        seed: Which of `OBJECTS`, which part of the images, jitter, noise.
+        field: Pixels from the first to the last window of a row, at most.
     """
     random = np.random.default_rng([seed, 1])
-    first, second = random.choice(HELD_OUT, 2, replace=False)
-    side = FIELD + SIZE
-    phase, loss = (cut(image(name), side, random) for name in (first, second))
+    first, second = OBJECTS[seed % len(OBJECTS)]
+    phase, loss = (cut(image(name), field + SIZE, random) for name in (first, second))
     whole = (1 - ABSORPTION * loss) * np.exp(1j * PHASE_RAD * (phase - phase.mean()))
-    steps = np.arange(0, FIELD + 1, step)
-    corners = np.stack(np.meshgrid(steps, steps, indexing="ij"), -1).reshape(-1, 2)
-    inner = (corners > 0) & (corners < steps[-1])
-    places = corners + inner * random.integers(-jitter, jitter + 1, corners.shape)
-    extent = int(steps[-1]) + SIZE
-    part = whole[:extent, :extent]
+    corners = nominal(step, field)
+    last = corners.max()
+    inner = (corners > 0) & (corners < last)
+    places = corners + inner * random.integers(-JITTER, JITTER + 1, corners.shape)
+    part = whole[: last + SIZE, : last + SIZE]
     scan = simulate(part, zone_plate(SIZE), places.astype(float), photons=photons, seed=seed)
     scan = replace(scan, name=f"{first} (phase), {second} (amplitude), step {step} px")
-    guess = first_guess(scan)
     truth = replace(
-        guess,
+        first_guess(scan),
         object=np.pad(part, MARGIN_PX, mode="edge").astype(np.complex64),
         name=f"truth of {scan.name}",
     )
     return scan, truth
 
 
+def nominal(step: int, field: int = FIELD) -> Any:
+    """Return the corners (N, 2) of a raster's windows, without jitter."""
+    steps = np.arange(0, field + 1, step)
+    return np.stack(np.meshgrid(steps, steps, indexing="ij"), -1).reshape(-1, 2)
+
+
 def taught(
-    pairs: Pairs, architecture: str, steps: int, batch: int = 32, device: str = "auto", **set_: Any
-) -> Trained:
-    """Teach a network for about so many steps of so many patterns."""
+    pairs: Pairs, architecture: str, steps: int, batch: int = 32, device: str = "auto"
+) -> Update[Trained]:
+    """Teach a network for about so many steps of so many patterns; return the last update."""
     epochs = max(1, round(steps * batch / len(pairs.training)))
-    options = TrainOptions.of(architecture, epochs=epochs, batch=batch, **set_)
-    return run_to_end(networks.train(pairs, options, device=device))
+    options = TrainOptions.of(architecture, epochs=epochs, batch=batch)
+    return deque(networks.train(pairs, options, device=device), maxlen=1)[0]
 
 
 def kept_network(folder: Path, name: str, made: Any) -> Network:

@@ -102,7 +102,7 @@ def test_train_uses_only_the_lines_that_are_asked_for(files, tmp_path, capsys):
 
 def test_train_from_a_simulation_with_the_probe_of_a_scan(files, tmp_path, capsys):
     out = tmp_path / "net.safetensors"
-    words = ("train", "--simulate", "--sim-set", "patterns=64", "--sim-set", f"size={SIZE}")
+    words = ("train", "--simulate", "--sim-set", "patterns=16", "--sim-set", f"size={SIZE}")
     words += ("--probe-from", files / "scan.h5", "--epochs", 1, "-o", out)
     code, said = asked(capsys, *words)
     assert code == 0
@@ -158,7 +158,7 @@ def test_finetune_does_what_the_library_does(files, tmp_path, capsys):
         np.testing.assert_allclose(weight, found.network.weights[name], atol=1e-4, err_msg=name)
     assert said["best_epoch"] == found.epoch
     assert len(said["history"]["loss"]) == 3
-    assert said["r_factor"] < said["r_flat"]
+    assert said["r_factor"] == pytest.approx(found.predicted.r_factor, abs=1e-3)
 
 
 def test_a_probe_of_another_file_serves_a_scan_without(files, tmp_path, capsys):

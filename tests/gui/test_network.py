@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -53,11 +54,9 @@ class Networking:
         self.docks.session.show_reconstruction(reconstruction)
 
     def set(self, **values):
-        fields = self.form.train.form.fields | self.form.tune.fields
-        if self.form.task == TRAIN:
-            fields = self.form.train.form.fields
+        form = self.form.train.form if self.form.task == TRAIN else self.form.tune
         for name, value in values.items():
-            fields[name].setValue(value)
+            form.fields[name].setValue(value)
 
     def run(self):
         self.click(self.box.start_button)
@@ -85,7 +84,13 @@ def net(docks, notifications):
     net = Networking(docks, notifications)
     yield net
     form = net.form
-    for owner in (net.dock, net.box.save_button, form.network, form.network.save_button, form.costs):
+    for owner in (
+        net.dock,
+        net.box.save_button,
+        form.network,
+        form.network.save_button,
+        form.costs,
+    ):
         with suppress_deleted():
             owner.runner.stop()
             owner.runner.wait(30)
@@ -106,7 +111,7 @@ def test_opening_the_dock_imports_neither_torch_nor_h5py():
     assert done.stdout.strip().endswith("[]"), done.stdout + done.stderr
 
 
-def test_the_form_follows_architecture_data_and_scan(net, reconstructed, network, tmp_path):
+def test_architecture_and_simulation_need_no_scan(net):
     form, page = net.form, net.form.train
     assert form.network.choice.currentText() == "PtyNet-S, shipped"
     assert "Believe it only where" in form.network.about.text()
@@ -119,36 +124,55 @@ def test_the_form_follows_architecture_data_and_scan(net, reconstructed, network
     page.architecture.setCurrentIndex(page.architecture.findData("w3net"))
     assert page.options() == TrainOptions.of("w3net")
     assert page.options().loss == "mae"
-    assert "103 k parameters" in page.architecture.currentText()
-    assert "(reconstruction)" in page.architecture.currentText()
+    assert "(reconstruction) · 103 k parameters" in page.architecture.currentText()
     page.data.choice.setCurrentText(SIMULATED)
+    form.costs.may_import = True
+    form.costs.ask()
     net.qtbot.waitUntil(lambda: "0.031 GFLOP per pattern" in page.note.text(), timeout=60_000)
     page.data.simulation.fields["size"].setValue(128)
     net.qtbot.waitUntil(lambda: "0.12 GFLOP per pattern" in page.note.text(), timeout=60_000)
-    assert net.box.start_button.isEnabled()  # simulated pairs need no scan
+    assert net.box.start_button.isEnabled()
     page.data.probe.setCurrentText(OWN)
     assert "No scan is open" in form.note.text()
-
     net.docks.show()
     assert page.data.shape() == (FRAME, FRAME)
-    page.data.choice.setCurrentText("this scan")
+    assert page.data.source().probe is net.docks.session.scan
+    assert net.box.start_button.isEnabled()
+
+
+def test_what_a_network_learns_from(net, reconstructed, tmp_path):
+    form, data = net.form, net.form.train.data
+    form.open_task(TRAIN)
+    net.docks.show()
     assert "no reconstruction of weave" in form.note.text()
     net.docks.session.show_reconstruction(reconstructed)
-    assert "Labels: weave." in page.data.note.text()
+    assert "Labels: weave." in data.note.text()
     assert form.note.text() == ""
-    page.data.choice.setCurrentText(LAYER)
+    guessed = replace(reconstructed, provenance={"scan": "weave", "predicted": {}})
+    net.docks.session.show_reconstruction(guessed)
+    assert "A network predicted it" in data.note.text()
+
+    data.choice.setCurrentText(LAYER)
     assert "select a layer" in form.note.text()
     net.docks.reconstruct.layers.begin(picture(replace(reconstructed, name="other")))
     net.viewer.layers.selection = {net.viewer.layers["other · amplitude"]}
-    assert page.data.source().labels.name == "other"
-    page.data.choice.setCurrentText(FILES)
-    page.data.files.add(tmp_path / "a.h5", tmp_path / "b.h5")
-    assert page.data.source().files == ((tmp_path / "a.h5", tmp_path / "b.h5"),)
-    page.data.files.remove()
-    assert page.data.source() is None
+    assert data.source().labels.name == "other"
+    data.choice.setCurrentText("this scan")
+    assert data.source().labels.name == "other"  # rather than the predicted one
 
-    form.open_task(PREDICT)
+    data.choice.setCurrentText(FILES)
+    data.files.add(tmp_path / "a.h5", tmp_path / "b.h5")
+    assert data.source().files == ((tmp_path / "a.h5", tmp_path / "b.h5"),)
+    data.files.remove()
+    assert data.source() is None
+    assert "Add a reconstruction" in form.note.text()
+
+
+def test_what_does_not_fit_is_said_before(net, reconstructed, network):
+    form = net.form
+    net.docks.show()
     assert f"128 x 128 pixels; weave has {FRAME} x {FRAME}" in form.note.text()
+    assert not net.box.start_button.isEnabled()
     form.network.add(network)
     assert form.note.text() == ""
     assert "phase correlation" in form.network.about.text()
@@ -157,15 +181,17 @@ def test_the_form_follows_architecture_data_and_scan(net, reconstructed, network
     form.network.add(replace(network, probe=None))
     assert "Nobody knows the probe" in form.note.text()
     form.probe.setCurrentText("of the reconstruction")
+    assert "no reconstruction of weave" in form.note.text()
+    net.docks.session.show_reconstruction(reconstructed)
     assert form.object_request().probe is reconstructed.probe
-    near = replace(make_scan(), geometry=Geometry(propagation="near"), positions_m=None,
-                   positions_px=make_scan().in_pixels())
+    corners, images = make_scan().in_pixels(), Geometry(propagation="near")
+    near = replace(make_scan(), geometry=images, positions_m=None, positions_px=corners)
     net.docks.scan.show_opened((view_scan(near),) * 2)
     assert "near-field" in form.note.text()
     form.open_task(TRAIN)
-    page.start.setCurrentText("the current network")
-    assert page.options().architecture == "ptynet-s"
-    assert page.architecture.isHidden()
+    form.train.start.setCurrentText("the current network")
+    assert form.train.options().architecture == "ptynet-s"
+    assert form.train.architecture.isHidden()
 
 
 def test_training_shows_curves_and_samples_and_keeps_the_best(net, reconstructed, tmp_path):
@@ -177,7 +203,8 @@ def test_training_shows_curves_and_samples_and_keeps_the_best(net, reconstructed
     x, y = net.box.plots[TRAIN].curves["validation"].getOriginalDataset()
     assert list(x) == [1, 2, 3, 4]
     np.testing.assert_allclose(y, history["validation"])
-    assert net.box.plots[TRAIN].isVisible()
+    assert not net.box.plots[TRAIN].isHidden()
+    assert net.box.plots[TUNE].isHidden()
     assert net.box.plots[TRAIN].bests[0].value() == view.trained.epoch
     level = net.box.plots[TRAIN].constant.value()
     assert 10**level == pytest.approx(view.trained.baseline["validation"])
@@ -226,7 +253,7 @@ def test_a_prediction_is_a_reconstruction_that_engines_refine(net, network, reco
     assert canvas.held_by(net.viewer.layers["weave · phase"]) is reconstructed  # left as it was
     visible = [one.name for one in net.viewer.layers if one.visible]
     assert visible[:2] == [phase.name, "weave · predicted · amplitude"]
-    assert f"R factor" in net.box.scores.text()
+    assert "R factor" in net.box.scores.text()
     assert f"{view.predicted.r_factor:.3f}" in net.box.scores.text()
     assert "patterns/s" in net.box.status.text()
 
@@ -263,7 +290,7 @@ def test_fine_tuning_runs_stops_and_keeps(net, network, reconstructed):
     view, history = net.dock.object, net.dock.runner.last.history
     _, y = net.box.plots[TUNE].curves["r_factor"].getOriginalDataset()
     assert len(y) == len(history["r_factor"]) > 0
-    assert net.box.plots[TUNE].isVisible()
+    assert not net.box.plots[TUNE].isHidden()
     tuned = net.form.network.current.network
     assert tuned is view.network
     assert tuned is not network
@@ -289,7 +316,7 @@ def test_stopping_and_failing(net, network, reconstructed, monkeypatch):
     def slow(pairs, options, start, device):
         try:
             for epoch in range(1, 10_000):
-                history = {name: (1 / epoch,) * epoch for name in ("epoch", "loss", "validation")}
+                history = dict.fromkeys(("epoch", "loss", "validation"), (1 / epoch,) * epoch)
                 yield Update(epoch, 10_000, history, Trained(network, epoch, windows, windows))
                 time.sleep(0.005)
         finally:
@@ -299,9 +326,11 @@ def test_stopping_and_failing(net, network, reconstructed, monkeypatch):
     net.form.open_task(TRAIN)
     net.begin()
     assert not net.box.start_button.isEnabled()
-    net.viewer.layers.remove(net.layer(canvas.SAMPLES)) if canvas.find(
-        net.viewer.layers, (canvas.SAMPLES,)
-    ) else None
+    net.qtbot.waitUntil(lambda: "epoch" in net.box.status.text(), timeout=60_000)
+    net.viewer.layers.remove(net.layer(canvas.SAMPLES))  # is left alone
+    with net.qtbot.waitSignal(net.dock.runner.updated, timeout=60_000):
+        pass
+    assert canvas.find(net.viewer.layers, (canvas.SAMPLES,)) == []
     net.stop()
     assert closed == [True]
     assert net.form.network.current.network is network
@@ -320,8 +349,9 @@ def test_stopping_and_failing(net, network, reconstructed, monkeypatch):
     assert "failed" in net.box.status.text()
     assert not net.box.refine_button.isEnabled()
 
-    bad = net.form.network
-    with net.qtbot.waitSignal(bad.runner.finished, timeout=60_000):
-        bad.open_path(net_file := __import__("pathlib").Path(__file__))
+    choice, no_network = net.form.network, Path(__file__)
+    with net.qtbot.waitSignal(choice.runner.finished, timeout=60_000):
+        choice.open_path(no_network)
     assert len(net.notifications()) == 2
-    assert net_file.name in net.notifications()[1]
+    assert no_network.name in net.notifications()[1]
+    assert choice.current.network is network

@@ -1,4 +1,4 @@
-"""The architectures: exactly as many weights as published, wired as specified, and what they cost."""
+"""The architectures: as many weights as published, wired as specified, and what they cost."""
 
 import math
 
@@ -28,7 +28,7 @@ COUNTS = {
     "w2net": 6_938_759,
     "w3net": 103_006,
 }
-# Architecture -> largest amplitude and phase; amplitudes begin at 0 or at its opposite.
+# Architecture -> least and largest amplitude, None where it is not predicted.
 RANGES = {
     "ptychonn": (0, 1),
     "ptychonn2": None,
@@ -97,23 +97,22 @@ def test_one_patch_of_the_same_size_per_pattern(name):
 
 @pytest.mark.parametrize(("name", "amplitudes"), RANGES.items())
 def test_amplitude_comes_first_and_both_stay_in_range(name, amplitudes):
-    """With strong weights outputs reach their limits, which tell the channels apart."""
+    """Outputs far off reach their limits, which tell the channels apart."""
     network = build(name).eval()
-    last = [
-        m for m in network.modules() if isinstance(m, torch.nn.Conv2d | torch.nn.ConvTranspose2d)
-    ]
+    convolutions = (torch.nn.Conv2d, torch.nn.ConvTranspose2d)
+    last = [m for m in network.modules() if isinstance(m, convolutions) and m.out_channels <= 2]
+    outputs = []
     with torch.inference_mode():
-        for layer in [m for m in last if m.out_channels <= 2]:
-            layer.weight *= 1e6
-        output = network(random(4, 1, 64, 64))
-    phase = output[:, -1]
-    assert float(phase.amax()) <= math.pi * (1 + 1e-6)
-    assert float(phase.amin()) >= -math.pi * (1 + 1e-6)
-    assert float(phase.abs().amax()) > 3.1
+        for sign in (1e15, -1):
+            for layer in last:
+                layer.weight *= sign
+            outputs.append(network(random(2, 1, 32, 32)))
+    output = torch.stack(outputs).transpose(0, 2)
+    phase, amplitude = output[-1], output[0]
+    assert float(phase.amin()) == pytest.approx(-math.pi)
+    assert float(phase.amax()) == pytest.approx(math.pi)
     if amplitudes:
-        low, high = amplitudes
-        assert float(output[:, 0].amin()) == pytest.approx(low, abs=1e-3)
-        assert low <= float(output[:, 0].amin()) < float(output[:, 0].amax()) <= high
+        assert (float(amplitude.amin()), float(amplitude.amax())) == amplitudes
 
 
 def test_keras_form_and_ptynet_b_have_no_limits():
@@ -160,13 +159,13 @@ def test_a_seed_gives_the_same_weights_and_leaves_the_generators_of_torch_alone(
 
 def test_weights_are_drawn_as_published():
     ptynet = build("ptynet-s")
-    up = ptynet.decoder[2]
-    assert float(up.weight.std()) == pytest.approx(0.02, rel=0.03)
-    dense = ptynet.encoder[5].conv.weight  # 64 -> 128
+    up = ptynet.decoder[2].weight.detach()
+    assert float(up.std()) == pytest.approx(0.02, rel=0.03)
+    dense = ptynet.encoder[5].conv.weight.detach()  # 64 -> 128
     assert float(dense.std()) == pytest.approx(math.sqrt(2 / (9 * (64 + 128))), rel=0.03)
-    keras = build("ptychonn-keras").encoder[12].weight  # 128 -> 128
+    keras = build("ptychonn-keras").encoder[12].weight.detach()  # 128 -> 128
     assert float(keras.abs().max()) == pytest.approx(math.sqrt(6 / (9 * 256)), rel=0.01)
-    torch_form = build("ptychonn").encoder[12].weight
+    torch_form = build("ptychonn").encoder[12].weight.detach()
     assert float(torch_form.abs().max()) == pytest.approx(1 / math.sqrt(9 * 128), rel=0.01)
     for network in (ptynet, build("ptychonn-keras")):
         assert not any(w.any() for key, w in network.state_dict().items() if key.endswith("bias"))
@@ -201,7 +200,7 @@ def test_ptynet_s_has_the_published_weights():
 def test_ptynet_s_against_its_specification_written_as_functions():
     network = build("ptynet-s", 3).eval()
     w = network.state_dict()
-    w = {key: value + 0.05 * random(*value.shape, seed=1) for key, value in w.items()}
+    w = {key: value + 0.12 * random(*value.shape, seed=1) for key, value in w.items()}
     network.load_state_dict(w)
     pattern = random(2, 1, 32, 32)
 
@@ -348,8 +347,8 @@ def test_cost_in_words_and_numbers():
     assert cost("ptychonn", (64, 64)).text() == "1.25 M parameters, 0.8 GFLOP per pattern, 5 MB"
     assert small.parameters == 324_452
     assert small.weight_bytes == 4 * 324_452
-    # PtychoNN's largest layer: 64 channels of 64 x 64 in and out, and its input.
-    assert cost("ptychonn").predict_bytes >= 2 * 64 * 64 * 64 * 4 * 0.5
+    # PtychoNN's largest layers: 64 channels doubled from 32 x 32 to 64 x 64.
+    assert cost("ptychonn").predict_bytes >= 64 * (32 * 32 + 64 * 64) * 4
     assert cost("ptychonn", (60, 60)) == cost("ptychonn", (64, 64))  # padded
 
 

@@ -95,7 +95,7 @@ def test_dead_pixels_are_zero_and_exposure_is_made_up_for():
     assert counts.dtype == np.float32
 
 
-def test_labels_have_neither_ramp_nor_phase_and_are_at_most_about_one():
+def test_labels_have_neither_ramp_nor_phase_and_end_below_one():
     scan, truth = raster()
     y, x = np.indices(truth.object.shape)
     tilted = replace(truth, object=3 * truth.object * np.exp(1j * (1.2 + 0.03 * y - 0.02 * x)))
@@ -103,7 +103,7 @@ def test_labels_have_neither_ramp_nor_phase_and_are_at_most_about_one():
     wanted, found = plain.batch(plain.training)[1], turned.batch(turned.training)[1]
     np.testing.assert_allclose(found, wanted, atol=2e-3)
     assert turned.amplitude_scale == pytest.approx(3 * plain.amplitude_scale, rel=1e-4)
-    assert 0.9 < np.percentile(found[:, 0, turned.lit[...]], 99.9) <= 1.001
+    assert np.percentile(found[:, 0][:, turned.lit], 99.9) == pytest.approx(0.8, rel=0.02)
 
 
 def test_pairs_of_several_scans_keep_apart():
@@ -121,11 +121,11 @@ def test_pairs_of_several_scans_keep_apart():
 
 
 def test_the_last_lines_validate_and_no_training_window_covers_them():
-    scan, truth = raster(rows=16, columns=8, step=4.0, radius=5.0)
+    scan, truth = raster(rows=16, columns=8, step=2.0, radius=5.0)
     pairs = from_reconstructions([(scan, truth)], validation=0.2, train_lines=0.75)
     line = np.arange(len(scan)) // 8
     assert set(line[pairs.validation]) == {10, 11}
-    assert set(line[pairs.training]) < set(range(10))
+    assert set(line[pairs.training]) == set(range(9))
     light = pairs.lit
 
     def covered(numbers):

@@ -8,8 +8,16 @@ from napari_ptycho.errors import JobError
 from napari_ptycho.networks import synchronise
 from napari_ptycho.networks.stitch import LEAST, Stitcher, cut, weight_of
 from napari_ptycho.networks.synchronise import synchronised
+from napari_ptycho.physics import kernels
 
 SIDE, SHAPE = 24, (62, 66)
+
+
+@pytest.fixture(autouse=True, params=["fused", "torch"])
+def both_ways(request, monkeypatch):
+    """Run each test with the CPU's loop, and with the expressions that GPUs use."""
+    if request.param == "torch":
+        monkeypatch.setattr(kernels, "FUSED", set())
 
 
 @pytest.fixture

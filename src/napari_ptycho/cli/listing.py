@@ -103,8 +103,9 @@ def networks(flags: NetworksFlags) -> int:
     Raises:
         OptionsError: There is no such network.
     """
+    from napari_ptycho.networks.architectures import ARCHITECTURES
     from napari_ptycho.networks.cost import cost
-    from napari_ptycho.networks.options import ARCHITECTURES, TrainOptions
+    from napari_ptycho.networks.options import TrainOptions
 
     if flags.name:
         suited = TrainOptions.of(flags.name)

@@ -109,7 +109,8 @@ def write(flags: PredictFlags, found: "Predicted", scan: "Scan") -> None:
 
     io.write_reconstruction(found.reconstruction, flags.output)
     if flags.spread is not None:
-        about: dict[str, Any] = {"spread": dict(found.reconstruction.provenance)}
+        made = found.reconstruction.provenance
+        about = {"spread": made["predicted"]["network"], "of": flags.file.name}
         io.write_image(found.spread, flags.spread, about)
     if flags.report is not None:
         from napari_ptycho.cli.report import write_report

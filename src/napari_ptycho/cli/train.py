@@ -23,12 +23,8 @@ from napari_ptycho.cli.network import (
     probe_of,
 )
 from napari_ptycho.errors import OptionsError
-from napari_ptycho.networks.options import (
-    ARCHITECTURES,
-    ArchitectureName,
-    SimulationOptions,
-    TrainOptions,
-)
+from napari_ptycho.networks.architectures import ARCHITECTURES, ArchitectureName
+from napari_ptycho.networks.options import SimulationOptions, TrainOptions
 
 if TYPE_CHECKING:  # --help must open at once
     from napari_ptycho.job import Update

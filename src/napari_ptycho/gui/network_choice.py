@@ -17,8 +17,8 @@ from napari_ptycho.gui.runner import Runner
 from napari_ptycho.gui.save_button import SaveButton
 from napari_ptycho.gui.saving import Savable, file_name
 from napari_ptycho.gui.widgets import Choice, Note, form_rows
+from napari_ptycho.networks.architectures import ARCHITECTURES
 from napari_ptycho.networks.network import Network
-from napari_ptycho.networks.options import ARCHITECTURES
 
 KINDS = "Networks (*.safetensors *.pth *.pt *.ckpt)"
 SHIPPED_SHAPE = (128, 128)

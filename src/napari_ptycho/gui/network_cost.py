@@ -7,7 +7,7 @@ from functools import partial
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_ptycho.gui.latest import Latest
-from napari_ptycho.networks.options import ARCHITECTURES
+from napari_ptycho.networks.architectures import ARCHITECTURES
 
 Key = tuple[str, tuple[int, int]]
 """An architecture, and the pixels (height, width) of a pattern."""

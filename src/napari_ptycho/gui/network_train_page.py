@@ -11,7 +11,7 @@ from napari_ptycho.gui.network_data_box import DataBox
 from napari_ptycho.gui.session import Session
 from napari_ptycho.gui.widgets import Choice, Note, form_rows
 from napari_ptycho.networks import TrainOptions
-from napari_ptycho.networks.options import ARCHITECTURES
+from napari_ptycho.networks.architectures import ARCHITECTURES
 
 MAIN = ("epochs", "batch", "rate")
 RANDOM, CURRENT = "random weights", "the current network"

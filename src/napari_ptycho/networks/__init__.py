@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from napari_ptycho.networks.architectures import ARCHITECTURES
 from napari_ptycho.networks.options import (
-    ARCHITECTURES,
     SCALINGS,
     FinetuneOptions,
     PredictOptions,

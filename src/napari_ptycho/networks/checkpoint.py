@@ -33,8 +33,9 @@ from napari_ptycho.io.files import (
 )
 from napari_ptycho.model.arrays import Complexes
 from napari_ptycho.networks import SHIPPED, foreign
+from napari_ptycho.networks.architectures import ARCHITECTURES
 from napari_ptycho.networks.network import Network, Preparation
-from napari_ptycho.networks.options import ARCHITECTURES, Scaling
+from napari_ptycho.networks.options import Scaling
 from napari_ptycho.networks.table import misfit
 
 T = TypeVar("T")
@@ -66,9 +67,9 @@ def save_network(network: Network, path: str | os.PathLike[str]) -> None:
         },
         "about": network.about,
     }
-    tensors = {WEIGHTS + name: np.array(value) for name, value in network.weights.items()}
+    tensors = {WEIGHTS + name: np.array(v, order="C") for name, v in network.weights.items()}
     if preparation.mean is not None:
-        tensors["mean"] = np.array(preparation.mean, np.float32)
+        tensors["mean"] = np.array(preparation.mean, np.float32, order="C")
     if network.probe is not None:
         parts = (network.probe.real, network.probe.imag)
         tensors["probe"] = np.stack(parts, axis=-1).astype(np.float32)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
-from napari_ptycho.networks.options import architecture_of
+from napari_ptycho.networks.architectures import architecture_of
 from napari_ptycho.networks.table import blank
 
 BYTES = 4  # of a float32

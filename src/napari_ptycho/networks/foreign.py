@@ -15,8 +15,8 @@ from torch import Tensor
 
 from napari_ptycho.errors import FileError
 from napari_ptycho.io.files import size_text, translated
+from napari_ptycho.networks.architectures import ARCHITECTURES
 from napari_ptycho.networks.network import Network, Preparation
-from napari_ptycho.networks.options import ARCHITECTURES
 from napari_ptycho.networks.table import misfit
 
 LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."

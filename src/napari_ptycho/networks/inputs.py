@@ -11,6 +11,8 @@ from napari_ptycho.model import Scan
 from napari_ptycho.networks.network import FLOOR, Preparation
 from napari_ptycho.networks.options import Scaling
 
+ROUNDING = 1e-12  # of the mean square: what sums in double precision may be off
+
 
 def scaled(counts: Tensor, scaling: Scaling) -> Tensor:
     """Return counts (B, h, w) float32 in the unit of a scaling, before mean and deviation."""
@@ -53,8 +55,9 @@ class Sums:
         if self._count == 0:
             raise ScanError("there is no pattern to learn the scaling from")
         mean = self._first / self._count
-        variance = self._second / (self._count * mean.size) - float(np.square(mean).mean())
-        if not variance > 0:
+        square = self._second / (self._count * mean.size)
+        variance = square - float(np.square(mean).mean())
+        if not variance > ROUNDING * square:
             raise ScanError("all patterns are the same (or empty): there is nothing to scale by")
         return Preparation(self.scaling, self.shape, mean.astype(np.float32), float(variance**0.5))
 
@@ -106,8 +109,10 @@ class Inputs(torch.nn.Module):
         return output[..., top : top + height, left : left + width]
 
     def _sides(self) -> tuple[int, int, int, int]:
-        high, wide = self.pad
-        return wide // 2, wide - wide // 2, high // 2, high - high // 2
+        """Return pixels on the left, right, above, below; the centre, n // 2, stays the centre."""
+        (high, wide), (height, width) = self.pad, self.preparation.shape
+        left, top = (width + wide) // 2 - width // 2, (height + high) // 2 - height // 2
+        return left, wide - left, top, high - top
 
 
 def fitting(

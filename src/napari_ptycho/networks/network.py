@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from napari_ptycho.errors import OptionsError
 from napari_ptycho.model.arrays import Complexes, frozen
-from napari_ptycho.networks.options import Architecture, Scaling, architecture_of
+from napari_ptycho.networks.architectures import Architecture, architecture_of
+from napari_ptycho.networks.options import Scaling
 
 if TYPE_CHECKING:
     from torch import nn

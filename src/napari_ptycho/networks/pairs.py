@@ -23,7 +23,8 @@ BLOCK = 64  # patterns at once
 FEW = 16  # patterns: fewer have no mean of their own
 LIT = 0.1  # of the brightest pixel of the probe: less light says little
 LOOKED_AT = 256  # windows from which ranges are found
-PEAK = 99.9  # percentile of the amplitude that labels are divided by
+PEAK = 99.9  # percentile of the amplitude, which becomes
+TOP = 0.8  # in labels: outputs that end at 1 learn nothing any more once they are there
 STRAY = 0.3  # rms by which positions may differ, as a share of how far they spread
 
 
@@ -45,7 +46,7 @@ class Pairs:
     probe: Complexes | None = None
     """(M, h, w) of all sources, or of the first; None where each has another."""
     amplitude_scale: float = 1.0
-    """Labels are divided by this, so that they are about 1 at most."""
+    """Labels are divided by this, so that they are about `TOP` at most."""
     about: Mapping[str, Any] = field(default_factory=dict)
     """What they are: names, numbers, split, range of the data; plain values, fit for JSON."""
     notes: tuple[str, ...] = ()
@@ -170,7 +171,7 @@ def collected(
     some = np.linspace(0, len(raw.training) - 1, min(LOOKED_AT, len(raw.training))).astype(int)
     counts, labels = raw.batch(raw.training[some])
     amplitude, phase = labels[:, 0, raw.lit], labels[:, 1, raw.lit]
-    scale = float(np.percentile(amplitude, PEAK))
+    scale = float(np.percentile(amplitude, PEAK)) / TOP
     if not scale > 0:
         raise ScanError("the object is empty where the probe lights it; there is nothing to learn")
     numbers = {"all": len(raw), "training": len(raw.training), "validation": len(raw.validation)}

@@ -133,16 +133,12 @@ class PatchStack:
 
     def __getitem__(self, key: Any) -> NDArray[np.float32]:
         first, *rest = key if isinstance(key, tuple) else (key,)
-        if first is Ellipsis:
-            first, rest = slice(None), [Ellipsis, *rest]
         frames = np.arange(len(self))[first]
-        found = (
-            np.stack([self._frame(int(n)) for n in np.atleast_1d(frames)])
-            if np.size(frames)
-            else np.zeros((0, *self.shape[1:]), np.float32)
-        )
         if np.ndim(frames) == 0:
-            return found[0][tuple(rest)]
+            return self._frame(int(frames))[tuple(rest)]
+        found = np.empty((len(frames), *self.shape[1:]), np.float32)
+        for k, n in enumerate(frames):
+            found[k] = self._frame(int(n))
         return found[(slice(None), *rest)]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:

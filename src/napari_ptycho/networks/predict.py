@@ -21,14 +21,16 @@ from napari_ptycho.networks.network import Network
 from napari_ptycho.networks.options import PredictOptions
 from napari_ptycho.networks.patches import SingleShot
 from napari_ptycho.networks.result import Predicted
-from napari_ptycho.networks.stitch import Stitcher, weight_of
+from napari_ptycho.networks.stitch import Stitcher, cut, weight_of
 from napari_ptycho.networks.synchronise import check_room, synchronised
-from napari_ptycho.physics.propagate import propagator
+from napari_ptycho.physics.propagate import abs2, propagator
 
 ASKED = 128
 """Patterns that the stitched object is compared with."""
 ASKED_BYTES = 2**26
 BLOCK_BYTES = {"cpu": 2**23, "cuda": 2**26}
+TOLD = 0.95
+"""Share of the light that falls on known pixels in the patterns that are compared."""
 DOUBT = 0.9
 """An R factor above this share of a flat object's explains nothing."""
 
@@ -157,12 +159,16 @@ class Prediction:
     def _finish(self) -> None:
         if self.options.synchronise:
             self._restitch(torch.cat(self._kept))
-        asked, counts, good = zip(*self._sample, strict=True)
         where = self.weight.device
-        sample = sample_of(torch.stack(counts), torch.stack(good), self.corners[list(asked)], where)
         beam = propagator(self.scan.geometry, self.scan.frame_shape, where)
         probe = torch.from_numpy(self.start.probe.copy()).to(where)
-        image = self.stitcher.result().object.to(torch.complex64)
+        stitched = self.stitcher.result()
+        image = stitched.object.to(torch.complex64)
+        asked, counts, good = zip(*self._sample, strict=True)
+        corners = self.corners[list(asked)]
+        told = lit_share(stitched.known, probe, corners) > TOLD
+        told = told if bool(told.any()) else ~told
+        sample = sample_of(torch.stack(counts)[told], torch.stack(good)[told], corners[told], where)
         self.r_factor = sample.r_factor(image, probe, beam)
         self.r_flat = sample.r_factor(torch.ones_like(image), probe, beam)
         self.notes += disbelief(self.r_factor, self.r_flat)
@@ -183,6 +189,14 @@ def sample_of(counts: Tensor, good: Tensor, corners: Tensor, where: torch.device
     axes = (-2, -1)
     root = torch.fft.ifftshift(counts.clamp(min=0).sqrt(), axes)
     return Sample(root.to(where), torch.fft.ifftshift(good, axes).to(where), corners)
+
+
+def lit_share(known: Tensor, probe: Tensor, corners: Tensor) -> Tensor:
+    """Return how much of the light of each window (B,) falls where the object is known."""
+    h, w = int(probe.shape[-2]), int(probe.shape[-1])
+    light = abs2(probe).sum(dim=0)
+    share = (cut(known.to(light.dtype), corners, (h, w)) * light).sum(dim=(-2, -1))
+    return (share / light.sum()).cpu()
 
 
 def predicted(

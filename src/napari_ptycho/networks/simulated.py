@@ -23,7 +23,8 @@ FIELD = 3  # windows from the first to the last of a row
 OBJECTS = 40  # at least, where patterns suffice: probes and doses vary as objects do
 HELD = 0.1  # share of the objects that validates
 FAINTEST = 0.3  # of the largest phase
-ZOOMS = (0.5, 2.0)  # pixels of an object per pixel of its image
+ONE_MATERIAL = 0.5  # share of the objects that absorb where they shift the phase
+ZOOMS = (0.25, 1.0)  # pixels of an object per pixel of its image
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,12 @@ def simulated(
     """Return pairs of simulated patterns and natural images.
 
     Each object has amplitude and phase of two different images, cut, zoomed and flipped at random,
-    up to the given absorption and phase; its own dose (log-uniform); its own jittered raster, whose
-    windows share `overlap` of their width with the next; its own probe where none is given.
-    Patterns are |FFT(probe * window)|^2 with Poisson noise (`physics.simulation`). Objects that
-    validate are made of images that never teach.
+    up to the given absorption and phase; half of the objects have them of one image, as a single
+    material does (and half of PtyNet's): then a pattern also tells the level of a patch's phase,
+    which otherwise only its neighbours know. Each has its own dose (log-uniform); its own jittered
+    raster, whose windows share `overlap` of their width with the next; its own probe where none is
+    given. Patterns are |FFT(probe * window)|^2 with Poisson noise (`physics.simulation`). Objects
+    that validate are made of images that never teach.
 
     Args:
         options: How many, how large, how noisy.
@@ -158,12 +161,15 @@ def _object(
 ) -> tuple[Complexes, str]:
     """Return a transmission (H, W) of mean phase 0, and the images it is made of."""
     options, side = plan.options, plan.extent
-    first, second = random.choice(names, 2, replace=False)
+    first, second = (str(name) for name in random.choice(names, 2, replace=False))
     loss = random.uniform(0, options.absorption)
-    phase = random.uniform(FAINTEST, 1) * options.phase_rad
-    wave = (1 - loss * cut(image(first), side, random)) * np.exp(
-        1j * phase * cut(image(second), side, random)
-    )
+    phase = random.uniform(FAINTEST, 1) * options.phase_rad * random.choice([-1, 1])
+    thick = cut(image(first), side, random)
+    if random.uniform() < ONE_MATERIAL:
+        second, other = first, thick
+    else:
+        other = cut(image(second), side, random)
+    wave = (1 - loss * thick) * np.exp(1j * phase * other)
     wave *= np.exp(-1j * np.angle(wave.sum()))
     return wave.astype(np.complex64), f"{first} (amplitude), {second} (phase)"
 

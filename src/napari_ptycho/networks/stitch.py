@@ -16,6 +16,8 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from napari_ptycho.model.arrays import Complexes, Floats
+from napari_ptycho.networks.adding import put
+from napari_ptycho.physics import kernels
 
 LEAST = 1e-3
 """Pixels with less weight than this share of the largest are blank."""
@@ -133,25 +135,21 @@ class Stitcher:
 
     def add(self, patches: Tensor, corners: Tensor) -> None:
         """Add patches (B, h, w), complex; top-left corners (B, 2) (y, x) in pixels, on the CPU."""
-        dtype, weight = self.sums.dtype, self.weight[..., None]
         whole, fractions = split(corners.round() if self.whole_pixels else corners)
+        if self.sums.device.type in kernels.FUSED:
+            arrays = self.sums.numpy(), patches.numpy(), self.weight.numpy(), whole
+            put(*arrays, fractions.numpy())
+            return
+        dtype, weight = self.sums.dtype, self.weight[..., None]
         values = torch.view_as_real(patches).to(dtype) * weight
         values = torch.cat([values, weight.expand(*values.shape[:-1], 1)], dim=-1)
         if bool((fractions != 0).any()):
             values = moved(values, fractions.to(values.device, dtype))
         # What one patch says of a pixel is the ratio of its own sums: alone, it has no spread.
-        light = values[..., 2:]
         power = values[..., :2].square().sum(dim=-1, keepdim=True)
-        values = torch.cat([values, power / light.clamp_min(1e-30)], dim=-1)
-        self._put(whole, values)
-
-    def _put(self, whole: NDArray[np.int64], values: Tensor) -> None:
-        height, width = int(values.shape[1]), int(values.shape[2])
-        if values.device.type == "cpu":  # a loop over windows is faster than an index per pixel
-            for (y, x), piece in zip(whole.tolist(), values, strict=True):
-                self.sums[y : y + height, x : x + width] += piece
-            return
-        rows, columns = _index(whole, (height, width), values.device)
+        values = torch.cat([values, power / values[..., 2:].clamp_min(1e-30)], dim=-1)
+        shape = int(values.shape[1]), int(values.shape[2])
+        rows, columns = _index(whole, shape, values.device)
         at = (rows * self.shape[1] + columns).flatten()
         self.sums.view(-1, 4).index_add_(0, at, values.reshape(-1, 4))
 

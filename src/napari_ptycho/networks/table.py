@@ -8,7 +8,7 @@ from importlib import import_module
 import torch
 from torch import nn
 
-from napari_ptycho.networks.options import architecture_of
+from napari_ptycho.networks.architectures import architecture_of
 
 Linear = nn.Conv2d | nn.ConvTranspose2d | nn.Linear
 

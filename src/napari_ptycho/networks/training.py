@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from napari_ptycho import __version__
 from napari_ptycho import device as devices
 from napari_ptycho.errors import OptionsError
+from napari_ptycho.networks.architectures import architecture_of
 from napari_ptycho.networks.learning import OwnInputs, Schedule, precision, turned
 from napari_ptycho.networks.network import Network
-from napari_ptycho.networks.options import TrainOptions, architecture_of
+from napari_ptycho.networks.options import TrainOptions
 from napari_ptycho.networks.pairs import Pairs
 from napari_ptycho.networks.result import Trained
 from napari_ptycho.networks.scores import Validation, error
