@@ -52,6 +52,7 @@ class Networking:
         """Train on the first lines of the star."""
         page = self.dock.form.train
         page.data.shares.fields["lines"].setValue(LINES)
+        page.form.fields["batch"].setValue(8)
         page.form.fields["epochs"].setValue(self.few(EPOCHS))
         self.run("Train", "train")
 

@@ -3,8 +3,8 @@
     python benchmarks/networks/make_shipped.py [--only ptynet-s] [--epochs 4] [--patterns 6000]
         [--quick]
 
-They learn from simulation alone: natural images (scikit-image's) of up to 1.5 rad behind zone
-plates 8 mm out of focus, as the simulated samples have, give or take 1 mm; 1e4 to 1e6 photons.
+They learn from simulation alone: natural images (scikit-image's) of up to 1.2 rad behind zone
+plates 8 mm out of focus, as the simulated samples have, give or take 0.5 mm; 1e4 to 1e6 photons.
 Everything is drawn from fixed seeds; weights are float32. On one CPU thread PtyNet-S takes some ten
 minutes, W3-Net twice as long. Each is then asked to predict both simulated samples, whose phantoms
 it has not seen.
@@ -34,15 +34,16 @@ DATA = SimulationOptions(
     overlap="75",
     photons_least=1e4,
     photons=1e6,
-    defocus_mm=1.0,
-    phase_rad=1.5,
-    absorption=0.3,
+    defocus_mm=0.5,
+    phase_rad=1.2,
+    absorption=0.2,
 )
 EPOCHS = {"ptynet-s": 4, "w3net": 2}
+BATCH = 8  # many small steps leave the plateau of the constant sooner than few large ones
 SEEN = 64  # patterns of a sample that are predicted
 WARNING = (
     "Taught with simulated patterns of 128 x 128 pixels behind one kind of zone plate (400 um, "
-    "200 nm, 7 to 9 mm out of focus, 11.1 keV, 3.8 m, 75 um pixels) and 1e4 to 1e6 photons. "
+    "200 nm, 7.5 to 8.5 mm out of focus, 11.1 keV, 3.8 m, 75 um pixels) and 1e4 to 1e6 photons. "
     "Another probe, camera length or binning makes patterns that it has never seen: what it then "
     "predicts may look sharp and be wrong. A preview, and a start for an engine; no result."
 )
@@ -50,7 +51,7 @@ WARNING = (
 
 def taught(name: str, pairs: Pairs, epochs: int) -> Trained:
     """Teach a network, and print how it goes."""
-    options = TrainOptions.of(name, epochs=epochs, batch=16, warm_up=50)
+    options = TrainOptions.of(name, epochs=epochs, batch=BATCH, warm_up=50)
     seen, update = 0, None
     for update in networks.train(pairs, options, device="cpu"):
         for values in list(zip(*update.history.values(), strict=True))[seen:]:

@@ -1,92 +1,73 @@
-"""What the network benchmarks share: the probe, scans of held-out images, and how they score."""
+"""What the network benchmarks share: scans of PtyNet's cats, and how a prediction scores."""
 
+import tempfile
 from collections import deque
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tuning_case import OBJECT, SIZE, cats, probe, transmission
 
 from napari_ptycho import networks
 from napari_ptycho.assess import pty2023
 from napari_ptycho.job import Update
 from napari_ptycho.model import Reconstruction, Scan
-from napari_ptycho.networks import SimulationOptions, TrainOptions
-from napari_ptycho.networks.images import image
+from napari_ptycho.networks import TrainOptions
 from napari_ptycho.networks.network import Network
 from napari_ptycho.networks.pairs import Pairs
 from napari_ptycho.networks.result import Trained
-from napari_ptycho.networks.simulated import cut, zone_plate
 from napari_ptycho.physics.align import illuminated
 from napari_ptycho.physics.simulation import simulate
 from napari_ptycho.prepare.start import MARGIN_PX, first_guess
 
-SIZE = 64
-FIELD = 88  # pixels from the first to the last window of a row, at most
 PHOTONS = 1e6
+ASKED = 4  # the first cats are asked about; the others teach, and the last of them validate
 JITTER = 2
-PHASE_RAD, ABSORPTION = 2.0, 0.5
-OBJECTS = (("chelsea", "brick"), ("moon", "chelsea"), ("rocket", "clock"), ("brick", "moon"))
-"""Images of phase and amplitude of the scans that are asked about; all are held out."""
+FOLDER = Path(tempfile.gettempdir()) / "napari-ptycho-networks"
 
 
-@dataclass(frozen=True)
-class Data:
-    """What a network is taught with: the same probe as the scans that it is asked about."""
-
-    patterns: int
-    overlap: str = "75"
-    photons: float = PHOTONS
-    seed: int = 0
-
-    def pairs(self) -> Pairs:
-        """Simulate the pairs: images that teach, images that validate."""
-        options = SimulationOptions(
-            patterns=self.patterns,
-            size=SIZE,
-            overlap=self.overlap,
-            photons=self.photons,
-            photons_least=self.photons,
-            phase_rad=PHASE_RAD,
-            absorption=ABSORPTION,
-            seed=self.seed,
-        )
-        return networks.simulated_pairs(options, zone_plate(SIZE))
+def known(patterns: int, photons: float = PHOTONS) -> Pairs:
+    """Return about so many pairs: cats at random places, each as a scan with its truth."""
+    pairs = []
+    teachers = cats()[ASKED:]
+    for seed, image in enumerate(teachers, ASKED):
+        random = np.random.default_rng([seed, patterns])
+        places = random.integers(0, OBJECT - SIZE + 1, (round(patterns / len(teachers)), 2))
+        object_ = transmission(image)
+        scan = simulate(object_, probe(), places.astype(float), photons=photons, seed=seed)
+        scan = replace(scan, name=f"cat {seed}")
+        truth = Reconstruction(object_, scan.probe, places.astype(float), name=scan.name)
+        pairs.append((scan, truth))
+    return networks.pairs_of(pairs)
 
 
-def held_out_scan(
-    step: int, photons: float = PHOTONS, seed: int = 0, field: int = FIELD
+def asked(
+    step: int, photons: float = PHOTONS, cat: int = 0, jitter: int = JITTER
 ) -> tuple[Scan, Reconstruction]:
-    """Return a scan of two images that taught nobody, and its truth.
+    """Return a scan of a cat that taught nobody, and its truth over the windows of `first_guess`.
 
     Args:
-        step: Pixels from window to window; inner ones leave the raster by up to `JITTER` pixels.
+        step: Pixels from window to window; inner ones leave the raster by up to `jitter` pixels.
         photons: Mean counts per pattern with a flat object.
-        seed: Which of `OBJECTS`, which part of the images, jitter, noise.
-        field: Pixels from the first to the last window of a row, at most.
+        cat: Which, below `ASKED`.
+        jitter: Whole pixels.
     """
-    random = np.random.default_rng([seed, 1])
-    first, second = OBJECTS[seed % len(OBJECTS)]
-    phase, loss = (cut(image(name), field + SIZE, random) for name in (first, second))
-    whole = (1 - ABSORPTION * loss) * np.exp(1j * PHASE_RAD * (phase - phase.mean()))
-    corners = nominal(step, field)
-    last = corners.max()
+    corners = raster(step)
+    last = int(corners.max())
     inner = (corners > 0) & (corners < last)
-    places = corners + inner * random.integers(-JITTER, JITTER + 1, corners.shape)
-    part = whole[: last + SIZE, : last + SIZE]
-    scan = simulate(part, zone_plate(SIZE), places.astype(float), photons=photons, seed=seed)
-    scan = replace(scan, name=f"{first} (phase), {second} (amplitude), step {step} px")
-    truth = replace(
-        first_guess(scan),
-        object=np.pad(part, MARGIN_PX, mode="edge").astype(np.complex64),
-        name=f"truth of {scan.name}",
-    )
-    return scan, truth
+    random = np.random.default_rng(cat)
+    places = corners + inner * random.integers(-jitter, jitter + 1, corners.shape)
+    part = transmission(cats()[cat])[: last + SIZE, : last + SIZE]
+    scan = simulate(part, probe(), places, photons=photons, seed=cat)
+    scan = replace(scan, name=f"cat {cat}, step {step} px")
+    return scan, replace(first_guess(scan), object=np.pad(part, MARGIN_PX, mode="edge"))
 
 
-def nominal(step: int, field: int = FIELD) -> Any:
+def raster(step: int) -> Any:
     """Return the corners (N, 2) of a raster's windows, without jitter."""
-    steps = np.arange(0, field + 1, step)
+    steps = np.arange(0, OBJECT - SIZE + 1, step, dtype=float)
     return np.stack(np.meshgrid(steps, steps, indexing="ij"), -1).reshape(-1, 2)
 
 
@@ -99,13 +80,13 @@ def taught(
     return deque(networks.train(pairs, options, device=device), maxlen=1)[0]
 
 
-def kept_network(folder: Path, name: str, made: Any) -> Network:
+def kept_network(name: str, made: Callable[[], Network]) -> Network:
     """Return a network of an earlier run, or make it and keep it."""
-    path = folder / f"{name}.safetensors"
+    path = FOLDER / f"{name}.safetensors"
     if path.exists():
         return networks.load(path)
-    folder.mkdir(parents=True, exist_ok=True)
-    network: Network = made()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    network = made()
     networks.save(network, path)
     return network
 

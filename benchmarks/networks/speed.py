@@ -39,6 +39,15 @@ KINDS = {
     "ours, bfloat16": {"precision": "bfloat16"},
     "ours, compiled": {"compile": True},
 }
+COUNTS = {
+    ("quick", 64): (16, 144),
+    ("quick", 128): (8, 64),
+    ("full", 64): (32, 512),
+    ("full", 128): (16, 256),
+    ("gpu", 64): (200, 16384),
+    ("gpu", 128): (200, 4096),
+}
+"""Patterns of the plain loop, and of ours."""
 
 
 @dataclass
@@ -85,7 +94,7 @@ def plain(scan: Scan, network: Network, where: torch.device, count: int) -> Call
     light = probe.abs().square().sum(dim=0)
     places = scan.in_pixels() - scan.in_pixels().min(axis=0)
     h, w = scan.frame_shape
-    shape = np.ceil(places.max(axis=0)).astype(int) + (h + 2, w + 2)
+    shape = np.ceil(places.max(axis=0)).astype(int) + np.array([h + 2, w + 2])
 
     def loop() -> None:
         top = torch.zeros(*shape, dtype=torch.complex64, device=where)
@@ -195,14 +204,14 @@ def main() -> None:
     known = {(row.architecture, row.size, row.device, row.way) for row in rows}
     names = ARCHITECTURES if given.full else QUICK
     gpu = given.device != "cpu"
-    ways = [way for way in KINDS if given.full or way != "ours, compiled"]
+    ways = list(KINDS) if given.full else list(KINDS)[:2]
     with devices.threads(None if gpu else 1):
         for name in names:
             for size in SIZES:
-                for way in ways if name in QUICK else ways[:1]:
+                for way in ways if given.full or name == QUICK[0] else ways[:1]:
                     if (name, size, given.device, way) in known:
                         continue
-                    counts = (200, 16384 if size == 64 else 4096) if gpu else (24, 256)
+                    counts = COUNTS["gpu" if gpu else "full" if given.full else "quick", size]
                     row = Row(name, size, given.device, way)
                     rows.append(measured(row, 7 if given.full else 3, *counts))
                     KEPT.write_text(json.dumps([asdict(row) for row in rows], indent=1))

@@ -1,16 +1,16 @@
 """ePIE and rPIE from a network's object and from a flat one: Figures 8 and 9 of Pan et al. 2023.
 
-    python benchmarks/networks/starts.py [--full] [--only EPIE_OR_RPIE ...]
+    python benchmarks/networks/starts.py [--full] [--network FILE] [--only epie ...]
 
-Simulated: 64 x 64 pixels, a zone plate's probe that is known and stays, 10^6 photons per pattern,
-windows 8, 16, 24 pixels apart. The network is PtyNet-S, taught with other images under the same
-probe, then fine-tuned to each scan. Fills benchmarks/networks/starts.md and
-docs/images/network-starts.png; rows so far are kept in starts.json (delete it to measure anew).
+The case of `tuning_case`: 64 x 64 pixels, a probe that is known and stays, 10^6 photons per
+pattern, windows 8, 16, 24 pixels apart, a cat that PtyNet-S has not seen; it has learnt the other
+ones under the same probe, and is fine-tuned to each scan. Needs data/ptynet. Fills
+benchmarks/networks/starts.md and docs/images/network-starts.png; rows so far are kept in
+starts.json (delete it to measure anew).
 """
 
 import argparse
 import json
-import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from scene import Data, held_out_scan, kept_network, scores, table, taught
+from scene import FOLDER, asked, correlation, table
+from tuning_case import taught
 
 from napari_ptycho import device, networks
 from napari_ptycho.engines import EpieOptions, RpieOptions, reconstruct
@@ -38,10 +39,11 @@ STEPS_PX = (8, 16, 24)
 ENGINES = {"epie": EpieOptions, "rpie": RpieOptions}
 EPOCHS = 100
 MODES = {
-    "quick": {"patterns": 2000, "steps": 800, "batch": 16, "tuning": 60, "objects": 1},
-    "full": {"patterns": 20_000, "steps": 10_000, "batch": 32, "tuning": 300, "objects": 4},
+    "quick": {"steps": 2000, "tuning": 60},
+    "full": {"steps": 10_000, "tuning": 300},
 }
-"""What it learns from, how long, epochs of fine-tuning, scans."""
+"""Steps of training, and epochs of fine-tuning at most."""
+ASKED = 36  # patterns that R is taken of
 STARTS = {"flat": "flat", "predicted": "network", "tuned": "network, fine-tuned"}
 SHOWN = (0, 5, 20, 50, 100)
 
@@ -53,22 +55,24 @@ class Watch:
         self.area = illuminated(truth)
         self.truth = truth.object[self.area]
         self.nrmse: list[float] = []
+        self.phase: list[float] = []
         self.r_factor: list[float] = []
-        counts = torch.from_numpy(np.asarray(scan.patterns, np.float32))
+        some = np.arange(0, len(scan), -(-len(scan) // ASKED))
+        counts = torch.from_numpy(np.asarray(scan.patterns[some], np.float32))
         where = torch.device("cpu")
-        corners = torch.from_numpy(np.array(truth.positions_px))
-        self.sample = sample_of(
-            counts, torch.ones(1, *scan.frame_shape, dtype=bool), corners, where
-        )
+        good = torch.ones(1, *scan.frame_shape, dtype=torch.bool)
+        corners = torch.from_numpy(truth.positions_px[some].copy())
+        self.sample = sample_of(counts, good, corners, where)
         self.beam = propagator(scan.geometry, scan.frame_shape, where)
-        self.probe = torch.from_numpy(np.array(truth.probe))
+        self.probe = torch.from_numpy(truth.probe.copy())
 
     def look(self, object_: Any) -> None:
-        """Note the errors of an object (H, W)."""
+        """Note the errors of an object (H, W), after one global phase."""
         found = object_[self.area]
         found = found * np.exp(1j * np.angle(np.vdot(found, self.truth)))
         off = np.linalg.norm(found - self.truth) / np.linalg.norm(self.truth)
         self.nrmse.append(float(off))
+        self.phase.append(correlation(np.angle(found), np.angle(self.truth)))
         image = torch.from_numpy(np.array(object_, np.complex64))
         self.r_factor.append(self.sample.r_factor(image, self.probe, self.beam))
 
@@ -81,11 +85,11 @@ def curve(engine: str, scan: Scan, truth: Reconstruction, start: Reconstruction)
     begin = replace(start, probe=truth.probe, errors=(), extras={})
     job = reconstruct(scan, options, begin, "cpu", hook=lambda s: watch.look(s.object.numpy()))
     run_to_end(job)
-    return {"nrmse": watch.nrmse, "r_factor": watch.r_factor}
+    return {"nrmse": watch.nrmse, "phase": watch.phase, "r_factor": watch.r_factor}
 
 
 def starts_of(
-    scan: Scan, network: Network, mode: dict[str, Any]
+    scan: Scan, network: Network, mode: dict[str, int]
 ) -> dict[str, tuple[Reconstruction, float]]:
     """Return where engines begin, and the seconds that each start takes."""
     began = time.perf_counter()
@@ -105,83 +109,62 @@ def needed(curve_: list[float], error: float) -> int | None:
     return next((epoch for epoch, value in enumerate(curve_) if value <= error), None)
 
 
-def measured(rows: dict[str, Any], name: str, mode: dict[str, Any], engines: list[str]) -> None:
+def measured(rows: dict[str, Any], name: str, network: Network, engines: list[str]) -> None:
     """Measure what is missing in the rows of a mode, and keep it."""
-
-    def made() -> Network:
-        pairs = Data(mode["patterns"]).pairs()
-        return taught(pairs, "ptynet-s", mode["steps"], mode["batch"]).result.network
-
-    folder = Path(tempfile.gettempdir()) / "napari-ptycho-networks"
-    network = kept_network(folder, f"starts-{name}-{mode['steps']}", made)
-    for seed in range(mode["objects"]):
-        for step in STEPS_PX:
-            missing = [e for e in engines if f"{name} {e} {step} {seed}" not in rows]
-            if not missing:
-                continue
-            scan, truth = held_out_scan(step, seed=seed)
-            starts = starts_of(scan, network, mode)
-            for engine in missing:
-                rows[f"{name} {engine} {step} {seed}"] = {
-                    "patterns": len(scan),
-                    "scan": scan.name,
-                    "training": network.about["metrics"],
-                    **{
-                        start: {
-                            **curve(engine, scan, truth, found),
-                            "seconds": seconds,
-                            "scores": scores(found, truth),
-                        }
-                        for start, (found, seconds) in starts.items()
-                    },
-                }
-                KEPT.write_text(json.dumps(rows))
-                print(f"{engine}, {step} px, object {seed} done", flush=True)
-
-
-def chosen(rows: dict[str, Any], name: str, engine: str, step: int) -> list[dict[str, Any]]:
-    """Return the rows of all objects."""
-    return [row for key, row in rows.items() if key.startswith(f"{name} {engine} {step} ")]
+    for step in STEPS_PX:
+        missing = [engine for engine in engines if f"{name} {engine} {step}" not in rows]
+        if not missing:
+            continue
+        scan, truth = asked(step, jitter=0)
+        starts = starts_of(scan, network, MODES[name])
+        for engine in missing:
+            curves = {
+                start: {**curve(engine, scan, truth, found), "seconds": seconds}
+                for start, (found, seconds) in starts.items()
+            }
+            told = {name: network.about[name] for name in ("metrics", "steps", "options")}
+            row = {"patterns": len(scan), "training": told, **curves}
+            rows[f"{name} {engine} {step}"] = row
+            KEPT.write_text(json.dumps(rows))
+            print(f"{engine}, {step} px done", flush=True)
 
 
 def page(rows: dict[str, Any], name: str) -> str:
     """Return the tables: errors by epoch, and epochs to the error that a flat start ends with."""
-    mode = MODES[name]
     first, second = [], []
-    for engine in ENGINES:
-        for step in STEPS_PX:
-            found = chosen(rows, name, engine, step)
-            for start, title in STARTS.items() if found else ():
-                mean = np.mean([row[start]["nrmse"] for row in found], axis=0)
-                factor = np.mean([row[start]["r_factor"][-1] for row in found])
-                kind = f"{ENGINES[engine].title}, {step} px ({found[0]['patterns']})"
-                first.append([kind, title, *(float(mean[n]) for n in SHOWN), float(factor)])
-            for epochs in (20, 50, 100) if found else ():
-                cells: list[Any] = [kind, epochs]
-                for start in ("predicted", "tuned"):
-                    aims = [row["flat"]["nrmse"][epochs] for row in found]
-                    took = [needed(r[start]["nrmse"], a) for r, a in zip(found, aims, strict=True)]
-                    cells += ratio(took, epochs)
-                second.append(cells)
+    for key, row in rows.items():
+        _, engine, step = key.split()
+        kind = f"{ENGINES[engine].title}, {step} px ({row['patterns']})"
+        for start, title in STARTS.items():
+            found, ends = row[start]["nrmse"], row[start]["r_factor"]
+            first.append([kind, title, *(found[n] for n in SHOWN), ends[0], ends[-1]])
+        for epochs in (20, 50, 100):
+            aim = row["flat"]["nrmse"][epochs]
+            cells: list[Any] = [kind, epochs]
+            for start in ("predicted", "tuned"):
+                cells += ratio(needed(row[start]["nrmse"], aim), epochs)
+            second.append(cells)
     trained = next(iter(rows.values()))["training"]
+    words = f"python benchmarks/networks/starts.py{' --full' * (name == 'full')}"
     head = (
-        f"`python benchmarks/networks/starts.py{' --full' * (name == 'full')}`: "
-        f"{mode['objects']} held-out object(s); PtyNet-S after {mode['steps']} steps of "
-        f"{mode['batch']} of {mode['patterns']} simulated patterns (validation phase correlation "
-        f"{trained['correlation']:.2f}); fine-tuned for at most {mode['tuning']} epochs."
+        f"`{words}`: a cat that PtyNet-S has not seen, after {trained['steps']} steps of "
+        f"{trained['options']['batch']} patterns of other cats (phase correlation in validation: "
+        f"{trained['metrics']['correlation']:.2f}); fine-tuned for at most "
+        f"{MODES[name]['tuning']} epochs. nRMSE of the complex object over lit pixels after one "
+        f"global phase, R of at most {ASKED} patterns."
     )
-    titles = ["engine, step (patterns)", "start", *(f"nRMSE, {n}" for n in SHOWN), "R, 100"]
+    epochs_ = [f"nRMSE, {n}" for n in SHOWN]
+    titles = ["engine, step (patterns)", "start", *epochs_, "R, 0", f"R, {EPOCHS}"]
     others = ["engine, step (patterns)", "flat start, epochs"]
     others += [f"{w}{t}" for w in ("network", "fine-tuned") for t in (", epochs", ": factor")]
     return f"{head}\n\n{table(titles, first)}\n\n{table(others, second)}\n"
 
 
-def ratio(took: list[int | None], epochs: int) -> list[Any]:
-    """Return the mean number of epochs and by how much it is less, as cells."""
-    if any(one is None for one in took):
+def ratio(took: int | None, epochs: int) -> list[Any]:
+    """Return the number of epochs and by how much it is less, as cells."""
+    if took is None:
         return [f"more than {EPOCHS}", ""]
-    mean = float(np.mean([one for one in took if one is not None]))
-    return [mean, "at once" if mean == 0 else f"{epochs / mean:.1f}"]
+    return [took, f"{epochs / took:.1f}" if took else "at once"]
 
 
 def draw(rows: dict[str, Any], name: str) -> None:
@@ -195,10 +178,9 @@ def draw(rows: dict[str, Any], name: str) -> None:
     colours = dict(zip(STARTS, ("#777777", "#1f77b4", "#d62728"), strict=True))
     for line, engine in zip(grid, ENGINES, strict=True):
         for axes, step in zip(line, STEPS_PX, strict=True):
-            found = chosen(rows, name, engine, step)
-            for start, title in STARTS.items() if found else ():
-                mean = np.mean([row[start]["nrmse"] for row in found], axis=0)
-                axes.semilogy(range(len(mean)), mean, color=colours[start], label=title)
+            row = rows.get(f"{name} {engine} {step}", {})
+            for start, title in STARTS.items() if row else ():
+                axes.semilogy(row[start]["nrmse"], color=colours[start], label=title)
             axes.set_title(f"{ENGINES[engine].title}, windows {step} px apart", fontsize=10)
             axes.grid(alpha=0.25, which="both")
     for axes in grid[-1]:
@@ -213,12 +195,15 @@ def main() -> None:
     """Measure what is missing, write tables and figure."""
     flags = argparse.ArgumentParser(description=__doc__)
     flags.add_argument("--full", action="store_true")
+    flags.add_argument("--network", type=Path, help="made if it is not there")
     flags.add_argument("--only", nargs="*", default=list(ENGINES), choices=list(ENGINES))
-    asked = flags.parse_args()
-    name = "full" if asked.full else "quick"
+    given = flags.parse_args()
+    name = "full" if given.full else "quick"
+    FOLDER.mkdir(exist_ok=True)
+    path = given.network or FOLDER / f"cats-{MODES[name]['steps']}.safetensors"
     rows: dict[str, Any] = json.loads(KEPT.read_text()) if KEPT.exists() else {}
     with device.threads(1):
-        measured(rows, name, MODES[name], asked.only)
+        measured(rows, name, taught(path, MODES[name]["steps"]), given.only)
     rows = {key: row for key, row in rows.items() if key.startswith(name)}
     RESULTS.write_text(f"# Engines from a network's object\n\n{page(rows, name)}")
     draw(rows, name)

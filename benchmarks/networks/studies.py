@@ -2,15 +2,14 @@
 
     python benchmarks/networks/studies.py [--full] [--only STUDY ...] [--networks NAME ...]
 
-Simulated: 64 x 64 pixels, a zone plate's probe, windows that share 75 % of their width, images of
-scikit-image; asked are scans of images that taught nobody. The quick mode suits two CPU cores, the
-full one a GPU. Fills benchmarks/networks/STUDY.md for each study, from which `tables.py` takes the
-tables of docs/networks.md; rows so far are kept in studies.json (delete it to measure anew).
+PtyNet's cats (data/ptynet) under one probe, 64 x 64 pixels, amplitude and phase of one image. Asked
+are scans of cats that taught nobody. The quick mode suits two CPU cores (name a few --networks),
+the full one a GPU. Fills benchmarks/networks/STUDY.md for each study, from which `tables.py` takes
+the tables of docs/networks.md; rows so far are kept in studies.json (delete it to measure anew).
 """
 
 import argparse
 import json
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -19,19 +18,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from scene import (
-    FIELD,
-    PHOTONS,
-    SIZE,
-    Data,
-    held_out_scan,
-    kept_network,
-    nominal,
-    published,
-    scores,
-    table,
-    taught,
-)
+from scene import PHOTONS, asked, kept_network, known, published, raster, scores, table, taught
+from tuning_case import OBJECT, SIZE
 
 from napari_ptycho import device, networks
 from napari_ptycho.job import run_to_end
@@ -56,19 +44,18 @@ class Mode:
     """Pairs that the networks learn from and validate with."""
     steps: int
     batch: int
-    objects: int
-    """Scans of held-out images; numbers are means over them."""
+    cats: int
+    """How many are asked about; numbers are means over them."""
     sizes: tuple[int, ...]
     """Patterns of the study of the training set's size."""
     studied: tuple[str, ...]
     """Networks of the other studies."""
 
 
-QUICK = Mode("quick", 2000, 400, 16, 2, (400, 800, 2000), ("ptynet-s",))
-FULL = Mode("full", 20_000, 10_000, 64, 4, (800, 2000, 5000, 20_000), ("ptynet-s", "w3net"))
+QUICK = Mode("quick", 3600, 1500, 8, 2, (800, 3600), ("ptynet-s",))
+FULL = Mode("full", 36_000, 10_000, 64, 4, (800, 3600, 10_800, 36_000), ("ptynet-s", "w3net"))
 OVERLAPS = {"87.5": 8, "75": 16, "50": 32, "25": 48, "0": 64}
 """Percent of a window's width that is shared -> step in pixels."""
-WIDE = 192  # pixels from first to last window where overlap is studied
 DOSES = (1e3, 1e4, 1e5, 1e6, 1e7)
 SPARSE = (1, 2, 5, 10)
 MARKS = (0.05, 0.1, 0.25, 0.5, 1.0)
@@ -85,7 +72,6 @@ class Study:
     def __init__(self, mode: Mode, names: list[str]) -> None:
         self.mode, self.names = mode, names
         self.rows: dict[str, Row] = json.loads(KEPT.read_text()) if KEPT.exists() else {}
-        self.folder = Path(tempfile.gettempdir()) / "napari-ptycho-networks"
 
     def row(self, study: str, variant: str, made: Callable[[], Row]) -> Row:
         """Return a row, which is measured if it is not yet known."""
@@ -100,13 +86,12 @@ class Study:
         """Return a network of this mode, taught if it is not yet there."""
         mode, patterns = self.mode, patterns or self.mode.patterns
         name = f"{mode.name}-{architecture}-{patterns}-{mode.steps}x{mode.batch}"
-        return kept_network(self.folder, name, lambda: self._taught(architecture, patterns))
+        return kept_network(name, lambda: self._taught(architecture, patterns))
 
     def _taught(self, architecture: str, patterns: int) -> Network:
         began, mode = time.process_time(), self.mode
         wall = time.monotonic()
-        pairs = Data(patterns).pairs()
-        last = taught(pairs, architecture, mode.steps, mode.batch)
+        last = taught(known(patterns), architecture, mode.steps, mode.batch)
         told = {
             "history": {name: list(values) for name, values in last.history.items()},
             "cpu_s": time.process_time() - began,
@@ -133,11 +118,11 @@ def mean(rows: list[Row]) -> Row:
     return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
 
-def asked(network: Network, mode: Mode, every: int = 1, **about: Any) -> Row:
-    """Return how well a network does on the held-out scans."""
+def judged(network: Network, mode: Mode, every: int = 1, **about: Any) -> Row:
+    """Return how well a network does on the cats that it has not seen."""
     rows = []
-    for seed in range(mode.objects):
-        scan, truth = held_out_scan(**{"step": STEP, "seed": seed, **about})
+    for cat in range(mode.cats):
+        scan, truth = asked(**{"step": STEP, "cat": cat, **about})
         found, r_factor, ms = predicted(network, scan, every)
         rows.append({**scores(found, truth), **published(found, truth), "R": r_factor, "ms": ms})
     return mean(rows)
@@ -158,7 +143,7 @@ def architectures(study: Study) -> str:
             memory = (
                 torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else None
             )
-            return {**asked(network, study.mode), "cpu_s": told["cpu_s"], "gpu_mb": memory}
+            return {**judged(network, study.mode), "cpu_s": told["cpu_s"], "gpu_mb": memory}
 
         row = study.row("architectures", name, made)
         size = [f"{kind.parameters:,}", price.gflop, price.train_bytes / 2**20]
@@ -189,13 +174,13 @@ def architectures_2023(study: Study) -> str:
 def ceiling(mode: Mode, places: str) -> Row:
     """Return what true patches score, stitched uniformly at true or at nominal positions."""
     rows = []
-    for seed in range(mode.objects):
-        truth = held_out_scan(STEP, seed=seed)[1]
+    for cat in range(mode.cats):
+        truth = asked(STEP, cat=cat)[1]
         whole = torch.from_numpy(truth.object.copy())
         corners = torch.from_numpy(truth.positions_px.copy())
         patches = cut(whole, corners, (SIZE, SIZE))
         if places == "nominal":
-            corners = torch.from_numpy(nominal(STEP).astype(float)) + corners.min()
+            corners = torch.from_numpy(raster(STEP)) + corners.min()
         stitcher = Stitcher(truth.object.shape, torch.ones(SIZE, SIZE), whole_pixels=True)
         stitcher.add(patches, corners)
         found = replace(truth, object=stitcher.result().object.numpy())
@@ -213,7 +198,7 @@ def size(study: Study) -> str:
                 network = study.network(name, patterns)
                 curve = network.about["benchmark"]["history"]
                 marks = {str(m): at(curve, m) for m in MARKS}
-                return {**asked(network, study.mode), "marks": marks, "epochs": curve["epoch"][-1]}
+                return {**judged(network, study.mode), "marks": marks, "epochs": curve["epoch"][-1]}
 
             row = study.row("size", f"{name} {patterns}", made)
             marks = [row["marks"][str(m)] for m in MARKS]
@@ -236,7 +221,7 @@ def varied(study: Study, what: str, title: str, variants: dict[str, dict[str, An
             row = study.row(
                 what,
                 f"{name} {variant}",
-                lambda name=name, about=about: asked(study.network(name), study.mode, **about),
+                lambda name=name, about=about: judged(study.network(name), study.mode, **about),
             )
             rows.append([ARCHITECTURES[name].title, variant, *(row[n] for n in (*MEASURES, "R"))])
     titles = ["network", title, "nRMSE", "corr phase", "corr amplitude"]
@@ -245,7 +230,7 @@ def varied(study: Study, what: str, title: str, variants: dict[str, dict[str, An
 
 def overlap(study: Study) -> str:
     """Widen the steps of the scan."""
-    variants = {f"{n} ({s} px)": {"step": s, "field": WIDE} for n, s in OVERLAPS.items()}
+    variants = {f"{n} ({s} px)": {"step": s} for n, s in OVERLAPS.items()}
     return varied(study, "overlap", "overlap, % (step)", variants)
 
 
@@ -271,12 +256,8 @@ STUDIES: dict[str, Callable[[Study], str]] = {
 
 def said(mode: Mode, name: str) -> Iterator[str]:
     """Say what was run, and on what."""
-    scans = f"means over {mode.objects} scans of held-out images ({FIELD + SIZE} px wide, "
-    scans = f"{scans}{PHOTONS:g} photons per pattern, step {STEP} px)"
-    if name == "overlap":
-        scans = scans.replace(f"{FIELD + SIZE} px", f"{WIDE + SIZE} px").replace(
-            f", step {STEP} px", ""
-        )
+    step = "" if name == "overlap" else f", step {STEP} px"
+    scans = f"means over {mode.cats} cats ({OBJECT} px wide, {PHOTONS:g} photons per pattern{step})"
     yield f"`python benchmarks/networks/studies.py{' --full' * (mode.name == 'full')}`: {scans}. "
     if name != "size":
         yield f"Taught for {mode.steps} steps of {mode.batch} of {mode.patterns} patterns. "

@@ -23,7 +23,7 @@ from napari_ptycho.networks.network import Network
 from napari_ptycho.physics.simulation import simulate
 
 SIZE, STEP, SIDE, OBJECT = 64, 8, 12, 152
-PER_CAT = 100
+PER_CAT, BATCH = 100, 8
 RMS_PX = 10.6
 BORDER = 32
 Object = NDArray[np.complex64]
@@ -94,8 +94,8 @@ def taught(path: Path, steps: int) -> Network:
     if path.exists():
         return load(path)
     pairs = pairs_of([known(image, seed) for seed, image in enumerate(cats()[1:], 1)])
-    epochs = max(1, round(steps * 32 / len(pairs.training)))
-    options = TrainOptions.of("ptynet-s", epochs=epochs, batch=32)
+    epochs = max(1, round(steps * BATCH / len(pairs.training)))
+    options = TrainOptions.of("ptynet-s", epochs=epochs, batch=BATCH)
     network = run_to_end(train(pairs, options, device="cpu")).network
     save(network, path)
     return network

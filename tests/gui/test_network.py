@@ -8,17 +8,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from qtpy.QtWidgets import QFileDialog
 
-from napari_ptycho import networks
+from napari_ptycho import io, networks
 from napari_ptycho.engines import RpieOptions, reconstruct
 from napari_ptycho.errors import OptionsError
 from napari_ptycho.gui import canvas
+from napari_ptycho.gui.network_about import taught_with
+from napari_ptycho.gui.network_data import ShareOptions, Source
 from napari_ptycho.gui.network_data_box import FILES, LAYER, OWN, SIMULATED
 from napari_ptycho.gui.network_jobs import PREDICT, TRAIN, TUNE
 from napari_ptycho.gui.views import picture, view_scan
 from napari_ptycho.job import Update, run_to_end
 from napari_ptycho.model import Geometry
-from napari_ptycho.networks import TrainOptions
+from napari_ptycho.networks import SimulationOptions, TrainOptions
 
 from .conftest import FRAME, make_scan, suppress_deleted
 
@@ -111,6 +114,32 @@ def test_opening_the_dock_imports_neither_torch_nor_h5py():
     assert done.stdout.strip().endswith("[]"), done.stdout + done.stderr
 
 
+def test_pairs_are_read_from_files(reconstructed, tmp_path):
+    files = tmp_path / "known.h5", tmp_path / "scan.h5"
+    io.write_reconstruction(reconstructed, files[0])
+    io.write_scan(make_scan(), files[1])
+    pairs = Source("files", ShareOptions(lines=0.5, validation=0.3), files=(files,)).make()
+    used = np.concatenate([pairs.training, pairs.validation])
+    assert used.max() < 18  # the first three of six lines
+    np.testing.assert_array_equal(pairs.sources[0].patterns[:], make_scan().patterns)
+
+
+def test_simulated_pairs_take_the_size_of_the_probe(reconstructed):
+    options = SimulationOptions(patterns=32, size=64)
+    pairs = Source("simulated", ShareOptions(), simulation=options, probe=reconstructed).make()
+    assert pairs.shape == (FRAME, FRAME)
+    power = [np.abs(probe[0]) ** 2 for probe in (pairs.probe, reconstructed.probe)]
+    assert np.corrcoef(*map(np.ravel, power))[0, 1] == pytest.approx(1)
+
+
+def test_what_stands_in_a_file_of_a_network_is_not_trusted(network):
+    assert "Taught with 27 patterns of weave." in taught_with(network)
+    for about in ({}, {"data": "x", "metrics": 3}, {"data": {"names": 1, "phase_rad": [None, 2]}}):
+        lines = taught_with(replace(network, about=about))
+        assert lines == ["Nothing is known of what it was taught with."]
+    assert len(taught_with(replace(network, about={"source": "x" * 10_000}))[0]) < 300
+
+
 def test_architecture_and_simulation_need_no_scan(net):
     form, page = net.form, net.form.train
     assert form.network.choice.currentText() == "PtyNet-S, shipped"
@@ -140,7 +169,7 @@ def test_architecture_and_simulation_need_no_scan(net):
     assert net.box.start_button.isEnabled()
 
 
-def test_what_a_network_learns_from(net, reconstructed, tmp_path):
+def test_what_a_network_learns_from(net, reconstructed, tmp_path, monkeypatch):
     form, data = net.form, net.form.train.data
     form.open_task(TRAIN)
     net.docks.show()
@@ -161,7 +190,10 @@ def test_what_a_network_learns_from(net, reconstructed, tmp_path):
     assert data.source().labels.name == "other"  # rather than the predicted one
 
     data.choice.setCurrentText(FILES)
-    data.files.add(tmp_path / "a.h5", tmp_path / "b.h5")
+    chosen = iter([str(tmp_path / "a.h5"), str(tmp_path / "b.h5"), ""])
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (next(chosen), ""))
+    data.files.add_button.click()
+    data.files.add_button.click()  # is cancelled
     assert data.source().files == ((tmp_path / "a.h5", tmp_path / "b.h5"),)
     data.files.remove()
     assert data.source() is None

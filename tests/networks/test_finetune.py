@@ -6,11 +6,13 @@ import torch
 
 from napari_ptycho.errors import OptionsError, ScanError
 from napari_ptycho.job import run_to_end
-from napari_ptycho.model import Geometry, Scan
-from napari_ptycho.networks import FinetuneOptions, finetune
+from napari_ptycho.model import Geometry, Reconstruction, Scan
+from napari_ptycho.networks import FinetuneOptions, TrainOptions, finetune, pairs_of, predict, train
 from napari_ptycho.networks.experiment import experiment
 from napari_ptycho.networks.forward import counts_of_object, r_factor, shifted
+from napari_ptycho.networks.images import TAUGHT, image
 from napari_ptycho.networks.network import Network, Preparation
+from napari_ptycho.networks.simulated import cut
 from napari_ptycho.networks.stitch import LEAST
 from napari_ptycho.networks.table import build
 from napari_ptycho.networks.tuning import DARK, Tuning, held_out
@@ -163,7 +165,7 @@ def test_the_scale_of_the_counts_is_found(scan):
 
 def test_a_refined_probe_moves_and_a_fixed_one_does_not(scan):
     for rate, loop in ((0.0, "overlap"), (0.01, "overlap"), (0.01, "pattern")):
-        options = FinetuneOptions(epochs=2, probe_rate=rate, loop=loop, held_out=0.0)
+        options = FinetuneOptions(epochs=6, probe_rate=rate, loop=loop, held_out=0.0)
         result = run_to_end(finetune(scan, untaught(), options, device="cpu"))
         one, other = (probe / np.linalg.norm(probe) for probe in (result.network.probe, scan.probe))
         assert (np.abs(one - other).max() > 1e-4 * np.abs(other).max()) == (rate > 0)
@@ -183,8 +185,7 @@ def test_batch_norm_is_frozen(scan, name):
 
 def test_an_exploding_loss_stops_and_keeps_the_last_good(scan):
     for loop in ("overlap", "pattern"):
-        options = FinetuneOptions(epochs=30, rate=1.0, loop=loop, held_out=0.2, patience=0)
-        broken = begun(scan, **{**options.as_dict()})
+        broken = begun(scan, epochs=30, rate=1e-4, loop=loop, held_out=0.2)
         states = broken.states()
         while broken.done < 2:
             next(states)
@@ -192,9 +193,33 @@ def test_an_exploding_loss_stops_and_keeps_the_last_good(scan):
             next(broken.module.parameters()).fill_(float("nan"))
         *_, last = states
         assert "the loss exploded in epoch" in last.notes[0]
-        assert "smaller rate than 1" in last.notes[0]
+        assert "smaller rate than 0.0001" in last.notes[0]
         assert all(bool(v.isfinite().all()) for v in last.best.values())
         assert np.isfinite(last.r_factor)
+
+
+def test_the_last_update_is_what_the_kept_network_predicts(scan):
+    options = FinetuneOptions(epochs=4, rate=1e-3, held_out=0.2)
+    *_, last = finetune(scan, untaught(), options, device="cpu")
+    again = run_to_end(predict(scan, last.result.network, device="cpu"))
+    found, tuned = again.reconstruction, last.result.predicted.reconstruction
+    assert np.abs(found.object - tuned.object).max() < 1e-5 * np.abs(tuned.object).max()
+    assert len(last.history["held_out"]) == len(last.history["loss"]) == last.done == last.total
+    assert last.result.network.about["finetuned"]["epoch"] == last.result.epoch
+    assert tuned.provenance["predicted"]["about"]["finetuned"]["options"]["rate"] == 1e-3
+
+
+@pytest.mark.parametrize("loop", ["overlap", "pattern"])
+def test_closing_keeps_what_is_reached(scan, loop):
+    job = finetune(scan, untaught(), FinetuneOptions(epochs=50, loop=loop), device="cpu")
+    for update in job:
+        if update.done >= 1:
+            break
+    job.close()
+    assert update.done < 50
+    assert np.isfinite(update.result.predicted.reconstruction.object).all()
+    assert update.result.predicted.coverage.max() == 1
+    assert torch.is_grad_enabled()
 
 
 def test_sentences(scan):
@@ -211,3 +236,61 @@ def test_sentences(scan):
         next(finetune(near, untaught(), device="cpu"))
     with pytest.raises(OptionsError, match="taught with 64 x 64"):
         next(finetune(scan, untaught(size=64), device="cpu"))
+
+
+SIDE = 76
+"""Pixels of an object: half of the recipe's, as all lengths here."""
+
+
+def transmission(grey):
+    """Return an object that is one image in amplitude and phase, as the recipe has it."""
+    return ((0.5 + 0.5 * grey) * np.exp(0.75j * np.pi * (grey - 0.45))).astype(np.complex64)
+
+
+def beam():
+    """Return a probe of 5.3 px rms radius."""
+    y, x = np.indices((SIZE, SIZE)) - (SIZE - 1) / 2
+    square = (y**2 + x**2) / 5.3**2
+    return np.exp(-square / 2 + 1.2j * square).astype(np.complex64)
+
+
+@pytest.fixture(scope="module")
+def taught():
+    """A network that has learnt other images under this probe."""
+    known = []
+    for number in range(24):
+        random = np.random.default_rng(number)
+        truth = transmission(cut(image(TAUGHT[number % len(TAUGHT)]), SIDE, random))
+        places = np.rint(random.uniform(0, SIDE - SIZE, (100, 2)))
+        scan = simulate(truth, beam(), places, seed=number)
+        known.append((scan, Reconstruction(truth, scan.probe, places)))
+    pairs = pairs_of(known, validation=0.1)
+    options = TrainOptions.of("ptynet-s", epochs=7, batch=8)
+    return run_to_end(train(pairs, options, device="cpu")).network
+
+
+@pytest.fixture(scope="module")
+def unseen():
+    """A scan of a cat that nobody has seen, and the truth."""
+    truth = transmission(cut(image("chelsea"), SIDE, np.random.default_rng(1)))
+    return simulate(truth, beam(), raster(12, 4), seed=1), truth
+
+
+def scores(predicted, truth):
+    """Return correlation of the phase, and complex error, where all neighbours light."""
+    y, x = np.rint(predicted.reconstruction.positions_px[0]).astype(int)
+    found = predicted.reconstruction.object[y : y + SIDE, x : x + SIDE][16:-16, 16:-16]
+    true = truth[16:-16, 16:-16]
+    found = found * (np.vdot(found, true) / np.vdot(found, found))
+    error = float(np.linalg.norm(found - true) / np.linalg.norm(true))
+    return float(np.corrcoef(np.angle(found).ravel(), np.angle(true).ravel())[0, 1]), error
+
+
+def test_the_overlap_loop_beats_its_start(taught, unseen):
+    scan, truth = unseen
+    correlation, error = scores(run_to_end(predict(scan, taught, device="cpu")), truth)
+    options = FinetuneOptions(epochs=100, rate=1e-3)
+    *_, last = finetune(scan, taught, options, device="cpu")
+    better, less = scores(last.result.predicted, truth)
+    assert better > correlation + 0.05
+    assert less < 0.6 * error

@@ -309,3 +309,23 @@ def test_folded_batch_norm_changes_nothing():
         after = quick(module)(given)
     assert not any(isinstance(part, nn.BatchNorm2d) for part in module.modules())
     assert (before - after).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize(("groups", "bias"), [(1, True), (2, True), (2, False)])
+def test_rewritten_layers_compute_the_same(groups, bias):
+    random = torch.Generator().manual_seed(4)
+    up = nn.ConvTranspose2d(6, 4, 4, 2, 1, groups=groups, bias=bias)
+    thin = nn.Conv2d(4, 2, 3, padding=1, groups=groups, bias=bias)
+    with torch.no_grad():
+        for weight in (*up.parameters(), *thin.parameters()):
+            weight.normal_(generator=random)
+    module = nn.Sequential(up, thin)
+    given = torch.randn(3, 6, 5, 8, generator=random)
+    with torch.no_grad():
+        before = module(given)
+        after = quick(module)(given)
+    kinds = [type(part) for part in module.modules()]
+    assert nn.ConvTranspose2d not in kinds
+    assert module[1].groups == 1
+    assert before.shape == after.shape
+    assert (before - after).abs().max() < 1e-4 * before.abs().max()

@@ -30,7 +30,7 @@ def _data(data: Mapping[str, Any]) -> str:
 
 def _metrics(metrics: Mapping[str, Any]) -> str:
     parts = (
-        _number(metrics.get("correlation"), "phase correlation {:.2f}"),
+        _number(metrics.get("correlation"), "phase correlation {:z.2f}"),
         _number(metrics.get("psnr_db"), "PSNR {:.1f} dB"),
     )
     known = [part for part in parts if part]
@@ -44,8 +44,9 @@ def _limits(data: Mapping[str, Any]) -> str:
     if isinstance(phase, list | tuple) and len(phase) == 2:
         low, high = (_number(value, "{:.2g}") for value in phase)
         parts = [f"phases from {low} to {high} rad"] if low and high else []
-    photons = _number(data.get("photons"), "{:.2g} photons a pattern")
-    parts += [photons] if photons else []
+    photons = data.get("photons")
+    if isinstance(photons, int | float) and photons > 0:
+        parts.append(f"{float(f'{photons:.2g}'):,.0f} photons a pattern")
     if not parts:
         return ""
     return (

@@ -74,6 +74,7 @@ class NetworkBox(QWidget):
             layout.addWidget(widget)
         for plot in self.plots.values():
             layout.addWidget(plot, 1)
+        layout.addStretch()
 
     # -- a run
 
@@ -163,7 +164,7 @@ def _training_lines(view: TrainView) -> list[str]:
     constant = trained.baseline.get("validation")
     beside = "" if constant is None else f" (a constant: {constant:.3g})"
     parts = [f"validation {trained.scores['validation']:.3g}{beside}"] if trained.scores else []
-    for name, text in (("psnr_db", "PSNR {:.1f} dB"), ("correlation", "phase correlation {:.2f}")):
+    for name, text in (("psnr_db", "PSNR {:.1f} dB"), ("correlation", "phase correlation {:z.2f}")):
         value = trained.scores.get(name, math.nan)
         if math.isfinite(value):
             parts.append(text.format(value))

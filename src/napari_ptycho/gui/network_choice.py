@@ -9,14 +9,13 @@ from qtpy.QtCore import QSignalBlocker, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_ptycho import networks
-from napari_ptycho.gui.form import LABELS_PX
 from napari_ptycho.gui.network_about import taught_with
 from napari_ptycho.gui.network_cost import Costs
 from napari_ptycho.gui.network_jobs import Named
 from napari_ptycho.gui.runner import Runner
 from napari_ptycho.gui.save_button import SaveButton
 from napari_ptycho.gui.saving import Savable, file_name
-from napari_ptycho.gui.widgets import Choice, Note, form_rows
+from napari_ptycho.gui.widgets import Choice, Note
 from napari_ptycho.networks.architectures import ARCHITECTURES
 from napari_ptycho.networks.network import Network
 
@@ -67,13 +66,10 @@ class NetworkChoice(QWidget):
         for button in (self.open_button, self.save_button):
             button.setMinimumWidth(40)
             beside.addWidget(button)
-        rows = form_rows()
-        rows.addRow("Network", beside)
-        rows.labelForField(beside).setMinimumWidth(LABELS_PX)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        layout.addLayout(rows)
+        layout.addLayout(beside)
         layout.addWidget(self.facts)
         layout.addWidget(self.about)
 

@@ -262,4 +262,6 @@ def _named(result: Any, name: str) -> Any:
 def _patches(scan: Scan, network: "Network") -> "PatchStack":
     from napari_ptycho.networks.patches import PatchStack
 
-    return PatchStack(scan, network)
+    stack = PatchStack(scan, network)
+    stack[0]  # the first one is slow
+    return stack

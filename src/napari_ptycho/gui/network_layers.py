@@ -3,7 +3,7 @@
 A layer that the user deletes during a run is left alone until the next start.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Layer
@@ -14,6 +14,9 @@ from napari_ptycho.gui.layers import ViewerLayers
 from napari_ptycho.gui.network_jobs import Drawing, ObjectView, Sheet
 from napari_ptycho.gui.result_layers import ReconstructionLayers
 from napari_ptycho.model import Reconstruction, Scan
+
+if TYPE_CHECKING:
+    from napari_ptycho.networks.patches import PatchStack
 
 
 class SampleLayer(ViewerLayers):
@@ -38,7 +41,7 @@ class SampleLayer(ViewerLayers):
             self._layer = self._add_image(
                 shown.image,
                 canvas.metadata(canvas.SAMPLES, scan, offset=_middle(phase, shown)),
-                name=f"{canvas.SAMPLES} · truth above, predicted below",
+                name=f"{canvas.SAMPLES} (truth above)",
                 colormap="gray",
                 contrast_limits=shown.limits,
             )
@@ -65,12 +68,11 @@ class PredictionLayers(ReconstructionLayers):
             self._take(shown.picture)
             self._spread = self._spread_of(shown)
             self.show_prediction(shown, last=True)
-            beside += [self._layers[role] for role in (canvas.PHASE, canvas.AMPLITUDE)]
-            beside.append(self._spread)
+            beside += self._main()
 
     def _spread_of(self, shown: Drawing) -> Image:
         of = shown.picture.of
-        name = f"{of.name} · prediction {canvas.SPREAD}"
+        name = f"{of.name} · {canvas.SPREAD}"
         for layer in canvas.find(self._viewer.layers, (canvas.SPREAD,)):
             if layer.name == name:
                 return layer
@@ -98,26 +100,36 @@ class PredictionLayers(ReconstructionLayers):
         layer.metadata[canvas.KEY] = shown.picture.of
         if layer.data is not shown.spread:
             layer.data = shown.spread
-        if last:
-            layer.contrast_limits_range = (0.0, 2 * shown.spread_limits[1])
-            layer.contrast_limits = shown.spread_limits
+            self._steady(canvas.SPREAD, layer, shown.spread_limits)
 
     def show_patches(self, view: ObjectView) -> None:
         """Show what the network makes of each pattern, if that was asked for: a stack."""
-        for old in canvas.find(list(self._viewer.layers), (canvas.PATCHES,)):
-            self._viewer.layers.remove(old)
-        if view.patches is None:
+        old = canvas.find(list(self._viewer.layers), (canvas.PATCHES,))
+        if not old and view.patches is None:
             return
-        shape = view.patches.shape[1:]
-        offset = np.subtract(view.drawing.spread.shape, shape) / 2
+        with canvas.beside(self._viewer) as beside:
+            beside += [layer for layer in self._main() if layer in self._viewer.layers]
+            for layer in old:
+                self._viewer.layers.remove(layer)
+            if view.patches is not None:
+                beside.append(self._patches(view.patches, view))
+
+    def _main(self) -> list[Layer]:
+        """Return what shows of a prediction."""
+        spread = [] if self._spread is None else [self._spread]
+        return [self._layers[canvas.PHASE], self._layers[canvas.AMPLITUDE], *spread]
+
+    def _patches(self, stack: "PatchStack", view: ObjectView) -> Layer:
+        offset = np.subtract(view.drawing.spread.shape, stack.shape[1:]) / 2
         layer = self._add_image(
-            view.patches,
+            stack,
             canvas.metadata(canvas.PATCHES, view.request.scan, offset=offset),
             name=f"{view.reconstruction.name} · {canvas.PATCHES}",
             colormap="gray",
             contrast_limits=view.drawing.picture.phase_limits,
         )
         _bar(layer)
+        return layer
 
 
 def _phase_of(viewer: Viewer, of: Reconstruction | None) -> Layer | None:

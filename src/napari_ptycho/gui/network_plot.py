@@ -15,8 +15,8 @@ TRAIN = (
     Panel(
         "loss", {"loss": "training", "validation": "validation"}, log=True, share=3, value="{:.3g}"
     ),
-    Panel("PSNR (dB)", {"psnr_db": "PSNR"}, value="{:.1f} dB"),
-    Panel("correlation", {"correlation": "phase correlation"}, value="{:.2f}"),
+    Panel("PSNR", {"psnr_db": "PSNR"}, value="{:.1f} dB"),
+    Panel("corr.", {"correlation": "phase correlation"}, value="{:z.2f}"),
 )
 TUNE = (
     Panel("loss", {"loss": "loss"}, log=True, value="{:.3g}"),
@@ -47,7 +47,7 @@ class TrainPlot(StackedPlot):
     """Loss and validation, with what a constant reaches; PSNR; correlation of the phase."""
 
     def __init__(self, viewer: Viewer) -> None:
-        super().__init__(viewer, TRAIN, COLOURS, "epoch", 260)
+        super().__init__(viewer, TRAIN, COLOURS, "epoch", 280, best_at=0.85)
         self.constant = self.mark(self.plots[0], 0, "a constant", 0.02)
         self.follow_theme()
 
@@ -78,5 +78,5 @@ class TunePlot(StackedPlot):
     """Loss, and the R factors of what is learnt and of what is only looked at."""
 
     def __init__(self, viewer: Viewer) -> None:
-        super().__init__(viewer, TUNE, COLOURS, "epoch")
+        super().__init__(viewer, TUNE, COLOURS, "epoch", best_at=0.85)
         self.follow_theme()

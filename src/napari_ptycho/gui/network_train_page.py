@@ -110,11 +110,11 @@ class TrainPage(QWidget):
         for widget in (self._rows.labelForField(self.architecture), self.architecture):
             widget.setVisible(not self.from_current)
         kind, shape = ARCHITECTURES[self.name], self.data.shape()
-        lines = [kind.help]
+        words = [f"{kind.title}." if self.from_current else "", kind.help]
         if shape is not None:
             height, width = shape
-            lines.append(f"For {height} x {width}: {self._costs.text(self.name, shape)}.")
-        self.note.show_lines([kind.title, *lines] if self.from_current else lines)
+            words.append(f"For {height} x {width}: {self._costs.text(self.name, shape)}.")
+        self.note.show_lines([" ".join(filter(None, words))])
 
 
 def unlike(shape: tuple[int, int], what: str, other: tuple[int, int] | None) -> str:

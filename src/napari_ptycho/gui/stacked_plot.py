@@ -41,6 +41,7 @@ class StackedPlot(QWidget):
         colours: Mapping[str, Mapping[str, str]],
         steps: str = "iteration",
         least_height: int = 210,
+        best_at: float = 0.1,
     ) -> None:
         """Make the plots.
 
@@ -50,6 +51,7 @@ class StackedPlot(QWidget):
             colours: Kind of theme -> curve -> colour.
             steps: What the lowest axis counts.
             least_height: Of all of them, in pixels.
+            best_at: Where on its line the mark of the best is named, from 0 (below) to 1.
         """
         super().__init__()
         self._viewer, self._panels, self._colours = viewer, tuple(panels), colours
@@ -70,7 +72,7 @@ class StackedPlot(QWidget):
         }
         texts = ["best {value:.0f}", *[None] * (len(self.plots) - 1)]
         self.bests = [
-            self.mark(plot, 90, text, 0.1) for plot, text in zip(self.plots, texts, strict=True)
+            self.mark(plot, 90, text, best_at) for plot, text in zip(self.plots, texts, strict=True)
         ]
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -119,12 +119,14 @@ class Note(QLabel):
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         viewer.events.theme.connect(self._draw)
-        self.show_lines()
+        self._draw()
 
     def show_lines(self, lines: Sequence[str] = (), warnings: Sequence[str] = ()) -> None:
-        """Show lines, then warnings; without any, take no room."""
-        self._content = (tuple(lines), tuple(warnings))
-        self._draw()
+        """Show lines, then warnings; without any, take no room. The same again costs nothing."""
+        content = (tuple(lines), tuple(warnings))
+        if content != self._content:
+            self._content = content
+            self._draw()
 
     def _draw(self, event: Any = None) -> None:
         lines, warnings = self._content

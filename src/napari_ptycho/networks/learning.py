@@ -3,10 +3,12 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from napari_ptycho.networks.inputs import Inputs, scaled
 from napari_ptycho.networks.network import Preparation
@@ -86,6 +88,16 @@ class OwnInputs(Inputs):
         return torch.nn.functional.pad(values, self._sides()).unsqueeze(1)
 
 
+def let_back(module: nn.Module) -> None:
+    """Let outputs that a hard limit holds at 1 come back (straight-through slope).
+
+    Its own slope is 0 there: an output that was once pushed over stays, and learns nothing.
+    """
+    for layer in module.modules():
+        if isinstance(layer, nn.Hardtanh):
+            layer.register_full_backward_hook(lambda _, __, slope: slope)
+
+
 def turned(counts: Tensor, labels: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:
     """Turn some pairs by half a turn about the pixel [n//2, n//2], patterns and labels alike.
 
@@ -119,3 +131,19 @@ def precision(device: torch.device, scaling: Scaling) -> torch.dtype | None:
         native = able.get("avx512_bf16", False) or able.get("amx_bf16", False)
         return torch.bfloat16 if native else None
     return None
+
+
+def channels_last(module: nn.Module) -> nn.Module:
+    """Let the weights of convolutions lie as these are quickest."""
+    for parameter in module.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    return module
+
+
+def values_of(module: nn.Module) -> dict[str, NDArray[Any]]:
+    """Return copies of weights and buffers, on the CPU."""
+    state = module.state_dict()
+    return {
+        name: np.array(value.detach().cpu().contiguous().numpy()) for name, value in state.items()
+    }

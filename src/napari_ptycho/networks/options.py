@@ -112,9 +112,9 @@ class PredictOptions(Options):
     every: Annotated[int, Range(1, 10_000), "Use every k-th pattern only: sparse sampling."] = 1
     batch: Annotated[
         int,
-        Range(1, 4096),
+        Range(0, 4096),
         "Patterns at once; 0 chooses.",
-    ] = 16
+    ] = 0
     standardise: Annotated[
         Literal["scan", "network"],
         "Whose mean pattern is taken off: that of this scan, or the one the network was taught "

@@ -43,7 +43,8 @@ def predict_job(
     device: str,
 ) -> Iterator[Update[Predicted]]:
     """Predict the object of a scan; arguments as in `networks.predict`."""
-    going = Prediction(scan, network, options, probe, device)
+    with devices.at_most(devices.window_threads()):
+        going = Prediction(scan, network, options, probe, device)
     steps = stepping(going.states(), _quietly)
     yield from run(steps, len(going.frames), Prediction.freeze, notes=lambda: tuple(going.notes))
 

@@ -7,13 +7,21 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from napari_ptycho import __version__
 from napari_ptycho import device as devices
 from napari_ptycho.errors import OptionsError
 from napari_ptycho.networks.architectures import architecture_of
-from napari_ptycho.networks.learning import OwnInputs, Schedule, precision, turned
+from napari_ptycho.networks.learning import (
+    OwnInputs,
+    Schedule,
+    channels_last,
+    let_back,
+    precision,
+    turned,
+    values_of,
+)
 from napari_ptycho.networks.network import Network
 from napari_ptycho.networks.options import TrainOptions
 from napari_ptycho.networks.pairs import Pairs
@@ -59,13 +67,14 @@ class Training:
         scaling = self.options.scaling
         self.network = Network(
             self.options.architecture,
-            _values(weights),
+            values_of(weights),
             pairs.preparation(scaling),
             name=f"{self.kind.title} of {_named(pairs)}",
             amplitude_scale=scale,
             probe=pairs.probe,
         )
-        self.module = _channels_last(weights.to(device))
+        self.module = channels_last(weights.to(device))
+        let_back(self.module)
         self.inputs = OwnInputs(pairs.preparations(scaling), self.kind.multiple).to(device)
         self.dtype = precision(device, scaling)
         self.begun_with = None if start is None else start.name
@@ -200,7 +209,7 @@ class Training:
         self.stale = 0 if better else self.stale + 1
         if better:
             self.scores, self.best_epoch = scores, self.epoch
-            self.network = replace(self.network, weights=_values(self.module))
+            self.network = replace(self.network, weights=values_of(self.module))
         elif self.options.patience and self.stale >= self.options.patience:
             self.over = True
             self.notes.append(
@@ -288,19 +297,3 @@ def _check_size(pairs: Pairs, start: Network) -> None:
 def _named(pairs: Pairs) -> str:
     names = list(pairs.about.get("names", [])) or [source.name for source in pairs.sources]
     return names[0] if len(names) == 1 else f"{len(names)} scans"
-
-
-def _channels_last(module: nn.Module) -> nn.Module:
-    """Let the weights of convolutions lie as these are quickest."""
-    for parameter in module.parameters():
-        if parameter.ndim == 4:
-            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-    return module
-
-
-def _values(module: nn.Module) -> dict[str, np.ndarray]:
-    """Return copies of weights and buffers, on the CPU."""
-    state = module.state_dict()
-    return {
-        name: np.array(value.detach().cpu().contiguous().numpy()) for name, value in state.items()
-    }
