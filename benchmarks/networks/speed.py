@@ -22,9 +22,10 @@ import numpy as np
 import torch
 
 from napari_ptycho import device as devices
+from napari_ptycho.errors import FileError, OptionsError
 from napari_ptycho.job import run_to_end
 from napari_ptycho.model import Scan
-from napari_ptycho.networks import ARCHITECTURES, PredictOptions, predict
+from napari_ptycho.networks import ARCHITECTURES, PredictOptions, predict, shipped
 from napari_ptycho.networks.network import Network, Preparation
 from napari_ptycho.networks.predict import Prediction
 from napari_ptycho.networks.table import build
@@ -79,8 +80,11 @@ def scan_of(size: int, count: int) -> Scan:
 
 
 def network_of(name: str, scan: Scan) -> Network:
-    """Return a network with drawn weights."""
-    state = {key: value.numpy() for key, value in build(name, seed=1).state_dict().items()}
+    """Return a network with the weights that are shipped, else with drawn ones."""
+    try:
+        state = dict(shipped(name).weights)
+    except (OptionsError, FileError):
+        state = {key: value.numpy() for key, value in build(name, seed=1).state_dict().items()}
     root = np.sqrt(np.asarray(scan.patterns, np.float32))
     made = Preparation("standardised", scan.frame_shape, root.mean(axis=0), float(root.std()))
     return Network(name, state, made, name, probe=scan.probe)

@@ -52,7 +52,7 @@ class Mode:
     """Networks of the other studies."""
 
 
-QUICK = Mode("quick", 3600, 1500, 8, 2, (800, 3600), ("ptynet-s",))
+QUICK = Mode("quick", 3600, 1000, 8, 2, (800, 3600), ("ptynet-s",))
 FULL = Mode("full", 36_000, 10_000, 64, 4, (800, 3600, 10_800, 36_000), ("ptynet-s", "w3net"))
 OVERLAPS = {"87.5": 8, "75": 16, "50": 32, "25": 48, "0": 64}
 """Percent of a window's width that is shared -> step in pixels."""

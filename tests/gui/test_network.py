@@ -133,7 +133,8 @@ def test_simulated_pairs_take_the_size_of_the_probe(reconstructed):
 
 
 def test_what_stands_in_a_file_of_a_network_is_not_trusted(network):
-    assert "Taught with 27 patterns of weave." in taught_with(network)
+    count = network.about["data"]["patterns"]["training"]
+    assert f"Taught with {count} patterns of weave." in taught_with(network)
     for about in ({}, {"data": "x", "metrics": 3}, {"data": {"names": 1, "phase_rad": [None, 2]}}):
         lines = taught_with(replace(network, about=about))
         assert lines == ["Nothing is known of what it was taught with."]

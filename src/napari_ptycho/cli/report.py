@@ -1,4 +1,4 @@
-"""One picture of a reconstruction: object, probe, error, positions, mean pattern."""
+"""One picture of a reconstruction: object, probe, error (or spread), positions, mean pattern."""
 
 from pathlib import Path
 from typing import Any
@@ -88,7 +88,12 @@ def _draw_below(part: Any, reconstruction: Reconstruction, scan: Scan) -> None:
     for number, mode in enumerate(modes):
         panels[number].imshow(in_colour(mode), interpolation="nearest")
         _bare(panels[number], f"probe {number + 1}: {100 * power[number] / power.sum():.1f} %")
-    _draw_errors(panels[len(modes)], reconstruction.errors)
+    spread = reconstruction.extras.get("spread")
+    if spread is not None and not reconstruction.errors:  # of a prediction
+        panels[len(modes)].imshow(spread, cmap="magma", vmax=np.percentile(spread, 99.5) or None)
+        _bare(panels[len(modes)], "spread of overlapping patches")
+    else:
+        _draw_errors(panels[len(modes)], reconstruction.errors)
     if told is not None:
         _draw_positions(part, panels[-1], reconstruction, told)
     mean = mean_pattern(scan)

@@ -86,10 +86,7 @@ def train(flags: TrainFlags) -> int:
     """Do what the flags say and return the exit code."""
     _check(flags)
     options = options_of(flags)
-    sources = dict(enumerate((*(flags.reconstructions or ()), *(flags.scan or ()))))
-    start_file = None if flags.start is None else file_of(flags.start)
-    named = {f"file {number + 1}": path for number, path in sources.items()}
-    check_output(flags.output, flags.overwrite, {**named, "network": start_file})
+    _check_output(flags)
     start = None if flags.start is None else opened(flags.start)
     if start is not None:
         options = _as(start, flags)
@@ -98,8 +95,7 @@ def train(flags: TrainFlags) -> int:
 
     began = time.monotonic()
     with device.threads(flags.threads):
-        pairs_ = pairs_of(flags)
-        job = networks.train(pairs_, options, start, flags.device)
+        job = networks.train(pairs_of(flags), options, start, flags.device)
         last, stopped = driven(job, show.Bar(options.title, options.epochs), _progress)
     if last is None:
         show.error("stopped before anything was reached; nothing was written")
@@ -124,6 +120,15 @@ def _check(flags: TrainFlags) -> None:
         raise OptionsError(
             f"{known} reconstructions but {scans} scans: give --scan once for each, in their order"
         )
+
+
+def _check_output(flags: TrainFlags) -> None:
+    read: dict[str, Path | None] = {}
+    for what, paths in (("reconstruction", flags.reconstructions), ("scan", flags.scan)):
+        read |= {f"{what} {number}": path for number, path in enumerate(paths or (), 1)}
+    if flags.start is not None:
+        read["network"] = file_of(flags.start)
+    check_output(flags.output, flags.overwrite, read)
 
 
 def options_of(flags: TrainFlags) -> TrainOptions:

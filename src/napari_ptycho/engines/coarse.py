@@ -11,15 +11,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
 from napari_ptycho.model import Reconstruction, Scan
 from napari_ptycho.model.arrays import Floats
+from napari_ptycho.physics.frequencies import Waves, filled, lowest
 
 MOST_OUTSIDE = 0.4  # of the counts may lie beyond the central part; else it says too little
 KEPT = ("frame_errors", "intensities", "position_moves_px")
 """Extras that mean the same on every grid."""
-Waves = NDArray[np.complexfloating]
 
 
 def why_not(scan: Scan, reduction: int, outside: float) -> str:
@@ -73,11 +72,11 @@ class Level:
         if self.reduction == 1:
             return self.start
         image, probe = self._image(), np.asarray(self.start.probe)
-        small = _cropped(probe, self.reduction) * self.reduction
+        small = lowest(probe, self.reduction) * self.reduction
         power = float((np.abs(small) ** 2).sum(dtype=np.float64))
         return replace(
             self.start,
-            object=_cropped(image, self.reduction),
+            object=lowest(image, self.reduction),
             probe=small * np.sqrt(photons / max(power, 1e-30)),
             positions_px=self._places() / self.reduction,
             pixel_size_m=None,
@@ -95,8 +94,8 @@ class Level:
             return result
         k, start, padded = self.reduction, self.start, self._image()
         (y, x), (h, w) = grown, (n // k for n in padded.shape)
-        image = _filled(padded, np.asarray(result.object)[y : y + h, x : x + w])
-        probe = _filled(np.asarray(start.probe), np.asarray(result.probe) / k)
+        image = filled(padded, np.asarray(result.object)[y : y + h, x : x + w])
+        probe = filled(np.asarray(start.probe), np.asarray(result.probe) / k)
         before, after = ((np.abs(p) ** 2).sum(dtype=np.float64) for p in (start.probe, probe))
         height, width = start.object.shape
         return replace(
@@ -126,28 +125,3 @@ class Level:
 def _inside(positions: Floats, start: Reconstruction) -> Floats:
     most = np.array(start.object.shape) - start.probe.shape[1:]
     return np.clip(positions, 0, most)
-
-
-def _cropped(waves: Waves, k: int) -> Waves:
-    """Return waves (..., H, W) with only their lowest frequencies, on a grid k times coarser."""
-    h, w = waves.shape[-2:]
-    spectrum = fft.fft2(waves)[..., _low(h, k), :][..., :, _low(w, k)]
-    small: Waves = fft.ifft2(spectrum) / k**2
-    return small
-
-
-def _filled(waves: Waves, small: Waves) -> Waves:
-    """Return waves (..., H, W) with their lowest frequencies replaced by those of `small`."""
-    h, w = waves.shape[-2:]
-    k = h // small.shape[-2]
-    spectrum = fft.fft2(waves)
-    rows, columns = np.ix_(_low(h, k), _low(w, k))
-    spectrum[..., rows, columns] = fft.fft2(small) * k**2
-    filled: Waves = fft.ifft2(spectrum)
-    return filled
-
-
-def _low(n: int, k: int) -> NDArray[np.int64]:
-    """Return the indices of the n / k lowest frequencies of an axis of n."""
-    half = n // k // 2
-    return np.r_[0 : n // k - half, n - half : n]

@@ -101,8 +101,7 @@ class NetworkBox(QWidget):
         if isinstance(view, TrainView):
             self._show_training(update, view)
         elif isinstance(view, ObjectView):
-            lines, warnings = _object_lines(update, view)
-            self.scores.show_lines(lines, warnings)
+            self.scores.show_lines(_object_lines(view))
             if self._task == TUNE:
                 self._show_plot(TUNE)
                 epoch = getattr(view.result, "epoch", 0)
@@ -113,7 +112,7 @@ class NetworkBox(QWidget):
         assert isinstance(plot, TrainPlot)
         self._show_plot(TRAIN)
         plot.show_training(update.history, trained.epoch, trained.baseline)
-        self.scores.show_lines(_training_lines(view))
+        self.scores.show_lines(_training_lines(view), _training_doubts(view))
 
     def show_end(self, outcome: str, update: Update[Any] | None) -> None:
         """Show how a run has ended."""
@@ -171,14 +170,20 @@ def _training_lines(view: TrainView) -> list[str]:
     return [f"kept, epoch {trained.epoch:.0f}:  {' · '.join(parts)}"] if parts else []
 
 
-def _object_lines(update: Update[Any], view: ObjectView) -> tuple[list[str], list[str]]:
-    """Return what is known of a predicted object, and why not to believe it."""
-    r, flat = view.predicted.r_factor, view.predicted.r_flat
-    if not math.isfinite(r):
-        return [], []
-    spread = view.predicted.spread
-    lit = spread[spread > 0]
-    lines = [f"R factor  {r:.3f} (a flat object: {flat:.3f})"]
-    if lit.size:
-        lines.append(f"spread  {float(lit.mean()):.3f} where patches overlap")
-    return lines, []
+def _training_doubts(view: TrainView) -> list[str]:
+    trained = view.trained
+    reached, constant = (
+        of.get("validation", math.nan) for of in (trained.scores, trained.baseline)
+    )
+    return ["Not better than a constant: nothing is learnt yet."] if reached >= constant else []
+
+
+def _object_lines(view: ObjectView) -> list[str]:
+    """Return what is known of a predicted object."""
+    predicted, spread = view.predicted, view.drawing.mean_spread
+    if not math.isfinite(predicted.r_factor):
+        return []
+    lines = [f"R factor  {predicted.r_factor:.3f} (a flat object: {predicted.r_flat:.3f})"]
+    if math.isfinite(spread):
+        lines.append(f"spread  {spread:.3f} where patches overlap")
+    return lines

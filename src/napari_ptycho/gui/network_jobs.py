@@ -3,6 +3,7 @@
 The numerics are imported when a job starts, so that opening the dock imports none of them.
 """
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -135,6 +136,8 @@ class Drawing:
     spread: Image
     """(H, W)."""
     spread_limits: Limits
+    mean_spread: float
+    """Where patches overlap; NaN where none do."""
 
 
 def drawing(predicted: "Predicted") -> Drawing:
@@ -142,7 +145,8 @@ def drawing(predicted: "Predicted") -> Drawing:
     spread = predicted.spread
     lit = spread[spread > 0]
     limits = (0.0, max(contrast(lit)[1], 1e-6)) if lit.size else (0.0, 1.0)
-    return Drawing(predicted, picture(predicted.reconstruction), spread, limits)
+    mean = float(lit.mean(dtype=np.float64)) if lit.size else math.nan
+    return Drawing(predicted, picture(predicted.reconstruction), spread, limits, mean)
 
 
 @dataclass(frozen=True, eq=False)

@@ -77,7 +77,7 @@ class SingleShot:
 def batch_of(shape: tuple[int, int], device: torch.device) -> int:
     """Return how many patterns at once are quick: more of small ones, as far as caches go."""
     most = BATCHES.get(device.type, BATCHES["cpu"])
-    return int(np.clip(most * 64**2 / (shape[0] * shape[1]), 4, most))
+    return int(np.clip(most * 64**2 / (shape[0] * shape[1]), 8, most))
 
 
 def _dtype(
