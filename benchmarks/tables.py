@@ -3,8 +3,9 @@
     xvfb-run -a -s "-screen 0 1600x1000x24" python benchmarks/tables.py [NAME ...]
 
 What stands between `<!-- benchmark: NAME -->` and `<!-- end -->` is replaced. Some take long and
-have commands of their own, as `python benchmarks/peers/run.py`, `python benchmarks/hallucination.py`
-and those of benchmarks/networks; their results are taken from where they write them.
+have commands of their own, as `python benchmarks/peers/run.py`, `python
+benchmarks/hallucination.py` and those of benchmarks/networks; their results are taken from where
+they write them.
 """
 
 import re
@@ -22,7 +23,10 @@ def printed(name: str) -> str:
     for written in (HERE / name / "results.md", HERE / f"{name}.md"):
         if written.exists():
             return written.read_text().partition("\n\n")[2].strip()
-    command = [sys.executable, "-W", "ignore", str(HERE / f"{name}.py")]
+    script = HERE / f"{name}.py"
+    if not script.exists():  # of a study that several share, which has not been run
+        return "Not run yet."
+    command = [sys.executable, "-W", "ignore", str(script)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{name} ended with {done.returncode}:\n{done.stdout}{done.stderr}")

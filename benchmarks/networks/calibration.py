@@ -65,7 +65,11 @@ def drawn(truth: Any) -> list[Any]:
     low, high = np.min(found, axis=0), np.max(found, axis=0)
     digits = (1, 3, 3, 4)
     ranges = [f"{a:.{n}f} to {b:.{n}f}" for a, b, n in zip(low, high, digits, strict=True)]
-    return [f"the same, {DRAWS} draws of the jitter", "25 %", *ranges]
+    return [
+        f"a perfect network, nominal raster, {DRAWS} draws of the jitter, phase",
+        "25 %",
+        *ranges,
+    ]
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from tuning_case import OBJECT, SIZE, cats, probe, transmission
 
 from napari_ptycho import networks
-from napari_ptycho.assess import pty2023
+from napari_ptycho.assess import MetricsOptions, Plane, metrics, pty2023
 from napari_ptycho.job import Update
 from napari_ptycho.model import Reconstruction, Scan
 from napari_ptycho.networks import TrainOptions
@@ -23,22 +23,26 @@ from napari_ptycho.physics.simulation import simulate
 from napari_ptycho.prepare.start import MARGIN_PX, first_guess
 
 PHOTONS = 1e6
-ASKED = 4  # the first cats are asked about; the others teach, and the last of them validate
 JITTER = 2
+SAME = MetricsOptions(shift=False, phase=False, ramp=False)
 FOLDER = Path(tempfile.gettempdir()) / "napari-ptycho-networks"
 
 
-def known(patterns: int, photons: float = PHOTONS) -> Pairs:
-    """Return about so many pairs: cats at random places, each as a scan with its truth."""
+def known(patterns: int, asked_about: int = 1) -> Pairs:
+    """Return about so many pairs: cats at random places, each as a scan with its truth.
+
+    Args:
+        patterns: 3900 make what `tuning_case.taught` learns.
+        asked_about: The first cats, which are left out. Of the others the last ones validate.
+    """
     pairs = []
-    teachers = cats()[ASKED:]
-    for seed, image in enumerate(teachers, ASKED):
-        random = np.random.default_rng([seed, patterns])
-        places = random.integers(0, OBJECT - SIZE + 1, (round(patterns / len(teachers)), 2))
+    teachers = cats()[asked_about:]
+    for seed, image in enumerate(teachers, asked_about):
+        count = round(patterns / len(teachers))
+        places = np.random.default_rng(seed).uniform(1, OBJECT - SIZE - 1, (count, 2))
         object_ = transmission(image)
-        scan = simulate(object_, probe(), places.astype(float), photons=photons, seed=seed)
-        scan = replace(scan, name=f"cat {seed}")
-        truth = Reconstruction(object_, scan.probe, places.astype(float), name=scan.name)
+        scan = simulate(object_, probe(), np.rint(places), photons=PHOTONS, seed=seed)
+        truth = Reconstruction(object_, scan.probe, np.rint(places), name=scan.name)
         pairs.append((scan, truth))
     return networks.pairs_of(pairs)
 
@@ -51,7 +55,7 @@ def asked(
     Args:
         step: Pixels from window to window; inner ones leave the raster by up to `jitter` pixels.
         photons: Mean counts per pattern with a flat object.
-        cat: Which, below `ASKED`.
+        cat: Which.
         jitter: Whole pixels.
     """
     corners = raster(step)
@@ -62,7 +66,9 @@ def asked(
     part = transmission(cats()[cat])[: last + SIZE, : last + SIZE]
     scan = simulate(part, probe(), places, photons=photons, seed=cat)
     scan = replace(scan, name=f"cat {cat}, step {step} px")
-    return scan, replace(first_guess(scan), object=np.pad(part, MARGIN_PX, mode="edge"))
+    truth = np.pad(part, MARGIN_PX, mode="edge")
+    assert scan.probe is not None  # of a simulation it is known, and its power without the object
+    return scan, replace(first_guess(scan), object=truth, probe=scan.probe)
 
 
 def raster(step: int) -> Any:
@@ -106,17 +112,20 @@ def correlation(one: Any, two: Any) -> float:
 def scores(found: Reconstruction, truth: Reconstruction) -> dict[str, float]:
     """Return how far an object is from its truth, over the lit pixels, after one global phase.
 
-    "nrmse" is complex, "corr_phase" and "corr_amplitude" are Pearson's, "psnr_phase" and
-    "psnr_amplitude" have the truth's span as range (dB).
+    "nrmse" is complex, "corr_phase" and "corr_amplitude" are Pearson's, "psnr_..." (dB) and
+    "ssim_..." are those of `assess.metrics`: the truth's span is their range.
     """
     area = illuminated(truth)
-    image_, target = turned(found.object[area], truth.object[area]), truth.object[area]
-    rows = {"nrmse": float(np.linalg.norm(image_ - target) / np.linalg.norm(target))}
+    target = truth.object.astype(np.complex128)
+    image = found.object * np.exp(1j * np.angle(np.vdot(found.object[area], target[area])))
+    off = np.linalg.norm((image - target)[area]) / np.linalg.norm(target[area])
+    rows = {"nrmse": float(off)}
     for name, part in (("phase", np.angle), ("amplitude", np.abs)):
-        values, meant = part(image_), part(target)
-        off = np.angle(image_ * target.conj()) if name == "phase" else values - meant
-        rows[f"corr_{name}"] = correlation(values, meant)
-        rows[f"psnr_{name}"] = float(10 * np.log10(np.ptp(meant) ** 2 / np.mean(off**2)))
+        values, meant = (Plane(part(o), name, area=area) for o in (image, target))
+        rows[f"corr_{name}"] = correlation(values.data[area], meant.data[area])
+        numbers = metrics(values, meant, SAME)
+        for key in ("PSNR", "SSIM"):
+            rows[f"{key.lower()}_{name}"] = float(numbers.value(key) or np.inf)
     return rows
 
 

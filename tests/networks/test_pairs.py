@@ -140,7 +140,7 @@ def test_the_last_lines_validate_and_no_training_window_covers_them():
         y, x = truth.positions_px[number].astype(int)
         shares.append(taught[y : y + SIZE, x : x + SIZE][light].mean())
     assert max(shares) < 0.6
-    assert np.median(shares) < 0.35
+    assert np.median(shares) < 0.5  # the union of all that teaches; at random it would be about 1
     assert not pairs.notes
     assert "left out" in pairs.about["split"]
 

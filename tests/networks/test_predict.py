@@ -269,6 +269,24 @@ def test_compiling_that_fails_is_said(scan, oracle, monkeypatch):
     assert np.abs(difference(updates[-1].result, scan, truth())).max() < 1e-5
 
 
+def test_a_compiled_network_sees_one_size(scan, oracle, monkeypatch):
+    sizes = set()
+
+    def noting(module):
+        def call(given):
+            sizes.add(len(given))
+            return module(given)
+
+        return call
+
+    monkeypatch.setattr(torch, "compile", noting)
+    options = PredictOptions(standardise="network", compile=True, batch=20)
+    *_, last = predict(scan, oracle(scan), options, device="cpu")
+    assert sizes == {20}  # of 81 patterns
+    assert last.notes == ()
+    assert np.abs(difference(last.result, scan, truth())).max() < 1e-5
+
+
 def test_single_shots_as_a_stack(scan, oracle):
     h, w = scan.frame_shape
     made = Preparation("sqrt-max", (h, w))  # needs no mean: the oracle looks at ratios

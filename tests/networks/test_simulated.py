@@ -60,8 +60,9 @@ def test_labels_are_what_the_patterns_were_made_of(small):
         wave = labels[row, 0] * np.exp(1j * labels[row, 1]) * probe * small.amplitude_scale
         made = np.abs(fft.fftshift(fft.fft2(wave, norm="ortho")))
         found = np.sqrt(counts[row])
-        assert np.abs(made - found).sum() / found.sum() < 0.12
-        assert np.abs(made.T - found).sum() / found.sum() > 0.12
+        misfit, turned = np.abs(made - found).sum(), np.abs(made.T - found).sum()
+        assert misfit < 0.05 * found.sum()
+        assert turned > 2 * misfit  # the test can fail
 
 
 @pytest.mark.parametrize(("overlap", "step"), [("75", 8), ("50", 16), ("25", 24), ("0", 32)])
@@ -149,13 +150,13 @@ def test_a_given_probe_is_used_for_all(rng):
 
 
 def test_each_source_is_standardised_by_itself():
-    wide = replace(SMALL, patterns=640, size=16, photons_least=1e3, photons=1e6)
+    wide = replace(SMALL, patterns=640, size=16, photons_least=1e3, photons=1e6, defocus_mm=0.0)
     pairs = simulated_pairs(wide)
     made = pairs.preparations("standardised")
     doses = [(np.abs(source.probe) ** 2).sum() for source in pairs.sources]
     roots = np.sqrt(pairs.sources[3].counts(np.arange(16)))
     np.testing.assert_allclose(made[3].mean, roots.mean(axis=0), rtol=1e-4, atol=1e-4)
-    assert np.corrcoef(np.sqrt(doses), [one.std for one in made])[0, 1] > 0.8
+    assert np.corrcoef(np.sqrt(doses), [one.mean.max() for one in made])[0, 1] > 0.95
     few = simulated_pairs(replace(wide, patterns=80)).preparations("standardised")
     assert all(one is few[0] for one in few)
 

@@ -55,14 +55,18 @@ class SingleShot:
         self._inputs = Inputs(made, network.kind.multiple).to(device)
         module = channels_last(quick(network.module()).to(device, self.dtype))
         self._module: Module = module
+        self._fixed = options.compile
         if options.compile:
             self._compile(module)
 
     def __call__(self, counts: Tensor) -> Tensor:
         """Return patches (B, h, w) complex64 of counts (B, h, w), at full exposure, dead ones 0."""
+        count = len(counts)
+        if self._fixed and count < self.batch:  # another size would be compiled anew
+            counts = nn.functional.pad(counts, (0, 0, 0, 0, 0, self.batch - count))
         given = self._inputs(counts).to(self.dtype)
         output = self._module(given.contiguous(memory_format=torch.channels_last))
-        return complex_patches(self._inputs.crop(output), self._scale)
+        return complex_patches(self._inputs.crop(output[:count]), self._scale)
 
     def _compile(self, module: nn.Module) -> None:
         h, w = self._inputs.preparation.shape
