@@ -1,13 +1,12 @@
-"""Makes the networks that come with the plugin: PtyNet-S and W3-Net for 128 x 128 pixels.
+"""Makes the networks that come with the plugin: PtyNet-S and W3-Net for 64 x 64 pixels.
 
-    python benchmarks/networks/make_shipped.py [--only ptynet-s] [--epochs 4] [--patterns 6000]
+    python benchmarks/networks/make_shipped.py [--only ptynet-s] [--epochs 6] [--patterns 20000]
         [--quick]
 
 They learn from simulation alone: natural images (scikit-image's) of up to 1.2 rad behind zone
-plates 8 mm out of focus, as the simulated samples have, give or take 0.5 mm; 1e4 to 1e6 photons.
-Everything is drawn from fixed seeds; weights are float32. On one CPU thread PtyNet-S takes some ten
-minutes, W3-Net twice as long. Each is then asked to predict both simulated samples, whose phantoms
-it has not seen.
+plates 3.7 to 4.3 mm out of focus; 1e4 to 1e6 photons. Everything is drawn from fixed seeds; weights
+are float32. On one CPU thread PtyNet-S takes some ten minutes, W3-Net twice as long. Each is then
+asked to predict the sample scan "star-64", whose star it has not seen.
 """
 
 import argparse
@@ -33,18 +32,18 @@ DATA = SimulationOptions(
     overlap="75",
     photons_least=1e4,
     photons=1e6,
-    defocus_mm=0.5,
+    defocus_mm=0.3,
     phase_rad=1.2,
     absorption=0.2,
 )
-EPOCHS = {"ptynet-s": 10, "w3net": 6}
+EPOCHS = {"ptynet-s": 6, "w3net": 3}
 BATCH = 32
 SEEN = 64  # patterns of a sample that are predicted
 WARNING = (
-    "Taught with simulated patterns of 128 x 128 pixels behind one kind of zone plate (400 um, "
-    "200 nm, 7.5 to 8.5 mm out of focus, 11.1 keV, 3.8 m, 75 um pixels) and 1e4 to 1e6 photons. "
-    "Another probe, camera length or binning makes patterns that it has never seen: what it then "
-    "predicts may look sharp and be wrong. A preview, and a start for an engine; no result."
+    "Taught with simulated patterns of 64 x 64 pixels behind one kind of zone plate (400 um, 200 nm, "
+    "3.7 to 4.3 mm out of focus; 11.1 keV, 3.8 m, 75 um pixels) and 1e4 to 1e6 photons. Another "
+    "probe, camera length or binning makes patterns that it has never seen: what it then predicts "
+    "may look sharp and be wrong. A preview, and a start for an engine; no result."
 )
 
 

@@ -27,7 +27,7 @@ from napari_ptycho.job import run_to_end
 from napari_ptycho.model import Scan
 from napari_ptycho.networks import ARCHITECTURES, PredictOptions, predict, shipped
 from napari_ptycho.networks.network import Network, Preparation
-from napari_ptycho.networks.predict import Prediction
+from napari_ptycho.networks.prediction import Prediction
 from napari_ptycho.networks.table import build
 
 KEPT = Path(__file__).with_suffix(".json")  # rows so far: delete it to measure all anew

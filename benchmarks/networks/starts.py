@@ -30,7 +30,7 @@ from napari_ptycho.job import run_to_end
 from napari_ptycho.model import Reconstruction, Scan
 from napari_ptycho.networks import FinetuneOptions
 from napari_ptycho.networks.network import Network
-from napari_ptycho.networks.predict import sample_of
+from napari_ptycho.networks.prediction import sample_of
 from napari_ptycho.physics.align import illuminated
 from napari_ptycho.physics.propagate import propagator
 from napari_ptycho.prepare import first_guess
@@ -160,7 +160,8 @@ def page(rows: dict[str, Any], name: str) -> str:
     titles = ["engine, step (patterns)", "start", *epochs_, "R, 0", f"R, {EPOCHS}"]
     others = ["engine, step (patterns)", "flat start, epochs"]
     others += [f"{w}{t}" for w in ("network", "fine-tuned") for t in (", epochs", ": factor")]
-    return f"{head}\n\n{table(titles, first)}\n\n{table(others, second)}\n"
+    figure = f"![Error of ePIE and rPIE from each start](images/{FIGURE.name})"
+    return f"{head}\n\n{figure}\n\n{table(titles, first)}\n\n{table(others, second)}\n"
 
 
 def ratio(took: int | None, epochs: int) -> list[Any]:
@@ -175,12 +176,13 @@ def draw(rows: dict[str, Any], name: str) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 6), dpi=120, layout="constrained")
+    steps = [step for step in STEPS_PX if any(f"{name} {e} {step}" in rows for e in ENGINES)]
+    figure = Figure(figsize=(1 + 3.4 * len(steps), 6), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
-    grid = figure.subplots(len(ENGINES), len(STEPS_PX), sharex=True, sharey="row")
+    grid = figure.subplots(len(ENGINES), len(steps), sharex=True, sharey="row", squeeze=False)
     colours = dict(zip(STARTS, ("#777777", "#1f77b4", "#d62728"), strict=True))
     for line, engine in zip(grid, ENGINES, strict=True):
-        for axes, step in zip(line, STEPS_PX, strict=True):
+        for axes, step in zip(line, steps, strict=True):
             row = rows.get(f"{name} {engine} {step}", {})
             for start, title in STARTS.items() if row else ():
                 axes.semilogy(row[start]["nrmse"], color=colours[start], label=title)

@@ -109,6 +109,28 @@ def at_most(count: int | None) -> AbstractContextManager[None]:
     return threads(None if count is None else min(count, torch.get_num_threads()))
 
 
+@contextmanager
+def enough_memory(advice: str) -> Iterator[None]:
+    """Turn a device's lack of memory inside the block into a sentence.
+
+    Args:
+        advice: What has too little, and what to choose instead.
+
+    Raises:
+        JobError: There was too little memory.
+    """
+    import torch
+
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise JobError(f"the device has not enough memory {advice}") from error
+    except RuntimeError as error:  # how torch says it on a CPU
+        if "allocate memory" in str(error):
+            raise JobError(f"the device has not enough memory {advice}") from error
+        raise
+
+
 def free_bytes(device: "torch.device") -> int:
     """Return the memory that is free on a device; for a CPU and Apple's MPS that of the machine."""
     if device.type == "cuda":

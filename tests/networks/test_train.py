@@ -303,7 +303,7 @@ def test_scores_are_those_of_the_definitions(small, loss, rng):
     validation = Validation(small, loss, False, CPU)
     labels = small.batch(small.validation)[1]
     made = labels + rng.normal(0, 0.1, labels.shape).astype(np.float32)
-    scores = validation.scores(lambda counts, owners: torch.from_numpy(made))
+    scores = validation.scores(lambda counts: torch.from_numpy(made))
     lit = small.lit
     off, meant, found = (made - labels)[..., lit], labels[:, 1][:, lit], made[:, 1][:, lit]
     mean = np.square(off) if loss == "mse" else np.abs(off)
@@ -324,4 +324,4 @@ def test_a_phase_network_is_not_judged_by_amplitudes(small):
     labels = small.batch(small.validation)[1]
     wrong = torch.from_numpy(labels + np.array([5, 0], np.float32)[:, None, None])
     validation = Validation(small, "mse", True, CPU)
-    assert validation.scores(lambda counts, owners: wrong)["validation"] == pytest.approx(0)
+    assert validation.scores(lambda counts: wrong)["validation"] == pytest.approx(0)

@@ -11,10 +11,11 @@ from napari_ptycho.denoise.result import Denoised
 from napari_ptycho.denoise.run import Run, warnings
 from napari_ptycho.denoise.target import Beside, checked, prepare
 from napari_ptycho.denoise.tiles import Box, tile_side, tiled
-from napari_ptycho.errors import JobError, OptionsError
+from napari_ptycho.errors import OptionsError
 from napari_ptycho.job import Update, run
 
 SMALL = 128**2  # pixels for which one CPU thread is enough
+ADVICE = "for this image; choose smaller tiles, a smaller architecture or ensemble, or the CPU"
 
 
 def dip_job(
@@ -53,10 +54,8 @@ def dip_job(
 def _begun(image: Any, options: DenoiseOptions, beside: Beside, where: torch.device) -> Run:
     settings = (options.scaling, options.sigma, options.data_range)
     target = prepare(image, beside, settings)
-    try:
+    with devices.enough_memory(ADVICE):
         return Run(target, options, where)
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise _no_memory() from error
 
 
 def _whole(going: Run, options: DenoiseOptions) -> Iterator[Update[Denoised]]:
@@ -78,26 +77,13 @@ def _stepping(going: Run, iterations: int) -> Iterator[Run]:
     if going.device.type == "cpu":
         threads = max(1, round(going.image[0].numel() / SMALL))
     while True:
-        with torch.inference_mode(False), torch.enable_grad(), devices.at_most(threads):
-            state = _next(states)
+        with (
+            torch.inference_mode(False),
+            torch.enable_grad(),
+            devices.at_most(threads),
+            devices.enough_memory(ADVICE),
+        ):
+            state = next(states, None)
         if state is None:
             return
         yield state
-
-
-def _next(states: Iterator[Run]) -> Run | None:
-    try:
-        return next(states, None)
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise _no_memory() from error
-    except RuntimeError as error:  # how torch says it on a CPU
-        if "allocate memory" in str(error):
-            raise _no_memory() from error
-        raise
-
-
-def _no_memory() -> JobError:
-    return JobError(
-        "the device has not enough memory for this image; choose smaller tiles, a smaller "
-        "architecture or ensemble, or the CPU"
-    )

@@ -167,7 +167,7 @@ def _training_lines(view: TrainView) -> list[str]:
         value = trained.scores.get(name, math.nan)
         if math.isfinite(value):
             parts.append(text.format(value))
-    return [f"kept, epoch {trained.epoch:.0f}:  {' · '.join(parts)}"] if parts else []
+    return [f"kept, epoch {trained.epoch:.0f}: {' · '.join(parts)}"] if parts else []
 
 
 def _training_doubts(view: TrainView) -> list[str]:

@@ -4,10 +4,8 @@ Importing this package imports no torch; the first step of a job does.
 """
 
 import os
-import sys
 from collections.abc import Iterator, Sequence
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari_ptycho.networks.architectures import ARCHITECTURES
 from napari_ptycho.networks.options import (
@@ -112,7 +110,7 @@ def train(
         OptionsError: The network does not fit the pairs.
         JobError: The device is not there, or has too little memory.
     """
-    from napari_ptycho.networks.train import train_job
+    from napari_ptycho.networks.teaching import train_job
 
     yield from train_job(pairs, options or TrainOptions(), start, device)
 
@@ -142,7 +140,7 @@ def predict(
         ScanError: The scan lacks positions in object pixels.
         JobError: The device is not there, or has too little memory.
     """
-    from napari_ptycho.networks.predict import predict_job
+    from napari_ptycho.networks.prediction import predict_job
 
     yield from predict_job(scan, network, options or PredictOptions(), probe, device)
 
@@ -174,7 +172,7 @@ def finetune(
         ScanError: The scan lacks positions in object pixels, or is a near-field scan.
         JobError: The device is not there, or has too little memory.
     """
-    from napari_ptycho.networks.finetune import finetune_job
+    from napari_ptycho.networks.finetuning import finetune_job
 
     yield from finetune_job(scan, network, options or FinetuneOptions(), probe, device)
 
@@ -212,14 +210,3 @@ def shipped(name: str = SHIPPED[0]) -> "Network":
     from napari_ptycho.networks.checkpoint import shipped_network
 
     return shipped_network(name)
-
-
-class _Package(ModuleType):
-    """Keeps `train`, `predict`, `finetune` functions when the modules of these names are loaded."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if not (name in __all__ and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

@@ -10,13 +10,15 @@ import numpy as np
 import torch
 
 from napari_ptycho import __version__
-from napari_ptycho.errors import JobError, OptionsError
+from napari_ptycho import device as devices
+from napari_ptycho.errors import OptionsError
 from napari_ptycho.model import Reconstruction, Scan
 from napari_ptycho.model.arrays import Complexes
 from napari_ptycho.networks.network import Network
 from napari_ptycho.prepare import first_guess
 
 State = TypeVar("State")
+ADVICE = "for this network; choose a smaller batch, a smaller network, or the CPU"
 
 
 def known_probe(scan: Scan, network: Network, probe: Complexes | None) -> Complexes | None:
@@ -86,28 +88,10 @@ def stepping(
     """
     try:
         while True:
-            with within():
-                state = _next(states)
+            with within(), devices.enough_memory(ADVICE):
+                state = next(states, None)
             if state is None:
                 return
             yield state
     finally:
         getattr(states, "close", lambda: None)()
-
-
-def _next(states: Iterator[State]) -> State | None:
-    try:
-        return next(states, None)
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise _no_memory() from error
-    except RuntimeError as error:  # how torch says it on a CPU
-        if "allocate memory" in str(error):
-            raise _no_memory() from error
-        raise
-
-
-def _no_memory() -> JobError:
-    return JobError(
-        "the device has not enough memory for this network and scan; choose a smaller batch, a "
-        "smaller network, or the CPU"
-    )

@@ -1,7 +1,6 @@
 """What a training goes by: learning rate, inputs of several scans, half turns, precision."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +9,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from napari_ptycho.networks.inputs import Inputs, scaled
-from napari_ptycho.networks.network import Preparation
 from napari_ptycho.networks.options import Scaling, TrainOptions
 
 PLATEAU = 5  # validations without a better one before the rate is halved
@@ -66,28 +63,6 @@ class Schedule:
         return float(SWING + (1 - SWING) * height / 2**cycle)
 
 
-class OwnInputs(Inputs):
-    """Makes inputs from counts of several sources, each less its own mean pattern."""
-
-    means: Tensor
-    deviations: Tensor
-
-    def __init__(self, preparations: Sequence[Preparation], multiple: int) -> None:
-        """Take the preparation of each source; all of one scaling and shape."""
-        super().__init__(preparations[0], multiple)
-        none = np.zeros(self.preparation.shape, np.float32)
-        means = [none if made.mean is None else made.mean for made in preparations]
-        self.register_buffer("means", torch.from_numpy(np.stack(means)))
-        deviations = torch.tensor([made.std for made in preparations])
-        self.register_buffer("deviations", deviations[:, None, None])
-
-    def of(self, counts: Tensor, owners: Tensor) -> Tensor:
-        """Turn counts (B, h, w) of sources (B,) into the input (B, 1, H, W), padded."""
-        values = scaled(counts, self.preparation.scaling) - self.means[owners]
-        values = values / self.deviations[owners]
-        return torch.nn.functional.pad(values, self._sides()).unsqueeze(1)
-
-
 def let_back(module: nn.Module) -> None:
     """Let outputs that a hard limit holds at 1 come back (straight-through slope).
 
@@ -131,14 +106,6 @@ def precision(device: torch.device, scaling: Scaling) -> torch.dtype | None:
         native = able.get("avx512_bf16", False) or able.get("amx_bf16", False)
         return torch.bfloat16 if native else None
     return None
-
-
-def channels_last(module: nn.Module) -> nn.Module:
-    """Let the weights of convolutions lie as these are quickest."""
-    for parameter in module.parameters():
-        if parameter.ndim == 4:
-            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-    return module
 
 
 def values_of(module: nn.Module) -> dict[str, NDArray[Any]]:

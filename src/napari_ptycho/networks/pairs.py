@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_ptycho.device import free_ram
 from napari_ptycho.errors import OptionsError, ScanError
 from napari_ptycho.model import Reconstruction, Scan
-from napari_ptycho.model.arrays import Bools, Complexes, frozen
+from napari_ptycho.model.arrays import Bools, Complexes, Floats, frozen
 from napari_ptycho.networks.inputs import Sums, is_standardised
 from napari_ptycho.networks.network import Preparation
 from napari_ptycho.networks.options import Scaling
@@ -20,7 +20,6 @@ from napari_ptycho.networks.split import Split, by_lines, by_scans
 from napari_ptycho.physics.align import flatten
 
 BLOCK = 64  # patterns at once
-FEW = 16  # patterns: fewer have no mean of their own
 LIT = 0.1  # of the brightest pixel of the probe: less light says little
 LOOKED_AT = 256  # windows from which ranges are found
 PEAK = 99.9  # percentile of the amplitude, which becomes
@@ -92,18 +91,33 @@ class Pairs:
         """Return counts and labels.
 
         Returns:
-            Counts (B, h, w) at full exposure, dead pixels 0; labels (B, 2, h, w): amplitude over
-            `amplitude_scale`, and phase in rad.
+            Counts (B, h, w) at full exposure and the mean dose of all sources, dead pixels 0;
+            labels (B, 2, h, w): amplitude over `amplitude_scale`, and phase in rad.
         """
         wanted: Ints = np.asarray(numbers, np.int64)
-        counts = np.empty((len(wanted), *self.shape), np.float32)
         labels = np.empty((len(wanted), 2, *self.shape), np.float32)
         for places, source, frames in self._parts(wanted):
-            counts[places] = source.counts(frames)
             windows = source.windows(frames)
             labels[places, 0] = np.abs(windows) / np.float32(self.amplitude_scale)
             labels[places, 1] = np.angle(windows)
-        return counts, labels
+        return self._counts(wanted), labels
+
+    @cached_property
+    def doses(self) -> Floats:
+        """Mean counts of a pattern in each source (S,), from some of its patterns."""
+        found = []
+        for source in self.sources:
+            some = np.linspace(0, len(source) - 1, min(LOOKED_AT, len(source))).astype(int)
+            found.append(source.counts(some).sum(axis=(1, 2), dtype=np.float64).mean())
+        return np.array(found)
+
+    def _counts(self, numbers: Ints) -> Images:
+        """Return counts (B, h, w) as if all sources had the mean dose of all."""
+        counts = np.empty((len(numbers), *self.shape), np.float32)
+        for places, source, frames in self._parts(numbers):
+            dose = self.doses[self.sources.index(source)]
+            counts[places] = source.counts(frames) * np.float32(self.doses.mean() / max(dose, 1e-9))
+        return counts
 
     def preparation(self, scaling: Scaling) -> Preparation:
         """Return how counts become inputs, from the patterns that teach and from no others.
@@ -111,43 +125,16 @@ class Pairs:
         Raises:
             ScanError: All patterns are the same.
         """
-        return self._prepared(scaling, self.training)
-
-    def preparations(self, scaling: Scaling) -> tuple[Preparation, ...]:
-        """Return how counts of each source become inputs, as in prediction those of each scan.
-
-        Doses and probes of sources differ. Each is prepared by its own patterns that teach, or by
-        those that validate where none of it teaches; by all that teach where it has only a few.
-
-        Raises:
-            ScanError: All patterns are the same.
-        """
-        made = [self.preparation(scaling)] * len(self.sources)
-        for numbers in (self.validation, self.training):
-            owners = self.owners(numbers)
-            for owner in range(len(self.sources) if is_standardised(scaling) else 0):
-                own = numbers[owners == owner]
-                if len(own) >= FEW:
-                    made[owner] = self._prepared(scaling, own)
-        return tuple(made)
-
-    def owners(self, numbers: Ints) -> Ints:
-        """Return the index of the source that each pair lies in."""
-        ends = np.cumsum([len(source) for source in self.sources])
-        return np.searchsorted(ends, numbers, side="right")
-
-    def _prepared(self, scaling: Scaling, numbers: Ints) -> Preparation:
         sums = Sums(scaling, self.shape)
         if is_standardised(scaling):
-            for first in range(0, len(numbers), BLOCK):
-                for _, source, frames in self._parts(numbers[first : first + BLOCK]):
-                    sums.add(source.counts(frames))
+            for first in range(0, len(self.training), BLOCK):
+                sums.add(self._counts(self.training[first : first + BLOCK]))
         return sums.preparation()
 
     def _parts(self, numbers: Ints) -> Iterator[tuple[Ints, Source, Ints]]:
         """Yield (places in the numbers, source, frames in it) for each source they lie in."""
         begins = np.cumsum([0, *(len(source) for source in self.sources)])
-        owners = self.owners(numbers)
+        owners = np.searchsorted(begins[1:], numbers, side="right")
         for owner in np.unique(owners):
             places = np.flatnonzero(owners == owner)
             yield places, self.sources[owner], numbers[places] - begins[owner]
@@ -180,7 +167,7 @@ def collected(
         "shape": list(raw.shape),
         "split": split.sentence,
         "counts": {name: float(getattr(counts, name)()) for name in ("min", "max", "mean")},
-        "photons": float(counts.sum(axis=(1, 2)).mean()),
+        "photons": [float(raw.doses.min()), float(raw.doses.max())],
         "phase_rad": [float(phase.min()), float(phase.max())],
         "amplitude": [float(amplitude.min()), float(amplitude.max())],
     }

@@ -15,8 +15,8 @@ BATCH = 32
 SAMPLES = 4  # windows to look at
 
 Loss = Literal["mse", "mae"]
-Predict = Callable[[Tensor, Tensor], Tensor]
-"""From counts (B, h, w) and their sources (B,) to amplitude and phase (B, 2, h, w), float32."""
+Predict = Callable[[Tensor], Tensor]
+"""From counts (B, h, w) to amplitude and phase (B, 2, h, w), float32."""
 
 
 def error(predicted: Tensor, labels: Tensor, loss: Loss, first: int) -> Tensor:
@@ -59,7 +59,6 @@ class Validation:
         """(K, 2, h, w) of the windows to look at."""
         self.lit = torch.from_numpy(pairs.lit).to(device)
         self.counts = torch.from_numpy(counts).to(device)
-        self.owners = torch.from_numpy(pairs.owners(numbers)).to(device)
         self.labels = torch.from_numpy(labels).to(device)[..., self.lit]
         phase = self.labels[:, 1]
         self.span = max(float(phase.max() - phase.min()), 1e-6)
@@ -67,13 +66,13 @@ class Validation:
 
     def scores(self, predict: Predict) -> dict[str, float]:
         """Return "validation", "psnr_db", "correlation", "phase_mse", "amplitude_mse"."""
-        parts = zip(torch.split(self.counts, BATCH), torch.split(self.owners, BATCH), strict=True)
-        return self._scored(torch.cat([predict(*part)[..., self.lit] for part in parts]))
+        parts = torch.split(self.counts, BATCH)
+        return self._scored(torch.cat([predict(part)[..., self.lit] for part in parts]))
 
     def samples(self, predict: Predict) -> Tensor:
         """Return what a network makes of the windows to look at (K, 2, h, w)."""
         shown = torch.from_numpy(self.shown).to(self.counts.device)
-        return predict(self.counts[shown], self.owners[shown])
+        return predict(self.counts[shown])
 
     def baseline(self) -> dict[str, float]:
         """Return the same scores of the best constant: mean, or median for absolute errors."""

@@ -13,10 +13,9 @@ from napari_ptycho import __version__
 from napari_ptycho import device as devices
 from napari_ptycho.errors import OptionsError
 from napari_ptycho.networks.architectures import architecture_of
+from napari_ptycho.networks.inputs import Inputs
 from napari_ptycho.networks.learning import (
-    OwnInputs,
     Schedule,
-    channels_last,
     let_back,
     precision,
     turned,
@@ -25,6 +24,7 @@ from napari_ptycho.networks.learning import (
 from napari_ptycho.networks.network import Network
 from napari_ptycho.networks.options import TrainOptions
 from napari_ptycho.networks.pairs import Pairs
+from napari_ptycho.networks.quick import channels_last
 from napari_ptycho.networks.result import Trained
 from napari_ptycho.networks.scores import Validation, error
 from napari_ptycho.networks.table import build
@@ -75,7 +75,7 @@ class Training:
         )
         self.module = channels_last(weights.to(device))
         let_back(self.module)
-        self.inputs = OwnInputs(pairs.preparations(scaling), self.kind.multiple).to(device)
+        self.inputs = Inputs(self.network.preparation, self.kind.multiple).to(device)
         self.dtype = precision(device, scaling)
         self.begun_with = None if start is None else start.name
         self.validation = Validation(
@@ -143,16 +143,11 @@ class Training:
                 if self.over:
                     return
 
-    def predict(self, counts: Tensor, owners: Tensor) -> Tensor:
-        """Return amplitude over its scale and phase (B, 2, h, w), float32.
-
-        Args:
-            counts: (B, h, w).
-            owners: (B,) index of the source of each.
-        """
+    def predict(self, counts: Tensor) -> Tensor:
+        """Return amplitude over its scale and phase (B, 2, h, w) float32 of counts (B, h, w)."""
         kind = self.device.type
         with torch.autocast(kind, self.dtype, enabled=self.dtype is not None):
-            output = self.module(self.inputs.of(counts, owners))
+            output = self.module(self.inputs(counts))
         output = self.inputs.crop(output.float())
         if self.kind.phase_only:
             flat = torch.full_like(output, 1 / self.pairs.amplitude_scale)
@@ -164,12 +159,11 @@ class Training:
         if self.options.flips:
             which = torch.rand(len(counts), generator=self.random) < 0.5
             counts, labels = turned(counts, labels, which)
-        owners = torch.from_numpy(self.pairs.owners(numbers))
-        counts, labels, owners = (part.to(self.device) for part in (counts, labels, owners))
+        counts, labels = counts.to(self.device), labels.to(self.device)
         for group in self.optimiser.param_groups:
             group["lr"] = self.options.rate * self.schedule.factor(self.steps)
         self.optimiser.zero_grad(set_to_none=True)
-        predicted, first = self.predict(counts, owners), int(self.kind.phase_only)
+        predicted, first = self.predict(counts), int(self.kind.phase_only)
         loss = error(predicted, labels, self.options.loss, first)
         torch.autograd.backward(self.scaler.scale(loss))
         self.scaler.step(self.optimiser)

@@ -19,7 +19,7 @@ from napari_ptycho.networks.experiment import experiment
 from napari_ptycho.networks.ground import provenance_of, stepping
 from napari_ptycho.networks.network import Network
 from napari_ptycho.networks.options import FinetuneOptions
-from napari_ptycho.networks.predict import disbelief, predicted
+from napari_ptycho.networks.prediction import disbelief, predicted
 from napari_ptycho.networks.result import Tuned
 from napari_ptycho.networks.tuning import Tuning
 
