@@ -3,8 +3,8 @@
     python benchmarks/networks/make_shipped.py [--only ptynet-s] [--epochs 6] [--patterns 20000]
         [--quick]
 
-They learn from simulation alone: natural images (scikit-image's) of up to 1.2 rad behind zone
-plates 3.7 to 4.3 mm out of focus; 1e4 to 1e6 photons. Everything is drawn from fixed seeds; weights
+They learn from simulation alone: natural images (scikit-image's) of up to 2.4 rad behind zone
+plates 3.7 to 4.3 mm out of focus; 1e5 to 1e6 photons. Everything is drawn from fixed seeds; weights
 are float32. On one CPU thread PtyNet-S takes some ten minutes, W3-Net twice as long. Each is then
 asked to predict the sample scan "star-64", whose star it has not seen.
 """
@@ -30,18 +30,18 @@ FOLDER = Path(networks.__file__).parent / "shipped"
 DATA = SimulationOptions(
     size=64,
     overlap="75",
-    photons_least=1e4,
+    photons_least=1e5,
     photons=1e6,
     defocus_mm=0.3,
-    phase_rad=1.2,
-    absorption=0.2,
+    phase_rad=2.4,
+    absorption=0.5,
 )
 EPOCHS = {"ptynet-s": 6, "w3net": 3}
 BATCH = 32
 SEEN = 64  # patterns of a sample that are predicted
 WARNING = (
-    "Taught with simulated patterns of 64 x 64 pixels behind one kind of zone plate (400 um, 200 nm, "
-    "3.7 to 4.3 mm out of focus; 11.1 keV, 3.8 m, 75 um pixels) and 1e4 to 1e6 photons. Another "
+    "Taught with simulated patterns of 64 x 64 pixels behind one kind of zone plate (400 um, "
+    "200 nm, 3.7 to 4.3 mm out of focus; 11.1 keV, 3.8 m, 75 um pixels) and 1e5 to 1e6 photons. Another "
     "probe, camera length or binning makes patterns that it has never seen: what it then predicts "
     "may look sharp and be wrong. A preview, and a start for an engine; no result."
 )

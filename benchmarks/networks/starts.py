@@ -8,9 +8,6 @@ ones under the same probe, and is fine-tuned to each scan. Needs data/ptynet. Fi
 benchmarks/networks/starts.md and docs/images/network-starts.png; rows so far are kept in
 starts.json (delete it to measure anew).
 """
-import os, sys  # noqa
-if os.path.exists("/tmp/pause_benchmarks"):  # noqa
-    sys.exit("PAUSED by the main session: the CPU is needed elsewhere. Do not start benchmarks again; finish commands, docs and tests, then report. They will be run later.")
 
 import argparse
 import json

@@ -7,9 +7,6 @@ are scans of cats that taught nobody. The quick mode suits two CPU cores (name a
 the full one a GPU. Fills benchmarks/networks/STUDY.md for each study, from which `tables.py` takes
 the tables of docs/networks.md; rows so far are kept in studies.json (delete it to measure anew).
 """
-import os, sys  # noqa
-if os.path.exists("/tmp/pause_benchmarks"):  # noqa
-    sys.exit("PAUSED by the main session: the CPU is needed elsewhere. Do not start benchmarks again; finish commands, docs and tests, then report. They will be run later.")
 
 import argparse
 import json

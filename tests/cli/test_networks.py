@@ -1,6 +1,8 @@
 """`napari-ptycho train`, `predict`, `finetune`, `networks`, as they are typed."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -196,6 +198,19 @@ def test_networks_lists_sizes_and_costs(capsys):
     assert "W3-Net (reconstruction)" in printed
     assert run("networks", "ptychonn") == 0
     assert "loss = mae (mse, mae)" in capsys.readouterr().out
+
+
+def test_help_imports_nothing_heavy():
+    program = (
+        "import sys; from napari_ptycho.cli.app import run;"
+        "[run([name, '--help']) for name in ('train', 'predict', 'finetune', 'networks')];"
+        "print([m for m in ('torch', 'numpy', 'h5py') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert "--checkpoint" in done.stdout
 
 
 @pytest.mark.parametrize(

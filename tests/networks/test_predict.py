@@ -10,6 +10,7 @@ from napari_ptycho.errors import JobError, OptionsError, ScanError
 from napari_ptycho.job import run_to_end
 from napari_ptycho.model import Geometry, Scan
 from napari_ptycho.networks import PredictOptions, predict, table
+from napari_ptycho.networks.central import central
 from napari_ptycho.networks.network import Network, Preparation
 from napari_ptycho.networks.patches import PatchStack, complex_patches
 from napari_ptycho.networks.quick import quick
@@ -347,3 +348,38 @@ def test_rewritten_layers_compute_the_same(groups, bias):
     assert module[1].groups == 1
     assert before.shape == after.shape
     assert (before - after).abs().max() < 1e-4 * before.abs().max()
+
+
+def test_larger_patterns_are_looked_at_in_their_middle(scan, monkeypatch):
+    """A network of half the size answers in pixels of twice the size, at the right place."""
+    image, k = truth(), 2
+    wide = np.pad(image, ((0, 0), (0, 0)))
+    positions = scan.in_pixels()
+    fine = simulate(wide, light(), positions + 0.0, photons=1e6)
+    part = central(fine, k)
+    assert part.frame_shape == (SIZE // k, SIZE // k)
+    rows = np.arange(SIZE // k)
+    oracle = Oracle.__new__(Oracle)
+    nn.Module.__init__(oracle)
+    root = np.sqrt(np.asarray(part.patterns, np.float32)).reshape(len(part), -1)
+    oracle.known = torch.from_numpy(root)
+    corners = np.rint(positions).astype(int)
+    seen = np.stack([wide[y + k * rows[:, None], x + k * rows] for y, x in corners])
+    oracle.answers = torch.from_numpy(np.stack([np.abs(seen), np.angle(seen)], axis=1))
+    monkeypatch.setattr(table, "build", lambda name, seed=0: oracle)
+    raw = Preparation("sqrt-max", (SIZE // k, SIZE // k))
+    monkeypatch.setattr("napari_ptycho.networks.inputs.scaled", lambda counts, _: counts.sqrt())
+    *_, last = predict(fine, Network("ptynet-s", {}, raw), device="cpu")
+    found = last.result.reconstruction
+    assert "central part of the detector" in " ".join(last.notes)
+    assert found.object.shape == last.result.spread.shape == last.result.coverage.shape
+    np.testing.assert_array_equal(found.probe.shape, fine.probe.shape)
+    low = np.rint(found.positions_px[0] - positions[0]).astype(int)
+    meant = np.ones(found.object.shape, complex)
+    h, w = wide.shape
+    clip = [min(n, m - at) for n, m, at in zip((h, w), meant.shape, low, strict=True)]
+    meant[low[0] : low[0] + clip[0], low[1] : low[1] + clip[1]] = wide[: clip[0], : clip[1]]
+    sure = last.result.coverage > 0.2
+    assert sure.mean() > 0.2
+    assert np.abs(found.object - meant)[sure].max() < 0.06
+    assert np.abs(np.roll(found.object, 1, axis=0) - meant)[sure].max() > 0.09

@@ -27,6 +27,7 @@ TUNE = (
         value="{:.3f}",
     ),
 )
+BEST_AT, AXIS_WIDTH = 0.85, 66
 _DARK = {"blue": "#4fc3f7", "green": "#81c784", "orange": "#ffb74d", "pink": "#f06292"}
 _LIGHT = {"blue": "#1f77b4", "green": "#2e7d32", "orange": "#d9730d", "pink": "#c2185b"}
 _USED = {
@@ -47,7 +48,7 @@ class TrainPlot(StackedPlot):
     """Loss and validation, with what a constant reaches; PSNR; correlation of the phase."""
 
     def __init__(self, viewer: Viewer) -> None:
-        super().__init__(viewer, TRAIN, COLOURS, "epoch", 280, best_at=0.85)
+        super().__init__(viewer, TRAIN, COLOURS, "epoch", 280, BEST_AT, AXIS_WIDTH)
         self.constant = self.mark(self.plots[0], 0, "a constant", 0.02)
         self.follow_theme()
 
@@ -78,5 +79,5 @@ class TunePlot(StackedPlot):
     """Loss, and the R factors of what is learnt and of what is only looked at."""
 
     def __init__(self, viewer: Viewer) -> None:
-        super().__init__(viewer, TUNE, COLOURS, "epoch", best_at=0.85)
+        super().__init__(viewer, TUNE, COLOURS, "epoch", 210, BEST_AT, AXIS_WIDTH)
         self.follow_theme()

@@ -11,7 +11,7 @@ from napari.viewer import Viewer
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from napari_ptycho.gui.plot import DecadeAxis, calm, paint_axes
+from napari_ptycho.gui.plot import AXIS_WIDTH, DecadeAxis, calm, paint_axes
 
 Curves = Mapping[str, Sequence[float]]
 
@@ -42,6 +42,7 @@ class StackedPlot(QWidget):
         steps: str = "iteration",
         least_height: int = 210,
         best_at: float = 0.1,
+        axis_width: int = AXIS_WIDTH,
     ) -> None:
         """Make the plots.
 
@@ -52,6 +53,7 @@ class StackedPlot(QWidget):
             steps: What the lowest axis counts.
             least_height: Of all of them, in pixels.
             best_at: Where on its line the mark of the best is named, from 0 (below) to 1.
+            axis_width: Of the left axes, in pixels.
         """
         super().__init__()
         self._viewer, self._panels, self._colours = viewer, tuple(panels), colours
@@ -64,7 +66,7 @@ class StackedPlot(QWidget):
         self._canvas.ci.layout.setContentsMargins(2, 2, 6, 0)
         self._canvas.ci.layout.setSpacing(2)
         self.plots = [self._plot(row, panel) for row, panel in enumerate(self._panels)]
-        self._arrange(steps)
+        self._arrange(steps, axis_width)
         self.curves = {
             name: plot.plot()
             for plot, panel in zip(self.plots, self._panels, strict=True)
@@ -96,8 +98,10 @@ class StackedPlot(QWidget):
         self._canvas.ci.layout.setRowStretchFactor(row, panel.share)
         return plot
 
-    def _arrange(self, steps: str) -> None:
+    def _arrange(self, steps: str, axis_width: int) -> None:
         """Give all plots the axis of the lowest one."""
+        for plot in self.plots:
+            plot.getAxis("left").setWidth(axis_width)
         first, *others = self.plots
         for plot in others:
             plot.setXLink(first)

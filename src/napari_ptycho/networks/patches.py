@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from napari_ptycho import device as devices
 from napari_ptycho.errors import JobError
 from napari_ptycho.model import Scan
+from napari_ptycho.networks.central import central, reduction
 from napari_ptycho.networks.inputs import Inputs, counts_of, fitting
 from napari_ptycho.networks.network import Network, Preparation
 from napari_ptycho.networks.options import PredictOptions
@@ -104,7 +105,8 @@ class PatchStack:
     It is what napari calls array-like: it has a shape, a type, and can be indexed.
 
     Args:
-        scan: Patterns; a lazy scan is read for the asked frames only.
+        scan: Patterns; a lazy scan is read for the asked frames only. Of larger patterns than the
+            network's, the central part is looked at, as in `predict`.
         network: What predicts.
         channel: "phase" (rad) or "amplitude".
         device: As in `predict`.
@@ -122,6 +124,8 @@ class PatchStack:
         device: str = "cpu",
     ) -> None:
         options, where = PredictOptions(), devices.pick(device)
+        k = reduction(scan, network.preparation.shape)
+        scan = central(scan, k) if k > 1 else scan
         own = options.standardise == "scan"
         made, self.notes = fitting(network.preparation, scan, own, network.kind.multiple)
         self._shot = SingleShot(network, made, options, where)

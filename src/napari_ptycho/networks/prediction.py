@@ -1,6 +1,6 @@
 """Prediction as a job: patterns in blocks, patches in batches, one object."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -14,6 +14,7 @@ from napari_ptycho.errors import JobError
 from napari_ptycho.job import Update, run
 from napari_ptycho.model import Reconstruction, Scan
 from napari_ptycho.model.arrays import Complexes
+from napari_ptycho.networks.central import Enlarging, central, coarser, reduction, told
 from napari_ptycho.networks.forward import Sample
 from napari_ptycho.networks.ground import ground, known_probe, provenance_of, stepping
 from napari_ptycho.networks.inputs import fitting
@@ -43,10 +44,19 @@ def predict_job(
     device: str,
 ) -> Iterator[Update[Predicted]]:
     """Predict the object of a scan; arguments as in `networks.predict`."""
+    k = reduction(scan, network.preparation.shape)
+    freeze: Callable[[Prediction], Predicted] = Prediction.freeze
     with devices.at_most(devices.window_threads()):
-        going = Prediction(scan, network, options, probe, device)
+        if k == 1:
+            going = Prediction(scan, network, options, probe, device)
+        else:
+            known = known_probe(scan, network, probe)
+            part = None if known is None else coarser(known, k)
+            going = Prediction(central(scan, k), network, options, part, device)
+            going.notes.insert(0, told(scan, k))
+            freeze = Enlarging(ground(scan, known), k).freeze
     steps = stepping(going.states(), _quietly)
-    yield from run(steps, len(going.frames), Prediction.freeze, notes=lambda: tuple(going.notes))
+    yield from run(steps, len(going.frames), freeze, notes=lambda: tuple(going.notes))
 
 
 @contextmanager

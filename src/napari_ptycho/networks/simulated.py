@@ -163,7 +163,7 @@ def _object(
     options, side = plan.options, plan.extent
     first, second = (str(name) for name in random.choice(names, 2, replace=False))
     loss = random.uniform(0, options.absorption)
-    phase = random.uniform(FAINTEST, 1) * options.phase_rad * random.choice([-1, 1])
+    phase = -random.uniform(FAINTEST, 1) * options.phase_rad  # thick parts lag, as in the samples
     thick = cut(image(first), side, random)
     if random.uniform() < ONE_MATERIAL:
         second, other = first, thick
