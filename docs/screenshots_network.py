@@ -10,7 +10,7 @@ from screenshots import IMAGES, SIZE, open_star, raise_dock, settle, wait
 
 from napari_ptycho.gui.app import open_dock, open_docks, open_window
 
-LINES, EPOCHS, TUNING = 0.6, 60, 12
+LINES, EPOCHS, TUNING = 0.6, 60, 60
 """Share of the lines that teach; epochs: fewer than a person would give it."""
 
 

@@ -23,7 +23,6 @@ from napari_ptycho.networks.inputs import Inputs, preparation_of
 from napari_ptycho.networks.pairs import Pairs
 from napari_ptycho.networks.result import Trained
 from napari_ptycho.networks.simulated import OPTICS, simulated
-from napari_ptycho.samples import SampleOptions
 from napari_ptycho.samples import simulated as sample
 
 FOLDER = Path(networks.__file__).parent / "shipped"
@@ -41,9 +40,9 @@ BATCH = 32
 SEEN = 64  # patterns of a sample that are predicted
 WARNING = (
     "Taught with simulated patterns of 64 x 64 pixels behind one kind of zone plate (400 um, "
-    "200 nm, 3.7 to 4.3 mm out of focus; 11.1 keV, 3.8 m, 75 um pixels) and 1e5 to 1e6 photons. Another "
-    "probe, camera length or binning makes patterns that it has never seen: what it then predicts "
-    "may look sharp and be wrong. A preview, and a start for an engine; no result."
+    "200 nm, 3.7 to 4.3 mm out of focus; 11.1 keV, 3.8 m, 75 um pixels) and 1e5 to 1e6 photons. "
+    "Another probe, camera length or binning makes patterns that it has never seen: what it then "
+    "predicts may look sharp and be wrong. A preview, and a start for an engine; no result."
 )
 
 
@@ -63,7 +62,7 @@ def taught(name: str, pairs: Pairs, epochs: int) -> Trained:
 
 def patch_scores(trained: Trained, name: str) -> dict[str, float]:
     """Return how patches of a simulated sample agree with its truth, over lit pixels."""
-    scan, truth = sample(name, SampleOptions())
+    scan, truth = sample(name)
     every = np.linspace(0, len(scan) - 1, SEEN).astype(int)
     pairs = networks.pairs_of([(scan, truth)])
     counts, labels = pairs.batch(every)
@@ -92,8 +91,7 @@ def make(name: str, epochs: int, patterns: int, folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     networks.save(network, folder / f"{name}.safetensors")
     print(f"scores {dict(trained.scores)}\nof a constant {dict(trained.baseline)}")
-    for phantom in ():
-        print(phantom, patch_scores(trained, phantom))
+    print("star-64", patch_scores(trained, "star-64"))
     spent = time.process_time() - cpu
     print(f"{spent:.0f} s of CPU, {time.perf_counter() - began:.0f} s", flush=True)
 

@@ -26,6 +26,7 @@ SAMPLES = {
     "siemens-real": "Siemens star, measured (516 X-ray patterns; Argonne, tike)",
     "siemens-star": "Siemens star, simulated fly-scan",
     "fibres": "Fibre phantom, simulated fly-scan",
+    "star-64": "Siemens star, simulated step scan of 64 x 64 pixels, as networks know it",
 }
 """Name on the command line -> title in the menu."""
 
@@ -37,6 +38,8 @@ REAL_URL = (
 REAL_SHA256 = "dbce7715c1d4a7c28a48f684dacc7d343fbc5d06fe993d6ea31714ffb5c68d3d"
 GEOMETRY = Geometry(energy_ev=11_100.0, distance_m=3.8, detector_pixel_m=(75e-6, 75e-6))
 WINDOW = (128, 128)
+SMALL_WINDOW = (64, 64)
+NEARER_MM = 4.0  # out of focus: the beam then fills half of a window, and patterns say more
 SMALL = 192
 FINER = 4  # the phantoms are drawn this many times finer and averaged
 
@@ -76,6 +79,13 @@ def open_sample(name: str, options: SampleOptions | None = None) -> Scan:
     return simulated(name, options)[0]
 
 
+def options_of(name: str) -> SampleOptions:
+    """Return the options that a simulated sample has unless others are given."""
+    if name == "star-64":
+        return SampleOptions(lines=24, columns=24, step_nm=700.0)
+    return SampleOptions()
+
+
 def simulated(name: str, options: SampleOptions | None = None) -> tuple[Scan, Reconstruction]:
     """Return a simulated scan and its truth, whose windows are those of `prepare.first_guess`.
 
@@ -84,23 +94,24 @@ def simulated(name: str, options: SampleOptions | None = None) -> tuple[Scan, Re
     """
     if name not in PHANTOMS:
         raise OptionsError(f"no sample is called '{name}'; there is {', '.join(SAMPLES)}")
-    options = options or SampleOptions()
-    pixel = GEOMETRY.pixel_size_m(WINDOW)
+    options, small = options or options_of(name), name == "star-64"
+    window = SMALL_WINDOW if small else WINDOW
+    pixel = GEOMETRY.pixel_size_m(window)
     assert pixel is not None  # the geometry above is complete
     step = options.step_nm * 1e-9 / np.array(pixel)
     rows, columns = np.divmod(np.arange(options.lines * options.columns), options.columns)
     positions = np.stack([rows, columns], axis=1) * step + MARGIN_PX
-    shape = np.ceil(positions.max(axis=0)).astype(int) + WINDOW + MARGIN_PX
+    shape = np.ceil(positions.max(axis=0)).astype(int) + window + MARGIN_PX
     thickness = PHANTOMS[name]((int(shape[0]), int(shape[1])))
     phase_rad, absorption = CONTRAST[name]
     image = (1 - absorption * thickness) * np.exp(-1j * phase_rad * thickness)
     scan = simulate(
         image,
-        optics_wave(GEOMETRY, WINDOW, Optics()),
+        optics_wave(GEOMETRY, window, Optics(defocus_mm=NEARER_MM) if small else Optics()),
         positions,
         photons=options.photons,
         geometry=GEOMETRY,
-        sweep_px=(0.0, step[1]),
+        sweep_px=(0.0, 0.0) if small else (0.0, step[1]),
         seed=options.seed,
     )
     scan = _spoilt(replace(scan, name=name, notes=(f"simulated: {options.as_dict()}",)), options)
@@ -207,9 +218,10 @@ def fibres(shape: tuple[int, int], seed: int = 7) -> Floats:
 
 PHANTOMS: dict[str, Callable[[tuple[int, int]], Floats]] = {
     "siemens-star": siemens_star,
+    "star-64": siemens_star,
     "fibres": fibres,
 }
-CONTRAST = {"siemens-star": (0.6, 0.05), "fibres": (0.4, 0.02)}
+CONTRAST = {"siemens-star": (0.6, 0.05), "fibres": (0.4, 0.02), "star-64": (1.2, 0.3)}
 """Phase shift in rad and amplitude loss of full thickness."""
 
 

@@ -15,6 +15,7 @@ from napari_ptycho.engines import RpieOptions, reconstruct
 from napari_ptycho.errors import OptionsError
 from napari_ptycho.gui import canvas
 from napari_ptycho.gui.network_about import taught_with
+from napari_ptycho.gui.network_choice import SHIPPED_SHAPE
 from napari_ptycho.gui.network_data import ShareOptions, Source
 from napari_ptycho.gui.network_data_box import FILES, LAYER, OWN, SIMULATED
 from napari_ptycho.gui.network_jobs import PREDICT, TRAIN, TUNE
@@ -134,7 +135,11 @@ def test_simulated_pairs_take_the_size_of_the_probe(reconstructed):
 
 def test_what_stands_in_a_file_of_a_network_is_not_trusted(network):
     count = network.about["data"]["patterns"]["training"]
-    assert f"Taught with {count} patterns of weave." in taught_with(network)
+    taught, scores, limits = taught_with(network)
+    assert taught == f"Taught with {count} patterns of weave."
+    assert "phase correlation" in scores
+    assert "rad" in limits
+    assert "photons" in limits
     for about in ({}, {"data": "x", "metrics": 3}, {"data": {"names": 1, "phase_rad": [None, 2]}}):
         lines = taught_with(replace(network, about=about))
         assert lines == ["Nothing is known of what it was taught with."]
@@ -204,7 +209,8 @@ def test_what_a_network_learns_from(net, reconstructed, tmp_path, monkeypatch):
 def test_what_does_not_fit_is_said_before(net, reconstructed, network):
     form = net.form
     net.docks.show()
-    assert f"128 x 128 pixels; weave has {FRAME} x {FRAME}" in form.note.text()
+    height, width = SHIPPED_SHAPE
+    assert f"{height} x {width} pixels; weave has {FRAME} x {FRAME}" in form.note.text()
     assert not net.box.start_button.isEnabled()
     form.network.add(network)
     assert form.note.text() == ""

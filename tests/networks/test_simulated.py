@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from scipy import fft
 
-from napari_ptycho.errors import OptionsError
+from napari_ptycho.errors import FileError, OptionsError
 from napari_ptycho.networks import SimulationOptions, simulated_pairs
-from napari_ptycho.networks.images import HELD_OUT, TAUGHT, image
+from napari_ptycho.networks.images import HELD_OUT, TAUGHT, image, read
 from napari_ptycho.networks.simulated import OPTICS, cut, zone_plate
 
 SMALL = SimulationOptions(patterns=90, size=32, photons=1e6, photons_least=1e6)
@@ -165,3 +165,30 @@ def test_cuts_span_the_grey_values(rng):
         part = cut(image(name), 100, rng)
         assert part.shape == (100, 100)
         assert (part.min(), part.max()) == (0, 1)
+
+
+def test_own_images_make_the_objects_and_the_last_validate(rng):
+    flat = {f"half {k}": np.pad(np.ones((60, 30)), ((0, 0), (0, 30 + k))) for k in range(10)}
+    pairs = simulated_pairs(SMALL, images=flat)
+    assert pairs.about["images"] == [f"half {k}" for k in range(9)]
+    assert "half 9" in pairs.about["split"]
+    assert all("half 9" in pairs.sources[owner].name for owner in (-1,))
+    with pytest.raises(OptionsError, match="need at least 3"):
+        simulated_pairs(SMALL, images={"one": np.eye(60)})
+
+
+def test_an_image_file_is_read_in_grey(tmp_path, rng):
+    from skimage.io import imsave
+
+    values = rng.integers(0, 255, (20, 30, 3)).astype(np.uint8)
+    imsave(tmp_path / "colour.png", values)
+    grey = read(tmp_path / "colour.png")
+    assert grey.shape == (20, 30)
+    assert (grey.min(), grey.max()) == (0, 1)
+    luminance = values @ np.array([0.2125, 0.7154, 0.0721])
+    assert np.corrcoef(grey.ravel(), luminance.ravel())[0, 1] > 0.999
+    (tmp_path / "no.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
+    imsave(tmp_path / "flat.png", np.full((8, 8), 7, np.uint8), check_contrast=False)
+    for name in ("no.png", "flat.png", "absent.png"):
+        with pytest.raises(FileError, match=name):
+            read(tmp_path / name)

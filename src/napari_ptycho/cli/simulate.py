@@ -1,6 +1,6 @@
 """`napari-ptycho simulate NAME -o OUT`: write a sample scan to a file."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import typer
@@ -39,7 +39,10 @@ def simulate(flags: SimulateFlags) -> int:
         named = "; ".join(f"{key} ({title})" for key, title in samples.SAMPLES.items())
         raise OptionsError(f"no sample '{flags.name}'; there is {named}")
     words = pairs(flags.set or (), "--set")
-    options = samples.SampleOptions.from_words(words) if words else None
+    given = samples.SampleOptions.from_words(words)
+    options = replace(
+        samples.options_of(flags.name), **{name: getattr(given, name) for name in words}
+    )
     with show.busy(f"making {flags.name}"):
         scan = samples.open_sample(flags.name, options)
         write_scan(scan, flags.output)

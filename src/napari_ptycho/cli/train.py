@@ -69,6 +69,10 @@ class TrainFlags:
         list[str] | None,
         typer.Option(metavar="NAME=VALUE", help="An option of the simulation (see docs/networks)."),
     ] = None
+    image: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Make objects of this image (--image again for more)."),
+    ] = None
     probe_from: ProbeFrom = None
     start: Annotated[str | None, typer.Option(metavar="NET", help="Go on from this network.")] = (
         None
@@ -111,7 +115,7 @@ def _check(flags: TrainFlags) -> None:
         if known or scans:
             raise OptionsError("--simulate needs no reconstruction; leave out RECON and --scan")
         return
-    for name in ("sim_set", "probe_from"):
+    for name in ("sim_set", "probe_from", "image"):
         if getattr(flags, name):
             raise OptionsError(f"--{name.replace('_', '-')} needs --simulate")
     if not known:
@@ -163,13 +167,15 @@ def pairs_of(flags: TrainFlags) -> "Pairs":
         OptionsError: An option of the simulation is not allowed.
     """
     from napari_ptycho import io, networks
+    from napari_ptycho.networks.images import read
     from napari_ptycho.prepare.binning import bin_as
 
     if flags.simulate:
         simulation = SimulationOptions.from_words(pairs(flags.sim_set or (), "--sim-set"))
         probe = probe_of(flags.probe_from)
+        images = {path.stem: read(path) for path in flags.image or ()}
         with show.busy(f"simulating {simulation.patterns} patterns"):
-            return networks.simulated_pairs(simulation, probe)
+            return networks.simulated_pairs(simulation, probe, images or None)
     known = []
     for file, of in zip(flags.reconstructions or (), flags.scan or (), strict=True):
         with show.busy(f"reading {of.name}"):

@@ -60,6 +60,11 @@ def fibres() -> list[LayerData]:
     return _sample("fibres")
 
 
+def star_64() -> list[LayerData]:
+    """Open the simulated star that the plugin's networks fit."""
+    return _sample("star-64")
+
+
 def fibres_noisy() -> list[LayerData]:
     """Return the noisy fibres, and the clean ones to compare with."""
     return _phantom("fibres")

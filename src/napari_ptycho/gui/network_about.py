@@ -39,18 +39,15 @@ def _metrics(metrics: Mapping[str, Any]) -> str:
 
 def _limits(data: Mapping[str, Any]) -> str:
     """Say how far what it was taught reaches."""
-    phase = data.get("phase_rad")
-    parts = []
-    if isinstance(phase, list | tuple) and len(phase) == 2:
-        low, high = (_number(value, "{:.2g}") for value in phase)
-        parts = [f"phases from {low} to {high} rad"] if low and high else []
-    photons = data.get("photons")
-    if isinstance(photons, int | float) and photons > 0:
-        parts.append(f"{float(f'{photons:.2g}'):,.0f} photons a pattern")
-    if not parts:
+    parts = (
+        _span(data.get("phase_rad"), "phases from {:.2g} to {:.2g} rad"),
+        _span(data.get("photons"), "{:.0e} to {:.0e} photons a pattern"),
+    )
+    known = [part for part in parts if part]
+    if not known:
         return ""
     return (
-        f"Believe it only on scans like these ({', '.join(parts)}), and where the R factor and "
+        f"Believe it only on scans like these ({', '.join(known)}), and where the R factor and "
         "the spread are low."
     )
 
@@ -61,3 +58,9 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 def _number(value: Any, text: str) -> str:
     return text.format(value) if isinstance(value, int | float) else ""
+
+
+def _span(value: Any, text: str) -> str:
+    pair = list(value) if isinstance(value, list | tuple) else []
+    numbers = [number for number in pair if isinstance(number, int | float)]
+    return text.format(*numbers) if len(pair) == len(numbers) == 2 else ""

@@ -20,10 +20,10 @@ from napari_ptycho.networks.architectures import ARCHITECTURES
 from napari_ptycho.networks.network import Network
 
 KINDS = "Networks (*.safetensors *.pth *.pt *.ckpt)"
-SHIPPED_SHAPE = (128, 128)
+SHIPPED_SHAPE = (64, 64)
 """Pixels (height, width) of the patterns that the networks of the plugin were taught with."""
 SHIPPED = (
-    "Taught with simulated zone-plate scans of natural images, 128 x 128. Believe it only where "
+    "Taught with simulated zone-plate scans of natural images, 64 x 64. Believe it only where "
     "the R factor and the spread are low."
 )
 Shape = tuple[int, int]

@@ -17,6 +17,7 @@ from napari_ptycho.gui.tabs import Tabs
 from napari_ptycho.gui.widgets import Choice, Note, form_rows
 from napari_ptycho.model import Scan
 from napari_ptycho.networks import FinetuneOptions, PredictOptions
+from napari_ptycho.networks.central import reduction
 
 if TYPE_CHECKING:
     from napari_ptycho.model import Reconstruction
@@ -166,7 +167,16 @@ class NetworkForm(QWidget):
         scan = self._session.scan
         if scan is None:
             return "No scan is open: see the Scan dock."
-        return _unfit(scan, self.network.shape) or self._probe_problem(scan)
+        return self._unfit(scan, self.network.shape) or self._probe_problem(scan)
+
+    def _unfit(self, scan: Scan, shape: tuple[int, int]) -> str:
+        """Say why a network cannot be used on a scan, "" if it can."""
+        whole = self.task != PREDICT or reduction(scan, shape) == 1
+        if whole and shape != scan.frame_shape:
+            return unlike(shape, scan.name, (scan.frame_shape[0], scan.frame_shape[1]))
+        if scan.positions_px is None and scan.pixel_size_m is None:
+            return f"{scan.name}: the positions in pixels are unknown; complete the geometry first."
+        return ""
 
     def _probe_problem(self, scan: Scan) -> str:
         if self.probe.currentText() == RECONSTRUCTED and self.reconstruction is None:
@@ -183,12 +193,3 @@ class NetworkForm(QWidget):
                 f"probe '{RECONSTRUCTED}'."
             )
         return ""
-
-
-def _unfit(scan: Scan, shape: tuple[int, int]) -> str:
-    """Say why a network cannot be used on a scan, "" if it can."""
-    if shape != scan.frame_shape:
-        return unlike(shape, scan.name, (scan.frame_shape[0], scan.frame_shape[1]))
-    if scan.positions_px is None and scan.pixel_size_m is None:
-        return f"{scan.name}: the positions in pixels are unknown; complete the geometry first."
-    return ""

@@ -56,7 +56,13 @@ class SampleLayer(ViewerLayers):
 
 
 class PredictionLayers(ReconstructionLayers):
-    """A predicted object as any reconstruction, and where its patches disagree."""
+    """A predicted object, and where its patches disagree.
+
+    Probe and positions were known before and get no layer of their own: napari may take half a
+    second to make one.
+    """
+
+    roles = (canvas.PHASE, canvas.AMPLITUDE)
 
     def __init__(self, viewer: Viewer) -> None:
         super().__init__(viewer)

@@ -4,7 +4,8 @@ A layer that the user deletes during a run is left alone until the next start.
 """
 
 import time
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 from napari.layers import Layer, Points
@@ -29,6 +30,9 @@ LOOKS: dict[str, dict[str, Any]] = {
 class ReconstructionLayers(ViewerLayers):
     """Phase, amplitude, probe and positions of the current run."""
 
+    roles: ClassVar[Sequence[str]] = canvas.RECONSTRUCTION
+    """What there is a layer for; phase and amplitude at least."""
+
     def __init__(self, viewer: Viewer) -> None:
         super().__init__(viewer)
         self.colour_by = spots.SHIFT
@@ -45,7 +49,7 @@ class ReconstructionLayers(ViewerLayers):
     def _take(self, shown: Picture) -> None:
         """Find or make a layer for each role."""
         self._layers, self._limits, self._picture = {}, {}, None
-        for role in canvas.RECONSTRUCTION:
+        for role in self.roles:
             old = self._old(role, shown)
             self._layers[role] = old if old is not None else self._add(role, shown)
         self._at_new_shape(shown)
@@ -135,8 +139,8 @@ class ReconstructionLayers(ViewerLayers):
         The probe goes into the middle; the scan's positions go where the windows lay before they
         were refined.
         """
-        probe = self._layers[canvas.PROBE]
-        probe.metadata[canvas.OFFSET] = _middle(shown)
+        if canvas.PROBE in self._layers:
+            self._layers[canvas.PROBE].metadata[canvas.OFFSET] = _middle(shown)
         given = spots.given_centres_of(shown.of)
         for layer in canvas.find(self._viewer.layers, (canvas.POSITIONS,)):
             if len(layer.data) == len(given):

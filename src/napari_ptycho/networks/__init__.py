@@ -4,8 +4,8 @@ Importing this package imports no torch; the first step of a job does.
 """
 
 import os
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from napari_ptycho.networks.architectures import ARCHITECTURES
 from napari_ptycho.networks.options import (
@@ -17,6 +17,8 @@ from napari_ptycho.networks.options import (
 )
 
 if TYPE_CHECKING:  # options alone must open at once: forms and --help need no arrays
+    from numpy.typing import NDArray
+
     from napari_ptycho.job import Update
     from napari_ptycho.model import Reconstruction, Scan
     from napari_ptycho.model.arrays import Complexes
@@ -68,21 +70,24 @@ def pairs_of(
 
 
 def simulated_pairs(
-    options: SimulationOptions | None = None, probe: "Complexes | None" = None
+    options: SimulationOptions | None = None,
+    probe: "Complexes | None" = None,
+    images: "Mapping[str, NDArray[Any]] | None" = None,
 ) -> "Pairs":
     """Return pairs of simulated patterns and natural images.
 
     Args:
         options: How many, how large, how noisy.
         probe: (h, w) or (M, h, w), for all of them; None draws zone plates with a defocus each.
+        images: Name -> grey image (H, W), from 0 to 1, to make objects of, of which the last tenth
+            validates; None takes those of scikit-image.
 
     Raises:
-        OptionsError: The probe does not have the size of the patterns, or too few patterns are
-            asked for.
+        OptionsError: The probe does not have the size of the patterns, or there are too few images.
     """
     from napari_ptycho.networks.simulated import simulated
 
-    return simulated(options or SimulationOptions(), probe)
+    return simulated(options or SimulationOptions(), probe, images)
 
 
 def train(

@@ -1,5 +1,6 @@
 """Natural images to make objects of: those inside the scikit-image wheel, and our phantoms."""
 
+import os
 from functools import cache
 from pathlib import Path
 
@@ -64,6 +65,25 @@ def image(name: str) -> Grey:
     values = np.asarray(imread(path), np.float32)
     if values.ndim == 3:
         values = values[..., :3] @ np.array([0.2125, 0.7154, 0.0721], np.float32)  # ITU-R BT.709
+    return _frozen(values)
+
+
+def read(path: str | os.PathLike[str]) -> Grey:
+    """Read an image file (PNG, JPEG, TIFF ...) in grey, from 0 to 1.
+
+    Raises:
+        FileError: It is absent or no image, or has no contrast.
+    """
+    from skimage.io import imread
+
+    try:
+        values = np.asarray(imread(os.fspath(path), as_gray=True), np.float32)
+    except (OSError, ValueError, TypeError, SyntaxError) as error:  # what image readers raise
+        raise FileError(f"{Path(path).name}: no image that can be read ({error})") from error
+    if values.ndim != 2 or not np.isfinite(values).all() or not np.ptp(values) > 0:
+        raise FileError(
+            f"{Path(path).name}: an array of shape {values.shape}; need one image with contrast"
+        )
     return _frozen(values)
 
 

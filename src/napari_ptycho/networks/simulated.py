@@ -1,5 +1,6 @@
 """Pairs from simulation: natural images as objects under a zone plate's probe, or a given one."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -7,7 +8,7 @@ from numpy.typing import NDArray
 
 from napari_ptycho.errors import OptionsError
 from napari_ptycho.model.arrays import Complexes, Floats
-from napari_ptycho.networks.images import HELD_OUT, TAUGHT, image
+from napari_ptycho.networks.images import HELD_OUT, TAUGHT, Grey, image
 from napari_ptycho.networks.options import SimulationOptions
 from napari_ptycho.networks.pairs import Pairs, collected
 from napari_ptycho.networks.source import Source
@@ -21,6 +22,7 @@ OPTICS = Optics(defocus_mm=4.0)
 from one pattern. (The samples' own optics, at 8 mm, light four fifths of a window's width.)"""
 FIELD = 3  # windows from the first to the last of a row
 OBJECTS = 40  # at least, where patterns suffice: probes and doses vary as objects do
+FEWEST = 3  # images
 HELD = 0.1  # share of the objects that validates
 FAINTEST = 0.3  # of the largest phase
 ONE_MATERIAL = 0.5  # share of the objects that absorb where they shift the phase
@@ -36,6 +38,8 @@ class _Plan:
     """Windows along a side of the raster."""
     probe: Complexes | None
     optics: Optics
+    images: Mapping[str, Grey]
+    """What objects are made of."""
 
     @property
     def step(self) -> int:
@@ -54,7 +58,10 @@ class _Plan:
 
 
 def simulated(
-    options: SimulationOptions, probe: Complexes | None = None, optics: Optics = OPTICS
+    options: SimulationOptions,
+    probe: Complexes | None = None,
+    images: Mapping[str, Grey] | None = None,
+    optics: Optics = OPTICS,
 ) -> Pairs:
     """Return pairs of simulated patterns and natural images.
 
@@ -69,23 +76,27 @@ def simulated(
     Args:
         options: How many, how large, how noisy.
         probe: (h, w) or (M, h, w), for all objects; None draws a defocus for each.
+        images: Name -> grey image (H, W), 0 to 1; the last tenth validates. None takes those of
+            scikit-image and our phantoms.
         optics: The zone plate, behind the defocus of which probes are drawn, at the energy and
             distance of the samples.
 
     Raises:
-        OptionsError: The probe has another size, or the least dose is above the largest.
+        OptionsError: The probe has another size, the least dose is above the largest, or there are
+            fewer than three images.
     """
     if options.photons_least > options.photons:
         raise OptionsError(
             f"photons_least is {options.photons_least:g}, photons {options.photons:g}; the first "
             "must not be larger"
         )
-    plan = _plan(options, _modes(probe, options.size), optics)
+    taught_by, held_out = _pools(images)
+    plan = _plan(options, _modes(probe, options.size), optics, {**taught_by, **held_out})
     objects = -(-options.patterns // plan.side**2)
     held = max(1, round(HELD * objects))
     sources, left = [], options.patterns
     for number in range(objects):
-        names = TAUGHT if number < objects - held else HELD_OUT
+        names = tuple(taught_by if number < objects - held else held_out)
         random = np.random.default_rng([options.seed, number])
         sources.append(_source(plan, names, min(left, plan.side**2), random))
         left -= len(sources[-1])
@@ -94,13 +105,13 @@ def simulated(
         np.arange(taught),
         np.arange(taught, options.patterns),
         f"{held} of {objects} objects validate; they are made of images that do not teach: "
-        f"{', '.join(HELD_OUT)}",
+        f"{', '.join(held_out)}",
     )
     about = {
         "kind": "simulated",
         "names": ["simulated objects"],
         "options": options.as_dict(),
-        "images": list(TAUGHT),
+        "images": list(taught_by),
         "probe": "given" if probe is not None else f"zone plates: {optics.as_dict()}",
     }
     return collected(sources, split, plan.probe, about)
@@ -127,10 +138,31 @@ def _modes(probe: Complexes | None, size: int) -> Complexes | None:
     return modes
 
 
-def _plan(options: SimulationOptions, probe: Complexes | None, optics: Optics) -> _Plan:
+def _pools(
+    images: Mapping[str, Grey] | None,
+) -> tuple[Mapping[str, Grey], Mapping[str, Grey]]:
+    """Return the images that teach, and those that validate: the last tenth of what is given."""
+    if images is None:
+        taught, held_out = ({name: image(name) for name in names} for names in (TAUGHT, HELD_OUT))
+        return taught, held_out
+    if len(images) < FEWEST:
+        raise OptionsError(
+            f"{len(images)} images to make objects of; need at least {FEWEST}, one to validate with"
+        )
+    held = max(1, round(HELD * len(images)))
+    known = list(images.items())
+    return dict(known[:-held]), dict(known[-held:])
+
+
+def _plan(
+    options: SimulationOptions,
+    probe: Complexes | None,
+    optics: Optics,
+    images: Mapping[str, Grey],
+) -> _Plan:
     full = FIELD * 100 // (100 - int(options.overlap)) + 1
     several = int((options.patterns / OBJECTS) ** 0.5)
-    return _Plan(options, max(1, min(full, several)), probe, optics)
+    return _Plan(options, max(1, min(full, several)), probe, optics, images)
 
 
 def _source(plan: _Plan, names: tuple[str, ...], count: int, random: np.random.Generator) -> Source:
@@ -161,14 +193,14 @@ def _object(
 ) -> tuple[Complexes, str]:
     """Return a transmission (H, W) of mean phase 0, and the images it is made of."""
     options, side = plan.options, plan.extent
-    first, second = (str(name) for name in random.choice(names, 2, replace=False))
+    first, second = (str(name) for name in random.choice(names, 2, replace=len(names) < 2))
     loss = random.uniform(0, options.absorption)
     phase = -random.uniform(FAINTEST, 1) * options.phase_rad  # thick parts lag, as in the samples
-    thick = cut(image(first), side, random)
+    thick = cut(plan.images[first], side, random)
     if random.uniform() < ONE_MATERIAL:
         second, other = first, thick
     else:
-        other = cut(image(second), side, random)
+        other = cut(plan.images[second], side, random)
     wave = (1 - loss * thick) * np.exp(1j * phase * other)
     wave *= np.exp(-1j * np.angle(wave.sum()))
     return wave.astype(np.complex64), f"{first} (amplitude), {second} (phase)"
