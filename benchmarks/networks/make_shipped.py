@@ -1,9 +1,10 @@
 """Makes the networks that come with the plugin: PtyNet-S and W3-Net for 64 x 64 pixels.
 
-    python benchmarks/networks/make_shipped.py [--only ptynet-s] [--epochs 6] [--patterns 20000]
+    python benchmarks/networks/make_shipped.py [--only ptynet-s] [--epochs 6] [--patterns 12000]
         [--quick]
 
-They learn from simulation alone: natural images (scikit-image's) of up to 2.4 rad behind zone
+They learn from simulation alone: natural images (scikit-image's) as objects of one material,
+up to 2.4 rad, behind zone
 plates 3.7 to 4.3 mm out of focus; 1e5 to 1e6 photons. Everything is drawn from fixed seeds; weights
 are float32. On one CPU thread PtyNet-S takes some ten minutes, W3-Net twice as long. Each is then
 asked to predict the sample scan "star-64", whose star it has not seen.
@@ -34,8 +35,9 @@ DATA = SimulationOptions(
     defocus_mm=0.3,
     phase_rad=2.4,
     absorption=0.5,
+    one_material=1.0,
 )
-EPOCHS = {"ptynet-s": 6, "w3net": 3}
+EPOCHS = {"ptynet-s": 6, "w3net": 4}
 BATCH = 32
 SEEN = 64  # patterns of a sample that are predicted
 WARNING = (
@@ -101,7 +103,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", choices=SHIPPED, help="one of them")
     parser.add_argument("--epochs", type=int, default=0, help="passes over the patterns")
-    parser.add_argument("--patterns", type=int, default=20000, help="simulated patterns")
+    parser.add_argument("--patterns", type=int, default=12000, help="simulated patterns")
     parser.add_argument("--quick", action="store_true", help="few patterns: does it run?")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where they are written")
     asked = parser.parse_args()

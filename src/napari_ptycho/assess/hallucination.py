@@ -152,10 +152,7 @@ def _photons(
         asked = support(every, case.image, case.original, held_out=False)
         where = every.positions_px
         if options.held_out:
-            notes.append(
-                "how the image was made is not known, so it could not be made again from half of "
-                "the photons: those that it has seen were asked, which rejects most denoisers"
-            )
+            notes.append(_seen(case))
     centres = where + np.array(case.of.probe.shape[1:]) / 2
     found = replace(found, support=asked, centres_px=centres, notes=tuple(notes))
     found = _with(found, signs.of_support(asked))
@@ -176,6 +173,19 @@ def _photons(
         grids = beside(grids, lattices(every, case.original, case.area, periods, case.channel))
     found = replace(found, lattices=grids)
     yield _with(found, signs.of_lattices(grids, case.channel))
+
+
+def _seen(case: Case) -> str:
+    """Say why photons were asked that the image was made from."""
+    if case.of.provenance.get("predicted"):
+        return (
+            "a network predicted it from these very photons, which did not teach it: they were "
+            "asked, beside an original that has fitted their noise"
+        )
+    return (
+        "how the image was made is not known, so it could not be made again from half of the "
+        "photons: those that it has seen were asked, which rejects most denoisers"
+    )
 
 
 def _with(found: Check, evidence: Evidence) -> Check:

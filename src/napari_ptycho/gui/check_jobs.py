@@ -82,7 +82,7 @@ def original_of(viewer: Viewer, layer: Layer, other: Layer | None) -> Reconstruc
 
 
 def _is_original(held: Any, layer: Layer) -> bool:
-    if not isinstance(held, Reconstruction) or held.provenance.get("denoised"):
+    if not isinstance(held, Reconstruction) or processing(held.provenance):
         return False
     return bool(held.object.shape == layer.data.shape and "half" not in held.provenance)
 

@@ -90,6 +90,12 @@ class SimulationOptions(Options):
     ] = 1.0
     phase_rad: Annotated[float, Range(0, 6.28, 0.1), "Largest phase of the objects."] = 1.5
     absorption: Annotated[float, Range(0, 0.95, 0.05), "Largest loss of amplitude."] = 0.5
+    one_material: Annotated[
+        float,
+        Range(0, 1, 0.1),
+        "Share of the objects that absorb where they shift the phase; of others, both are of "
+        "images of their own, which is harder to learn.",
+    ] = 0.5
     seed: Annotated[int, Range(0, 2**31 - 1), "Of everything drawn."] = 0
 
 

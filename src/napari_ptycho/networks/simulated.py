@@ -25,7 +25,6 @@ OBJECTS = 40  # at least, where patterns suffice: probes and doses vary as objec
 FEWEST = 3  # images
 HELD = 0.1  # share of the objects that validates
 FAINTEST = 0.3  # of the largest phase
-ONE_MATERIAL = 0.5  # share of the objects that absorb where they shift the phase
 ZOOMS = (0.25, 1.0)  # pixels of an object per pixel of its image
 
 
@@ -66,7 +65,7 @@ def simulated(
     """Return pairs of simulated patterns and natural images.
 
     Each object has amplitude and phase of two different images, cut, zoomed and flipped at random,
-    up to the given absorption and phase; half of the objects have them of one image, as a single
+    up to the given absorption and phase; a share of the objects has both of one image, as a single
     material does (and half of PtyNet's): then a pattern also tells the level of a patch's phase,
     which otherwise only its neighbours know. Each has its own dose (log-uniform); its own jittered
     raster, whose windows share `overlap` of their width with the next; its own probe where none is
@@ -197,7 +196,7 @@ def _object(
     loss = random.uniform(0, options.absorption)
     phase = -random.uniform(FAINTEST, 1) * options.phase_rad  # thick parts lag, as in the samples
     thick = cut(plan.images[first], side, random)
-    if random.uniform() < ONE_MATERIAL:
+    if random.uniform() < options.one_material:
         second, other = first, thick
     else:
         other = cut(plan.images[second], side, random)

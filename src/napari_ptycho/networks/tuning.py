@@ -205,14 +205,13 @@ class Tuning:
     def _judge(self, number: int) -> None:
         """Keep the network of the newest object if it is the best."""
         looked = self.options.loop == "overlap" or number % LOOK == 0
-        learnt = number - 1 if self.options.loop == "overlap" else number
         held = self.history["held_out"]
         if not looked and number != self.options.epochs:
             held.append(held[-1] if held else self.least)
             return
         held.append(self._held_error())
         if not len(self.held) or held[-1] < self.least:
-            self.best, self.epoch, self.least = self._seen, learnt, held[-1]
+            self.best, self.epoch, self.least = self._seen, number, held[-1]
 
     def _broke(self, number: int) -> None:
         self.notes.append(
