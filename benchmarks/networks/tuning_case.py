@@ -23,7 +23,7 @@ from napari_ptycho.networks.network import Network
 from napari_ptycho.physics.simulation import simulate
 
 SIZE, STEP, SIDE, OBJECT = 64, 8, 12, 152
-PER_CAT, BATCH = 100, 8
+PER_CAT, BATCH = 100, 32
 RMS_PX = 10.6
 BORDER = 32
 Object = NDArray[np.complex64]
@@ -104,6 +104,6 @@ def taught(path: Path, steps: int) -> Network:
 if __name__ == "__main__":
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("path", type=Path)
-    arguments.add_argument("--steps", type=int, default=2000)
+    arguments.add_argument("--steps", type=int, default=500)
     given = arguments.parse_args()
     taught(given.path, given.steps)
