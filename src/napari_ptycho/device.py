@@ -1,11 +1,13 @@
 """What hardware there is, and how many threads a job may use: the only place that asks."""
 
 import os
+import platform
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from napari_ptycho import __version__
 from napari_ptycho.errors import JobError
 
 if TYPE_CHECKING:
@@ -107,6 +109,20 @@ def at_most(count: int | None) -> AbstractContextManager[None]:
     import torch
 
     return threads(None if count is None else min(count, torch.get_num_threads()))
+
+
+def software(device: "torch.device") -> dict[str, str]:
+    """Return what computed a result, and on what: for its provenance."""
+    import numpy as np
+    import torch
+
+    return {
+        "software": f"napari-ptycho {__version__}",
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "numpy": np.__version__,
+        "device": str(device),
+    }
 
 
 @contextmanager

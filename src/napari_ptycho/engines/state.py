@@ -1,6 +1,5 @@
 """What an engine works on: the live object and probe, and what else it learns (torch)."""
 
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,7 +9,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_ptycho import __version__
 from napari_ptycho.engines.frames import Frames, roomy
 from napari_ptycho.engines.options import EngineOptions
 from napari_ptycho.errors import ScanError
@@ -203,11 +201,7 @@ def provenance_of(
 ) -> dict[str, Any]:
     """Return where a result came from: software, scan and start, fit for JSON."""
     return {
-        "software": f"napari-ptycho {__version__}",
-        "python": platform.python_version(),
-        "torch": str(torch.__version__),
-        "numpy": np.__version__,
-        "device": str(device),
+        **devices.software(device),
         "scan": scan.name,
         "scan_checksum": f"blake2b-128 {frames.checksum}",
         "scan_sources": dict(scan.sources),

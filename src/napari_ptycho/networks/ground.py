@@ -1,6 +1,5 @@
 """What a scan gives a network to stand on: windows, probe, and where its result came from."""
 
-import platform
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -9,7 +8,6 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
-from napari_ptycho import __version__
 from napari_ptycho import device as devices
 from napari_ptycho.errors import OptionsError
 from napari_ptycho.model import Reconstruction, Scan
@@ -61,11 +59,7 @@ def provenance_of(
 ) -> dict[str, Any]:
     """Return where a predicted object came from: software, scan and network, fit for JSON."""
     return {
-        "software": f"napari-ptycho {__version__}",
-        "python": platform.python_version(),
-        "torch": str(torch.__version__),
-        "numpy": np.__version__,
-        "device": str(device),
+        **devices.software(device),
         "scan": scan.name,
         "scan_sources": dict(scan.sources),
         "scan_notes": list(scan.notes),
