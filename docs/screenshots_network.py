@@ -1,6 +1,7 @@
 """Train, predict and fine-tune in the real window, and save docs/images/network-*.png.
 
 xvfb-run -a -s "-screen 0 1600x1000x24" python docs/screenshots_network.py [--seconds 300]
+    [--only shipped]
 """
 
 import argparse
@@ -31,6 +32,13 @@ class Networking:
         self.reconstruct.start()
         wait(lambda: not self.reconstruct.runner.running, 1200)
         raise_dock(self.dock)
+
+    def small(self) -> None:
+        """Predict the simulated star by a network that comes along."""
+        self.scan.open_sample("star-64")
+        wait(lambda: self.dock.session.scan is not None and not self.scan.runner.running, 300)
+        raise_dock(self.dock)
+        self.run("Predict", "shipped")
 
     def run(self, task: str, name: str) -> None:
         """Press the button of a task, wait, stop it when time is up, and save the window."""
@@ -64,7 +72,14 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--images", type=Path, default=IMAGES)
     arguments.add_argument("--seconds", type=float, default=1200, help="for each task, at most")
+    arguments.add_argument("--only", choices=("shipped", "star"))
     given = arguments.parse_args()
+    if given.only != "star":
+        window = Networking(given.images, given.seconds)
+        window.small()
+        window.viewer.close()
+    if given.only == "shipped":
+        return
     window = Networking(given.images, given.seconds)
     window.star()
     window.train()

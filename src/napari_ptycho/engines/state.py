@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_ptycho import device as devices
 from napari_ptycho.engines.frames import Frames, roomy
 from napari_ptycho.engines.options import EngineOptions
 from napari_ptycho.errors import ScanError
