@@ -113,7 +113,7 @@ def main() -> None:
     known = {(row.loop, row.loss, row.rate, row.epochs) for row in rows}
     asked = case(cats()[0])
     with devices.threads(1):
-        start = load(given.start) if given.start else taught(START, 500)
+        start = load(given.start) if given.start else taught(START, 1000)
         for loop, loss, rate, epochs in (("start", "", 0.0, 0), *(QUICK if given.quick else FULL)):
             if (loop, loss, rate, epochs) in known:
                 continue

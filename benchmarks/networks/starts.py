@@ -39,7 +39,7 @@ STEPS_PX = (8, 16, 24)
 ENGINES = {"epie": EpieOptions, "rpie": RpieOptions}
 EPOCHS = 100
 MODES = {
-    "quick": {"steps": 500, "tuning": 60},
+    "quick": {"steps": 1000, "tuning": 60},
     "full": {"steps": 10_000, "tuning": 300},
 }
 """Steps of training, and epochs of fine-tuning at most."""

@@ -52,7 +52,7 @@ class Mode:
     """Networks of the other studies."""
 
 
-QUICK = Mode("quick", 3900, 500, 32, 1, (800, 3900), ("ptynet-s",))
+QUICK = Mode("quick", 3900, 1000, 32, 1, (800, 3900), ("ptynet-s",))
 FULL = Mode("full", 36_000, 20_000, 32, 4, (800, 3900, 12_000, 36_000), ("ptynet-s", "w3net"))
 OVERLAPS = {"87.5": 8, "75": 16, "50": 32, "25": 48, "0": 64}
 """Percent of a window's width that is shared -> step in pixels."""

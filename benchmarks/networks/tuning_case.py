@@ -104,6 +104,6 @@ def taught(path: Path, steps: int) -> Network:
 if __name__ == "__main__":
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("path", type=Path)
-    arguments.add_argument("--steps", type=int, default=500)
+    arguments.add_argument("--steps", type=int, default=1000)
     given = arguments.parse_args()
     taught(given.path, given.steps)
