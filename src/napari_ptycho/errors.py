@@ -13,8 +13,16 @@ class ScanError(PtychoError):
     """A scan or a reconstruction contradicts itself or lacks what the task needs."""
 
 
+class NeedsPositions(ScanError):
+    """The file holds frames, but where the probe stood must come from elsewhere."""
+
+
 class FileError(PtychoError):
     """A file cannot be read or written: absent, broken, or of no known format."""
+
+
+class NeedsLayout(FileError):
+    """The file can be opened, but nobody has said yet which part of it is what."""
 
 
 class JobError(PtychoError):

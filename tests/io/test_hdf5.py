@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_ptycho.errors import FileError, ScanError
-from napari_ptycho.io import frames, hdf5, read_scan
+from napari_ptycho.io import frames, hdf5, hdf5_frames, read_scan
 
 
 @pytest.fixture
@@ -168,7 +168,8 @@ def test_frames_read_like_the_array_they_are(made):
     stored = np.arange(24).reshape(4, 2, 3)
     keep = np.array([0, 2, 3])
     with hdf5.open_file(made) as file:
-        found = frames.Hdf5Frames(file["group/data"], keep)
+        found = hdf5_frames.Hdf5Frames(file["group/data"])
+        found.keep = keep
     expected = stored[keep]
     assert found.shape == expected.shape
     assert found.ndim == 3
@@ -182,7 +183,7 @@ def test_frames_read_like_the_array_they_are(made):
 
 def test_frames_that_pass_through_a_function(made):
     with hdf5.open_file(made) as file:
-        found = frames.Hdf5Frames(file["group/data"])
+        found = hdf5_frames.Hdf5Frames(file["group/data"])
     doubled = frames._Made(found, lambda block: 2.0 * block, np.dtype(float))
     expected = 2.0 * np.arange(24).reshape(4, 2, 3)
     for key in (1, slice(1, None), (slice(0, 2), 1), (2, 0, 1)):
@@ -194,7 +195,7 @@ def test_frames_that_pass_through_a_function(made):
 
 def test_a_file_that_breaks_while_it_is_read_lazily_is_one_sentence(made):
     with hdf5.open_file(made) as file:
-        found = frames.Hdf5Frames(file["group/data"])
+        found = hdf5_frames.Hdf5Frames(file["group/data"])
     made.unlink()
     with pytest.raises(FileError, match=r"made.h5"):
         found[:]
@@ -202,7 +203,7 @@ def test_a_file_that_breaks_while_it_is_read_lazily_is_one_sentence(made):
 
 def test_a_copy_elsewhere_is_not_in_use(made, tmp_path):
     with hdf5.open_file(made) as file:
-        found = frames.Hdf5Frames(file["group/data"])
+        found = hdf5_frames.Hdf5Frames(file["group/data"])
     shutil.copy(made, tmp_path / "copy.h5")
     assert frames.in_use(made)
     assert not frames.in_use(tmp_path / "copy.h5")

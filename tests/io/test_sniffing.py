@@ -26,7 +26,7 @@ def test_what_is_not_a_file_is_said(tmp_path, read):
 @pytest.mark.parametrize(
     ("head", "what"),
     [
-        (b"II*\x00", "a TIFF image"),
+        (b"II*\x00", "a TIFF file"),
         (b"MQ1,", "a Merlin"),
         (b"\x89PNG", "a PNG"),
         (b"a,b\n", "text"),

@@ -7,17 +7,18 @@ A file is recognised by its content; the extension is ignored. A new format is o
 import importlib
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_ptycho.errors import FileError
+from napari_ptycho.errors import FileError, NeedsLayout
 from napari_ptycho.model import Geometry, Reconstruction, Scan
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_ptycho.io.formats import Format
+    from napari_ptycho.io.layout import Layout
 
 __all__ = [
     "about_image",
@@ -39,6 +40,8 @@ def read_scan(
     path: str | os.PathLike[str],
     geometry: Geometry | Mapping[str, Any] | None = None,
     lazy_above_bytes: int = _LAZY_ABOVE_BYTES,
+    layout: "Layout | None" = None,
+    positions: str | os.PathLike[str] | None = None,
 ) -> Scan:
     """Read a scan from a file of any format in `FORMATS`.
 
@@ -52,16 +55,23 @@ def read_scan(
             fields it names; a `Geometry` replaces those it knows, and always the propagation.
             Near-field frames are taken as images, without a zero frequency to look for.
         lazy_above_bytes: Patterns in HDF5 larger than this stay on disk until they are read.
+        layout: How the file is to be read, where the person says it; what it leaves open, the
+            format or a saved preset that fits the file (`presets`) decides.
+        positions: A second file with the positions: HDF5, CSV, TXT, NPY.
 
     Raises:
-        FileError: The file is absent, broken, or of no known format.
-        ScanError: It lacks or contradicts what a scan needs.
+        FileError: The file is absent, broken, or of no known format; `NeedsLayout` where the HDF5
+            browser could help.
+        ScanError: It lacks or contradicts what a scan needs; `NeedsPositions` where only the
+            positions are missing.
         OptionsError: `geometry` names an unknown field or holds no number.
     """
     from napari_ptycho.io.draft import Request
     from napari_ptycho.io.files import translated
+    from napari_ptycho.io.layout import Layout
 
-    request = Request(geometry, lazy_above_bytes)
+    second = None if positions is None else Path(positions)
+    request = Request(geometry, lazy_above_bytes, layout or Layout(), second)
     with _opened(path) as (form, content):
         if form.read_scan is None:
             raise FileError(
@@ -166,32 +176,62 @@ def _formats() -> "list[Format]":
 
 @contextmanager
 def _opened(path: str | os.PathLike[str]) -> "Iterator[tuple[Format, Any]]":
-    """Open a file and find its format.
+    """Open a file (or a folder of frames) and find its format.
 
     Raises:
         FileError: It cannot be opened, or no format recognises it.
     """
-    from napari_ptycho.io import archive, files, hdf5
-    from napari_ptycho.io.formats import ARRAYS, HDF5_FILE
+    from napari_ptycho.io import files
 
-    path = files.existing(path)
-    head = files.read_head(path)
-    kind = files.kind_of(head)
-    if kind is None:
-        raise FileError(f"{path.name}: this is {files.stranger(head)}. {_readable()}")
-    container = HDF5_FILE if kind == files.HDF5 else ARRAYS
-    opener: Any = hdf5.open_file(path) if kind == files.HDF5 else archive.open_archive(path, kind)
+    path = Path(path)
+    with files.translated(path, "find"):
+        path = path.expanduser()
+        is_folder = path.is_dir()
+    path = path if is_folder else files.existing(path)
+    head = b"" if is_folder else files.read_head(path)
+    container, opener = _container(path, head, is_folder)
     with opener as content:
         with files.translated(path):
             known = [form for form in _formats() if container in form.containers]
             form = next((form for form in known if form.recognises(content)), None)
-            names = list(content) if container == HDF5_FILE else list(content.names)
         if form is None:
-            listed = ", ".join(map(str, names[:10])) or "no arrays"
-            raise FileError(
-                f"{path.name}: {container} of no known layout (it holds: {listed}). {_readable()}"
-            )
+            raise _unknown(path, container, content, head)
         yield form, content
+
+
+def _container(path: Path, head: bytes, is_folder: bool) -> tuple[str, Any]:
+    """Return what kind of container a path is, and a context that opens it."""
+    from napari_ptycho.io import archive, files, formats, hdf5
+
+    if is_folder:
+        return formats.FOLDER, nullcontext(path)
+    kind = files.kind_of(head)
+    if kind == files.HDF5:
+        return formats.HDF5_FILE, hdf5.open_file(path)
+    if kind in (files.ZIP, files.NPY, files.BZ2, files.GZIP):
+        return formats.ARRAYS, archive.open_archive(path, str(kind))
+    named = {
+        files.TIFF: formats.TIFF_FILE,
+        files.MIB: formats.MIB_FILE,
+        files.MATLAB: formats.MATLAB_FILE,
+    }
+    return named.get(kind or "", formats.RAW_FILE), nullcontext(path)
+
+
+def _unknown(path: Path, container: str, content: Any, head: bytes) -> FileError:
+    """Return why a file is of no known format, and what could help."""
+    from napari_ptycho.io import files, formats
+
+    if container == formats.FOLDER:
+        return FileError(f"{path}: is a folder; give the file inside it")
+    if container == formats.RAW_FILE:
+        return FileError(f"{path.name}: this is {files.stranger(head)}. {_readable()}")
+    held = ""
+    if container in (formats.HDF5_FILE, formats.ARRAYS):
+        names = list(content) if container == formats.HDF5_FILE else content.names
+        held = f" (it holds: {', '.join(map(str, names[:10])) or 'no arrays'})"
+    error = NeedsLayout if container == formats.HDF5_FILE else FileError
+    return error(f"{path.name}: {container} of no known layout{held}. {_readable()}")
 
 
 def _readable() -> str:

@@ -16,7 +16,7 @@ from napari_ptycho.errors import FileError, ScanError
 from napari_ptycho.io import hdf5
 from napari_ptycho.io.draft import Draft
 from napari_ptycho.io.formats import HDF5_FILE, Format
-from napari_ptycho.io.frames import Hdf5Frames
+from napari_ptycho.io.hdf5_frames import Hdf5Frames
 
 A_CXI_SCAN = "a CXI scan"
 FRAMES = ("data_1/data", "instrument_1/detector_1/data")

@@ -10,20 +10,28 @@ from numpy.typing import NDArray
 
 from napari_ptycho.errors import OptionsError, ScanError
 from napari_ptycho.io.files import name_of
-from napari_ptycho.io.frames import Hdf5Frames
+from napari_ptycho.io.frames import Frames
 from napari_ptycho.io.interpret import interpret
+from napari_ptycho.io.layout import Layout
+from napari_ptycho.io.matching import placed, without_dark
 from napari_ptycho.model import Geometry, Scan
 from napari_ptycho.model.arrays import Bools
 
 GEOMETRY = tuple(item.name for item in fields(Geometry))
+RARE = ("particle", "detector_pixel_rad")
+"""Of electron microscopes: not missed where they are not told."""
 
 
 @dataclass(frozen=True)
 class Request:
     """What the caller of `read_scan` wants beyond the file."""
 
-    geometry: Geometry | Mapping[str, Any] | None
-    lazy_above_bytes: int
+    geometry: Geometry | Mapping[str, Any] | None = None
+    lazy_above_bytes: int = 2**30
+    layout: Layout = field(default_factory=Layout)
+    """What the person says about how the file is to be read."""
+    positions: Path | None = None
+    """A second file with the positions."""
 
     def overrides(self) -> dict[str, Any]:
         """Return the geometry fields that the caller sets.
@@ -42,13 +50,13 @@ class Request:
 def _checked(name: str, value: Any) -> Any:
     if name not in GEOMETRY:
         raise OptionsError(f"geometry has no '{name}'; it has {', '.join(GEOMETRY)}")
-    if value is None or name == "propagation":
+    if value is None or name in ("propagation", "particle"):
         return value
     try:
         numbers = np.asarray(value, np.float64)
     except (TypeError, ValueError) as error:
         raise OptionsError(f"geometry.{name} is {value!r}; need a number") from error
-    if name == "detector_pixel_m" and numbers.shape in ((), (1,), (2,)):
+    if name.startswith("detector_pixel") and numbers.shape in ((), (1,), (2,)):
         height, width = np.broadcast_to(numbers, (2,)).tolist()
         return height, width
     if numbers.ndim:
@@ -67,7 +75,7 @@ def geometry_of(
     for name in GEOMETRY:
         if name in overrides:
             sources[name] = "user"
-        elif found.get(name) is None:
+        elif found.get(name) is None and name not in RARE:
             sources[name] = "default" if name == "propagation" else "unknown"
     return Geometry(**{**found, **overrides})
 
@@ -77,17 +85,24 @@ class Draft:
     """What a format found in its file, as it is stored there."""
 
     file: Path
-    patterns: "NDArray[Any] | Hdf5Frames"
+    patterns: "NDArray[Any] | Frames"
     """(N, H, W) stored frames."""
-    positions: NDArray[Any]
-    """(n, 2) probe (y, x) in `unit`; may hold NaN, n may differ from N."""
-    unit: str
+    positions: NDArray[Any] | None
+    """(n, 2) probe (y, x) in `unit`; may hold NaN, n may differ from N. None: the file has none."""
+    unit: str = "m"
     """m or px."""
     valid: Bools | None = None
     """(H, W) or (N, H, W), True = good, laid out as the frames are."""
     probe: NDArray[Any] | None = None
     """(M, h, w), real space."""
     exposure: NDArray[Any] | None = None
+    """(N,) frames summed in each pattern."""
+    monitor: NDArray[Any] | None = None
+    """(N,) flux of the beam in any unit; frames below a tenth of its median are left out."""
+    dark: NDArray[Any] | None = None
+    """(H, W) to be subtracted, laid out as the frames are."""
+    flat: NDArray[Any] | None = None
+    """(H, W) to be divided by."""
     geometry: dict[str, Any] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
     """Where each field came from, for those that came from the file."""
@@ -97,33 +112,31 @@ class Draft:
         """Interpret the frames, match them with the positions, and return the Scan.
 
         Raises:
-            ScanError: What was found makes no scan.
+            ScanError: What was found makes no scan; `NeedsPositions` if only these are missing.
         """
         self._check_kind()
-        n = self.patterns.shape[0]
         geometry = geometry_of(self.geometry, request.overrides(), self.sources)
         own = self._own_mask()
-        keep = self._matching()
+        places = placed(self, request)
+        keep = places.frames
         if own is not None and own.ndim == 3:
             own = own[keep]
-        exposure = self.exposure
-        if exposure is not None and len(exposure) == n:
-            exposure = exposure[keep]
-        frames, positions = self._select(keep), self.positions[keep]
-        lazy = isinstance(frames, Hdf5Frames) and frames.nbytes > request.lazy_above_bytes
-        patterns, valid = self._interpret(frames, own, geometry.propagation == "near", lazy)
-        return Scan(
+        frames = self._select(keep)
+        lazy = isinstance(frames, Frames) and frames.nbytes > request.lazy_above_bytes
+        patterns, valid = self._interpret(frames, own, geometry.propagation == "near", request)
+        scan = Scan(
             patterns=patterns,
-            positions_m=positions if self.unit == "m" else None,
-            positions_px=positions if self.unit == "px" else None,
+            positions_m=places.positions if places.unit == "m" else None,
+            positions_px=places.positions if places.unit == "px" else None,
             valid=valid,
             geometry=geometry,
             probe=self._fitting_probe(tuple(patterns.shape[1:])),
-            exposure=exposure,
+            exposure=places.exposure,
             name=name_of(self.file),
             sources=dict(self.sources),
             notes=tuple(self.notes),
         )
+        return scan if lazy else without_dark(scan)
 
     def _check_kind(self) -> None:
         shape, dtype = tuple(self.patterns.shape), np.dtype(self.patterns.dtype)
@@ -131,43 +144,18 @@ class Draft:
             raise ScanError(f"{self.file.name}: patterns have shape {shape}; need (N, H, W)")
         if dtype.kind not in "uif":
             raise ScanError(f"{self.file.name}: patterns are {dtype}; need real counts")
-        if self.positions.ndim != 2 or self.positions.shape[1] != 2:
-            raise ScanError(
-                f"{self.file.name}: positions have shape {self.positions.shape}; "
-                f"need ({shape[0]}, 2)"
-            )
 
-    def _matching(self) -> NDArray[np.intp]:
-        """Return the numbers of the frames that have a position."""
-        n_frames, n_positions = self.patterns.shape[0], len(self.positions)
-        n = min(n_frames, n_positions)
-        if n_frames != n_positions:
-            self.notes.append(
-                f"{n_frames} patterns but {n_positions} positions: only the first {n} of both are "
-                "used; check that they belong together."
-            )
-        finite = np.isfinite(self.positions[:n]).all(axis=1)
-        if not finite.any():
-            raise ScanError(f"{self.file.name}: none of {n} positions is a finite number")
-        lost = np.flatnonzero(~finite)
-        if len(lost):
-            which = ", ".join(map(str, lost[:10])) + (", ..." if len(lost) > 10 else "")
-            self.notes.append(
-                f"{len(lost)} patterns have no finite position and were dropped: {which}."
-            )
-        return np.flatnonzero(finite)
-
-    def _select(self, keep: NDArray[np.intp]) -> "NDArray[Any] | Hdf5Frames":
+    def _select(self, keep: NDArray[np.intp]) -> "NDArray[Any] | Frames":
         whole = len(keep) == self.patterns.shape[0]
-        if isinstance(self.patterns, Hdf5Frames):
+        if isinstance(self.patterns, Frames):
             self.patterns.keep = None if whole else keep
             return self.patterns
         return self.patterns if whole else self.patterns[keep]
 
     def _interpret(
-        self, frames: "NDArray[Any] | Hdf5Frames", own: Bools | None, near: bool, lazy: bool
+        self, frames: "NDArray[Any] | Frames", own: Bools | None, near: bool, request: Request
     ) -> tuple[Any, Any]:
-        if isinstance(frames, Hdf5Frames) and not lazy:
+        if isinstance(frames, Frames) and frames.nbytes <= request.lazy_above_bytes:
             frames = frames[:]
         found = interpret(frames, own, near)
         self.notes += found.notes

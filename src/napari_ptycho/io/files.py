@@ -11,6 +11,7 @@ from pathlib import Path
 from napari_ptycho.errors import FileError
 
 HDF5, ZIP, NPY, BZ2, GZIP = "HDF5", "zip", "npy", "bz2", "gzip"
+TIFF, MIB, MATLAB = "TIFF", "Merlin", "MATLAB"
 HEAD_BYTES = 4096
 
 _MAGIC = {
@@ -20,14 +21,16 @@ _MAGIC = {
     b"\x93NUMPY": NPY,
     b"BZh": BZ2,
     b"\x1f\x8b": GZIP,
+    b"II*\x00": TIFF,
+    b"MM\x00*": TIFF,
+    b"II+\x00": TIFF,
+    b"MM\x00+": TIFF,
+    b"MQ1,": MIB,
+    b"MATLAB 5.0": MATLAB,
 }
 _STRANGERS = {
     b"version https://git-lfs": "a Git LFS pointer, not the data; fetch it with 'git lfs pull'",
     b"/annex/objects/": "a git-annex pointer, not the data; fetch it with 'git annex get'",
-    b"II*\x00": "a TIFF image",
-    b"MM\x00*": "a TIFF image",
-    b"MQ1,": "a Merlin .mib file",
-    b"MATLAB 5.0": "a MATLAB v5 file",
     b"\x89PNG": "a PNG image",
     b"\x80\x04\x95": "a Python pickle, which is never opened because it can run code",
     b"\x80\x05\x95": "a Python pickle, which is never opened because it can run code",
@@ -98,14 +101,11 @@ def existing(path: str | os.PathLike[str]) -> Path:
 
 
 def kind_of(head: bytes) -> str | None:
-    """Return the container (HDF5, zip, npy, bz2, gzip) that the first bytes name, else None."""
-    for magic, kind in _MAGIC.items():
-        if head.startswith(magic):
-            return kind
+    """Return the container (HDF5, zip, npy, ...) that the first bytes name, else None."""
     # MATLAB v7.3 and others put a block of their own, of 512 bytes times a power of two, in front.
     if any(head[start : start + 8] == b"\x89HDF\r\n\x1a\n" for start in (512, 1024, 2048)):
         return HDF5
-    return None
+    return next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), None)
 
 
 def stranger(head: bytes) -> str:

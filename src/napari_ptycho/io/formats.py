@@ -7,7 +7,8 @@ from typing import Any
 from napari_ptycho.io.draft import Request
 from napari_ptycho.model import Reconstruction, Scan
 
-HDF5_FILE, ARRAYS = "an HDF5 file", "a NumPy file"
+HDF5_FILE, ARRAYS, MATLAB_FILE = "an HDF5 file", "a NumPy file", "a MATLAB file"
+TIFF_FILE, MIB_FILE, RAW_FILE, FOLDER = "a TIFF file", "a Merlin file", "a raw file", "a folder"
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class Format:
     title: str
     """As the user reads it in a list."""
     containers: tuple[str, ...]
-    """`HDF5_FILE`: the functions get an `h5py.File`; `ARRAYS`: an `Archive`."""
+    """Functions get an `h5py.File` for `HDF5_FILE`, an `Archive` for `ARRAYS`, else the path."""
     recognises: Callable[[Any], bool]
     """Whether the open container is of this format."""
     read_scan: Callable[[Any, Request], Scan] | None = None

@@ -1,46 +1,69 @@
-"""Patterns that stay in an HDF5 file until they are read."""
+"""Patterns that stay in their files until they are read."""
 
 import math
 import os
 import uuid
 import weakref
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import dask.array as da
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptycho.io import hdf5
 from napari_ptycho.io.files import size_text, translated
 
 CHUNK_BYTES = 32 * 2**20
 CHUNK_BYTES_MOST = 256 * 2**20
+MOST_OPEN = 16
 
-_readers: "weakref.WeakSet[Hdf5Frames]" = weakref.WeakSet()
+_readers: "weakref.WeakSet[Frames]" = weakref.WeakSet()
 
 
-class Hdf5Frames:
-    """(N, H, W) frames of a dataset, some left out; reads whole frames, survives pickling."""
+class Frames(ABC):
+    """(N, H, W) stored frames, some left out; reads whole frames, survives pickling.
 
-    def __init__(self, dataset: h5py.Dataset, keep: NDArray[np.intp] | None = None) -> None:
+    A kind of file has a subclass with `read`, and `close` if it holds something open.
+    """
+
+    def __init__(
+        self,
+        parts: Sequence[Path],
+        shape: Sequence[int],
+        dtype: Any,
+        chunks: tuple[int, ...] | None = None,
+    ) -> None:
         """Remember where the frames lie.
 
         Args:
-            dataset: (n, H, W), open; only its file name and path are kept.
-            keep: Ascending numbers of the frames wanted; None means all.
+            parts: The files they are in; the first is the one that errors name.
+            shape: (n, H, W) of all frames.
+            dtype: As stored.
+            chunks: What is decoded together, its first axis along the frames; None: single frames.
         """
-        self.path = Path(dataset.file.filename).absolute()
-        self.name = str(dataset.name)
-        self.parts = (self.path, *hdf5.virtual_files(dataset))
-        self.dtype = np.dtype(dataset.dtype)
-        self.chunks: tuple[int, ...] | None = dataset.chunks
-        self._all = tuple(int(length) for length in dataset.shape)
-        self._file: h5py.File | None = None
-        self.keep = keep
+        self.parts = tuple(Path(part).absolute() for part in parts)
+        self.dtype = np.dtype(dtype)
+        self.chunks = chunks
+        self.keep: NDArray[np.intp] | None = None
+        """Ascending numbers of the frames wanted; None means all."""
+        self._all = tuple(int(length) for length in shape)
         _readers.add(self)
+
+    @abstractmethod
+    def read(self, start: int, stop: int) -> NDArray[Any]:
+        """Return stored frames (stop - start, H, W), of all there are."""
+
+    def close(self) -> None:  # noqa: B027
+        """Let go of open files, if there are any; the next `read` opens them again."""
+
+    @property
+    def path(self) -> Path:
+        """The file that errors name."""
+        return self.parts[0]
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -72,27 +95,19 @@ class Hdf5Frames:
         else:
             low, high = int(numbers.min()), int(numbers.max())
             with translated(self.path):
-                block = self._dataset()[low : high + 1]
+                block = self.read(low, high + 1)
             if len(numbers) != high - low + 1 or numbers[0] != low:
                 block = block[numbers - low]
         if isinstance(first, int | np.integer):
             return np.asarray(block[0][tuple(rest)])
         return np.asarray(block[(slice(None), *rest)])
 
-    def _dataset(self) -> h5py.Dataset:
-        if self._file is None or not self._file.id.valid:
-            self._file = hdf5.handle(self.path)
-        return self._file[self.name]
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_file": None}
-
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         _readers.add(self)
 
     def per_block(self) -> int:
-        """Return how many frames a dask chunk holds: whole HDF5 chunks, about `CHUNK_BYTES`."""
+        """Return how many frames a dask chunk holds: whole chunks of the file, ~`CHUNK_BYTES`."""
         frame = max(1, self.nbytes // max(1, self.shape[0]))
         together = min(self.chunks[0] if self.chunks else 1, max(1, self.shape[0]))
         if together * frame > CHUNK_BYTES_MOST:
@@ -135,12 +150,54 @@ class Hdf5Frames:
         )
 
 
+class Joined(Frames):
+    """Frames of several files (or datasets) one after the other, as if they were one stack."""
+
+    def __init__(self, pieces: Sequence[Frames]) -> None:
+        """Join.
+
+        Args:
+            pieces: At least one; all (n_i, H, W) of the same H, W and dtype, none with `keep`.
+        """
+        first = pieces[0]
+        self.pieces = tuple(pieces)
+        self.ends = list(accumulate(piece.shape[0] for piece in pieces))
+        parts = tuple(dict.fromkeys(part for piece in pieces for part in piece.parts))
+        super().__init__(parts, (self.ends[-1], *first.shape[1:]), first.dtype, first.chunks)
+        self._open: list[int] = []
+
+    def read(self, start: int, stop: int) -> NDArray[Any]:
+        """Return stored frames, from as many files as they lie in."""
+        blocks = []
+        while start < stop:
+            which = bisect_right(self.ends, start)
+            before = self.ends[which - 1] if which else 0
+            end = min(stop, self.ends[which])
+            blocks.append(self._piece(which).read(start - before, end - before))
+            start = end
+        return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+
+    def _piece(self, which: int) -> Frames:
+        """Return a piece; of those used before, only the last `MOST_OPEN` stay open."""
+        opened = [other for other in self._open if other != which]
+        for other in opened[: -MOST_OPEN + 1]:
+            self.pieces[other].close()
+        self._open = [*opened[-MOST_OPEN + 1 :], which]
+        return self.pieces[which]
+
+    def close(self) -> None:
+        """Close all pieces."""
+        for piece in self.pieces:
+            piece.close()
+        self._open = []
+
+
 class _Made:
     """Frames that pass through a function when read: dask then reads one where one is asked for."""
 
     def __init__(
         self,
-        frames: Hdf5Frames,
+        frames: Frames,
         made: Callable[[NDArray[Any]], NDArray[Any]],
         dtype: np.dtype[Any],
     ) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptycho.io.counts import Plan, Survey, began_unsigned, plan
-from napari_ptycho.io.frames import Hdf5Frames
+from napari_ptycho.io.frames import Frames
 from napari_ptycho.model.arrays import Bools
 
 BLOCK_BYTES = 32 * 2**20
@@ -27,7 +27,7 @@ class Interpreted:
     notes: list[str]
 
 
-def interpret(frames: "NDArray[Any] | Hdf5Frames", own: Bools | None, near: bool) -> Interpreted:
+def interpret(frames: "NDArray[Any] | Frames", own: Bools | None, near: bool) -> Interpreted:
     """Make counts of stored frames.
 
     Args:
@@ -38,7 +38,7 @@ def interpret(frames: "NDArray[Any] | Hdf5Frames", own: Bools | None, near: bool
     usable: Bools = np.ones(frames.shape[1:], bool) if own is None else own
     if usable.ndim == 3:
         usable = np.logical_or.reduce(usable, axis=0)
-    lazy = isinstance(frames, Hdf5Frames)
+    lazy = isinstance(frames, Frames)
     dtype = np.dtype(frames.dtype)
     survey = Survey(
         (usable.shape[0], usable.shape[1]), dtype, began_unsigned(_blocks(frames), dtype)
@@ -47,7 +47,7 @@ def interpret(frames: "NDArray[Any] | Hdf5Frames", own: Bools | None, near: bool
         survey.add(block)
     decided, notes = plan(survey, usable, near, whole_stack=not lazy)
     marked: Any
-    if isinstance(frames, Hdf5Frames):
+    if isinstance(frames, Frames):
         if advice := frames.advice():
             notes.append(advice)
         patterns, marked = _lazily(frames, decided)
@@ -59,10 +59,10 @@ def interpret(frames: "NDArray[Any] | Hdf5Frames", own: Bools | None, near: bool
     return Interpreted(patterns, marked, decided, notes)
 
 
-def _blocks(frames: "NDArray[Any] | Hdf5Frames") -> Iterator[NDArray[Any]]:
+def _blocks(frames: "NDArray[Any] | Frames") -> Iterator[NDArray[Any]]:
     """Yield all frames in memory, or a sample of those in a file: runs from all over the scan."""
     n = frames.shape[0]
-    if not isinstance(frames, Hdf5Frames):
+    if not isinstance(frames, Frames):
         step = max(1, BLOCK_BYTES // max(1, frames[0].nbytes))
         yield from (frames[first : first + step] for first in range(0, n, step))
         return
@@ -85,6 +85,6 @@ def _at_once(frames: NDArray[Any], decided: Plan) -> tuple[NDArray[Any], Bools |
     return patterns, marked
 
 
-def _lazily(frames: Hdf5Frames, decided: Plan) -> tuple[Any, Any]:
+def _lazily(frames: Frames, decided: Plan) -> tuple[Any, Any]:
     patterns = frames.lazy(decided.counts, decided.dtype)
     return patterns, frames.lazy(decided.valid, np.dtype(bool)) if decided.patchy else None

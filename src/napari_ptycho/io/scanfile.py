@@ -17,7 +17,7 @@ from napari_ptycho.io import hdf5
 from napari_ptycho.io.atomic import written
 from napari_ptycho.io.draft import GEOMETRY, Request, geometry_of
 from napari_ptycho.io.formats import HDF5_FILE, Format
-from napari_ptycho.io.frames import Hdf5Frames
+from napari_ptycho.io.hdf5_frames import Hdf5Frames
 from napari_ptycho.model import Scan
 
 NAME, VERSION = "napari-ptycho scan", 1

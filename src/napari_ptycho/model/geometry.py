@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from scipy.constants import c, e, h
+from scipy.constants import c, e, h, m_e
 
 from napari_ptycho.errors import ScanError
 
 Propagation = Literal["far", "near"]
+Particle = Literal["photon", "electron"]
 Pair = tuple[float, float]
 
 
@@ -20,7 +21,7 @@ class Geometry:
     """
 
     energy_ev: float | None = None
-    """Photon energy in eV."""
+    """Photon energy, or kinetic energy of the electrons, in eV."""
     distance_m: float | None = None
     """Sample to detector in metres."""
     detector_pixel_m: Pair | None = None
@@ -29,23 +30,34 @@ class Geometry:
     """Far field (Fraunhofer) or near field (angular spectrum)."""
     focus_to_sample_m: float | None = None
     """Near field in a diverging beam: focus to sample in metres; None is a parallel beam."""
+    particle: Particle = "photon"
+    """What is scattered; electrons have the relativistic wavelength."""
+    detector_pixel_rad: Pair | None = None
+    """Angle that a detector pixel (height, width) spans in rad, as electron microscopes calibrate
+    it; stands for `detector_pixel_m` / `distance_m` where these are not known."""
 
     def __post_init__(self) -> None:
         if self.propagation not in ("far", "near"):
             raise ScanError(
                 f"geometry: propagation is {self.propagation!r}; it must be far or near"
             )
-        if self.detector_pixel_m is not None:
-            pair = tuple(float(value) for value in self.detector_pixel_m)
-            if len(pair) != 2:
-                raise ScanError(f"geometry: detector_pixel_m is {pair}; need (height, width) in m")
-            object.__setattr__(self, "detector_pixel_m", pair)
+        if self.particle not in ("photon", "electron"):
+            raise ScanError(f"geometry: particle is {self.particle!r}; need photon or electron")
+        for name, unit in (("detector_pixel_m", "m"), ("detector_pixel_rad", "rad")):
+            given = getattr(self, name)
+            if given is not None:
+                pair = tuple(float(value) for value in given)
+                if len(pair) != 2:
+                    raise ScanError(f"geometry: {name} is {pair}; need (height, width) in {unit}")
+                object.__setattr__(self, name, pair)
         values = {
             "energy_ev": self.energy_ev,
             "distance_m": self.distance_m,
             "focus_to_sample_m": self.focus_to_sample_m,
             "detector_pixel_m height": self.detector_pixel_m and self.detector_pixel_m[0],
             "detector_pixel_m width": self.detector_pixel_m and self.detector_pixel_m[1],
+            "detector_pixel_rad height": self.detector_pixel_rad and self.detector_pixel_rad[0],
+            "detector_pixel_rad width": self.detector_pixel_rad and self.detector_pixel_rad[1],
         }
         for name, value in values.items():
             if value is not None and not 0 < value < float("inf"):
@@ -55,8 +67,21 @@ class Geometry:
 
     @property
     def wavelength_m(self) -> float | None:
-        """Photon wavelength in metres, or None if the energy is unknown."""
-        return None if self.energy_ev is None else h * c / (e * self.energy_ev)
+        """Wavelength in metres, or None if the energy is unknown."""
+        if self.energy_ev is None:
+            return None
+        energy = e * self.energy_ev
+        if self.particle == "photon":
+            return h * c / energy
+        return h * c / (energy * (energy + 2 * m_e * c**2)) ** 0.5
+
+    @property
+    def pixel_angle_rad(self) -> Pair | None:
+        """Angle that a detector pixel (height, width) spans in rad, or None if unknown."""
+        if self.detector_pixel_m is not None and self.distance_m is not None:
+            height, width = self.detector_pixel_m
+            return height / self.distance_m, width / self.distance_m
+        return self.detector_pixel_rad
 
     @property
     def magnification(self) -> float | None:
@@ -77,23 +102,20 @@ class Geometry:
     def pixel_size_m(self, shape: tuple[int, int]) -> Pair | None:
         """Return the object pixel (height, width) in metres, or None if something is unknown.
 
-        Far field: wavelength * distance / (n * detector pixel). Near field: detector pixel divided
+        Far field: wavelength / (n * angle of a detector pixel). Near field: detector pixel divided
         by the magnification.
 
         Args:
             shape: Pixels of a pattern (height, width).
         """
-        if self.detector_pixel_m is None:
-            return None
         if self.propagation == "near":
-            if self.magnification is None:
+            if self.magnification is None or self.detector_pixel_m is None:
                 return None
             height, width = (pixel / self.magnification for pixel in self.detector_pixel_m)
             return height, width
-        if self.wavelength_m is None or self.distance_m is None:
+        angles = self.pixel_angle_rad
+        if self.wavelength_m is None or angles is None:
             return None
-        reach = self.wavelength_m * self.distance_m
-        height, width = (
-            reach / (n * pixel) for n, pixel in zip(shape, self.detector_pixel_m, strict=True)
+        return self.wavelength_m / (shape[0] * angles[0]), self.wavelength_m / (
+            shape[1] * angles[1]
         )
-        return height, width
