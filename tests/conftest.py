@@ -19,6 +19,14 @@ def real_data():
     return folder
 
 
+@pytest.fixture(autouse=True)
+def presets_folder(tmp_path_factory, monkeypatch):
+    """An empty folder for presets of files: the user's own is never touched."""
+    folder = tmp_path_factory.mktemp("presets")
+    monkeypatch.setenv("NAPARI_PTYCHO_PRESETS", str(folder))
+    return folder
+
+
 @pytest.fixture
 def rng():
     return np.random.default_rng(20)

@@ -122,7 +122,7 @@ def test_ctrl_c_before_anything_was_reached_writes_nothing(
 
 
 def test_ctrl_c_while_reading_is_no_traceback(monkeypatch, capsys, scan_file):
-    def stop(*_):
+    def stop(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(io, "read_scan", stop)
@@ -153,7 +153,7 @@ def test_a_real_ctrl_c_keeps_the_result(tmp_path, scan_file):
 
 
 def test_an_unexpected_error_is_not_hidden(monkeypatch, scan_file):
-    def broken(*_):
+    def broken(*_, **__):
         raise ZeroDivisionError("a bug")
 
     monkeypatch.setattr(io, "read_scan", broken)

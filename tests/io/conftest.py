@@ -78,3 +78,23 @@ def cxi(tmp_path, counts, positions):
         return path
 
     return write
+
+
+@pytest.fixture
+def made(tmp_path, counts, positions):
+    """Write HDF5 with frames `f`, positions `p` and other parts, and return its path."""
+
+    def write(parts=None, units=None):
+        path = tmp_path / "made.h5"
+        with h5py.File(path, "w") as file:
+            for name, value in {
+                "f": counts.astype(np.uint16),
+                "p": positions,
+                **(parts or {}),
+            }.items():
+                file[name] = value
+            for name, unit in (units or {}).items():
+                file[name].attrs["units"] = unit
+        return path
+
+    return write

@@ -216,7 +216,7 @@ def test_a_failing_write_leaves_the_old_file(rich, path, monkeypatch):
     def full(*_):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("napari_ptycho.io.extras._coherent", full)
+    monkeypatch.setattr("napari_ptycho.io.extras.coherent", full)
     with pytest.raises(FileError, match="no space left"):
         write_reconstruction(rich, path)
     assert path.read_bytes() == before

@@ -126,3 +126,45 @@ def test_a_lazy_scan_reads_its_first_block_only(scan, monkeypatch):
     assert rows["counts per pattern"].value == "1,024"
     assert rows["counts per pattern"].source == "computed from 2 patterns"
     assert len(read) == 2
+
+
+def electrons(**more):
+    """300 keV, half a milliradian per pixel, steps of 0.1 nm."""
+    geometry = Geometry(
+        energy_ev=300e3, particle="electron", detector_pixel_rad=(5e-4, 4e-4), **more
+    )
+    return Scan(np.full((3, 64, 64), 2, np.uint16), positions_m=PLACES * 1e-4, geometry=geometry)
+
+
+def test_electrons_have_an_angle_per_pixel_and_limits_of_their_own():
+    rows = table(electrons())
+    assert rows["particle"].value == "electron"
+    assert (rows["energy"].value, rows["energy"].unit) == ("300", "keV")
+    assert (rows["detector angle"].value, rows["detector angle"].unit) == ("0.5 x 0.4", "mrad")
+    assert "distance" not in rows
+    assert "detector pixel" not in rows
+    # 1.96875 pm / (64 * 0.5 mrad), and / (64 * 0.4 mrad)
+    assert (rows["object pixel"].value, rows["object pixel"].unit) == ("0.061523 x 0.076904", "nm")
+    assert (rows["span"].value, rows["span"].unit) == ("0.2 x 0.4", "nm")
+    assert not any(row.warning for row in rows.values())
+
+
+def test_photons_have_no_rows_of_electrons(scan):
+    assert not {"particle", "detector angle"} & set(table(scan))
+
+
+def test_a_slip_of_electrons_is_doubted():
+    wrong = dataclasses.replace(
+        electrons().geometry, energy_ev=300.0, detector_pixel_rad=(0.5, 0.5)
+    )
+    rows = table(dataclasses.replace(electrons(), geometry=wrong))
+    assert "usual are 1 to 1500 keV" in rows["energy"].warning
+    assert "factor of 1000 is likely" in rows["energy"].warning
+    assert "mrad" in rows["detector angle"].warning
+
+
+def test_electrons_of_a_known_camera_length_show_both():
+    geometry = Geometry(200e3, 0.5, (50e-6, 50e-6), particle="electron")
+    rows = table(dataclasses.replace(electrons(), geometry=geometry))
+    assert rows["distance"].value == "0.5"
+    assert (rows["detector angle"].value, rows["detector angle"].source) == ("0.1", "computed")

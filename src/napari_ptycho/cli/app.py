@@ -8,9 +8,11 @@ import typer
 import napari_ptycho
 from napari_ptycho.cli import flags, show
 from napari_ptycho.cli.bin import BinFlags, bin_scan
+from napari_ptycho.cli.browse import BrowseFlags, browse
 from napari_ptycho.cli.check import CheckFlags, check
 from napari_ptycho.cli.compare import CompareFlags, compare
 from napari_ptycho.cli.denoise import DenoiseFlags, denoise
+from napari_ptycho.cli.export import ExportFlags, export, formats
 from napari_ptycho.cli.finetune import FinetuneFlags, finetune
 from napari_ptycho.cli.frc import FrcFlags, frc
 from napari_ptycho.cli.info import InfoFlags, info
@@ -22,6 +24,7 @@ from napari_ptycho.cli.listing import (
     networks,
     presets,
 )
+from napari_ptycho.cli.orient import OrientFlags, orient
 from napari_ptycho.cli.predict import PredictFlags, predict
 from napari_ptycho.cli.reconstruct import ReconstructFlags, named, reconstruct
 from napari_ptycho.cli.resolution_map import ResolutionMapFlags, resolution_map
@@ -41,7 +44,10 @@ app = typer.Typer(
 )
 flags.add(app, "open", OpenFlags, open_window)
 flags.add(app, "info", InfoFlags, info)
+flags.add(app, "browse", BrowseFlags, browse)
 flags.add(app, "bin", BinFlags, bin_scan)
+flags.add(app, "export", ExportFlags, export, formats)
+flags.add(app, "orient", OrientFlags, orient)
 flags.add(app, "reconstruct", ReconstructFlags, reconstruct, named)
 flags.add(app, "denoise", DenoiseFlags, denoise)
 flags.add(app, "train", TrainFlags, train)

@@ -16,10 +16,11 @@ from napari_ptycho.cli.flags import (
     check_output,
     parse_size,
 )
+from napari_ptycho.cli.reading import ReadFlags, read_scan
 
 
 @dataclass(frozen=True)
-class BinFlags:
+class BinFlags(ReadFlags):
     """Sum the patterns of neighbouring positions and write the binned scan."""
 
     file: File
@@ -33,13 +34,13 @@ class BinFlags:
 def bin_scan(flags: BinFlags) -> int:
     """Print the report and write the binned scan."""
     size = parse_size(flags.size)
-    check_output(flags.output, flags.overwrite, {"scan": flags.file})
+    check_output(flags.output, flags.overwrite, {"scan": flags.file, "positions": flags.positions})
 
-    from napari_ptycho.io import read_scan, write_scan
+    from napari_ptycho.io import write_scan
     from napari_ptycho.prepare import bin_positions, binning_report
 
     with show.busy(f"reading {flags.file.name}"):
-        scan = read_scan(flags.file)
+        scan = read_scan(flags.file, flags)
         report = binning_report(scan, size, flags.neighbours)
     show.lines(report.lines(), flags.json)
     show.lines((f"! {warning}" for warning in report.warnings), flags.json)

@@ -8,6 +8,7 @@ import typer
 
 from napari_ptycho.cli import show
 from napari_ptycho.cli.flags import Json, Overwrite, check_output, pairs
+from napari_ptycho.cli.reading import ReadFlags, read_scan
 
 if TYPE_CHECKING:  # --help must open at once
     from napari_ptycho.assess.plane import Plane
@@ -16,7 +17,7 @@ if TYPE_CHECKING:  # --help must open at once
 
 
 @dataclass(frozen=True)
-class CheckFlags:
+class CheckFlags(ReadFlags):
     """Check a denoised or predicted image for hallucinations, by the photons of its scan.
 
     Half of the photons are reconstructed and denoised as the whole was; the other half judges.
@@ -68,7 +69,7 @@ def check(flags: CheckFlags) -> int:
     if flags.scan is not None:
         of = original if original is not None else denoised
         sources = getattr(of, "provenance", {}).get("scan_sources", {})
-        scan = bin_as(io.read_scan(flags.scan), sources)
+        scan = bin_as(read_scan(flags.scan, flags), sources)
     found: Check | None = None
     with device.threads(flags.threads), show.Bar("check", 100) as bar:
         for update in assess.check(denoised, original, scan, options, device=flags.device):

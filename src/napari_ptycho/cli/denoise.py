@@ -10,6 +10,7 @@ import typer
 
 from napari_ptycho.cli import show
 from napari_ptycho.cli.flags import Json, Output, Overwrite, check_output, pairs
+from napari_ptycho.cli.reading import ReadFlags, read_scan
 from napari_ptycho.denoise.options import (
     ARCHITECTURES,
     RULES,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:  # --help must open at once
 
 
 @dataclass(frozen=True)
-class DenoiseFlags:
+class DenoiseFlags(ReadFlags):
     """Denoise an image or a reconstruction: Deep Image Prior, or a classical method.
 
     Of a reconstruction the lit part of the object is denoised. With its scan (--scan) two
@@ -180,7 +181,7 @@ def _job(flags: DenoiseFlags, options: DenoiseOptions) -> "Iterator[Update[Resto
         return
     if io.is_image(flags.file) or flags.second is not None:
         raise OptionsError("--scan makes halves of a reconstruction; leave it out, or --second")
-    scan, whole = io.read_scan(flags.scan), io.read_reconstruction(flags.file)
+    scan, whole = read_scan(flags.scan, flags), io.read_reconstruction(flags.file)
     truth = _other(flags, flags.reference)
     yield from denoise_reconstruction(whole, flags.channel, options, scan, truth, flags.device)
 

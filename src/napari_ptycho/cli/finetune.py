@@ -24,6 +24,7 @@ from napari_ptycho.cli.network import (
     probe_of,
 )
 from napari_ptycho.cli.predict import in_words, numbers
+from napari_ptycho.cli.reading import ReadFlags, read_scan
 from napari_ptycho.errors import FileError
 from napari_ptycho.networks.options import FinetuneOptions
 
@@ -35,7 +36,7 @@ CURVES = {"loss": "loss", "r_factor": "R", "held_out": "held out"}
 
 
 @dataclass(frozen=True)
-class FinetuneFlags:
+class FinetuneFlags(ReadFlags):
     """Teach a network the patterns of one scan, without labels, and predict its object.
 
     The probe must be known: from the scan, the network's training, or --probe-from. A falling R
@@ -66,7 +67,7 @@ def finetune(flags: FinetuneFlags) -> int:
 
     from napari_ptycho import device, io, networks
 
-    scan = io.read_scan(flags.file)
+    scan = read_scan(flags.file, flags)
     began = time.monotonic()
     with device.threads(flags.threads):
         job = networks.finetune(scan, network, options, probe, flags.device)

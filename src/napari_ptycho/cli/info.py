@@ -4,10 +4,11 @@ from dataclasses import asdict, dataclass
 
 from napari_ptycho.cli import show
 from napari_ptycho.cli.flags import File, Json
+from napari_ptycho.cli.reading import ReadFlags, read_scan
 
 
 @dataclass(frozen=True)
-class InfoFlags:
+class InfoFlags(ReadFlags):
     """Show what a scan holds: values, units, where each came from, and what looks wrong."""
 
     file: File
@@ -18,11 +19,10 @@ def info(flags: InfoFlags) -> int:
     """Print a table, or JSON."""
     from rich.table import Table
 
-    from napari_ptycho.io import read_scan
     from napari_ptycho.model.summary import summary
 
     with show.busy(f"reading {flags.file.name}"):
-        scan = read_scan(flags.file)
+        scan = read_scan(flags.file, flags)
         rows = summary(scan)
     if flags.json:
         values = {"file": str(flags.file), "name": scan.name, "notes": list(scan.notes)}

@@ -23,6 +23,7 @@ from napari_ptycho.cli.network import (
     plain,
     probe_of,
 )
+from napari_ptycho.cli.reading import ReadFlags, read_scan
 from napari_ptycho.errors import FileError
 from napari_ptycho.networks.options import PredictOptions
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:  # --help must open at once
 
 
 @dataclass(frozen=True)
-class PredictFlags:
+class PredictFlags(ReadFlags):
     """Predict the object of a scan by a network, and stitch it.
 
     A prediction is a first guess: `reconstruct SCAN --start OUT` goes on from it, and
@@ -67,9 +68,9 @@ def predict(flags: PredictFlags) -> int:
     _check_files(flags)
     network, probe = opened(flags.checkpoint), probe_of(flags.probe_from)
 
-    from napari_ptycho import device, io, networks
+    from napari_ptycho import device, networks
 
-    scan = io.read_scan(flags.file)
+    scan = read_scan(flags.file, flags)
     began = time.monotonic()
     with device.threads(flags.threads):
         job = networks.predict(scan, network, options, probe, flags.device)

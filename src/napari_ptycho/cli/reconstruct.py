@@ -22,6 +22,7 @@ from napari_ptycho.cli.flags import (
     parse_bytes,
     parse_size,
 )
+from napari_ptycho.cli.reading import ReadFlags, read_scan
 from napari_ptycho.cli.stages import (
     DEFAULT,
     SUGGESTED,
@@ -43,7 +44,7 @@ Number = Annotated[float | None, typer.Option(help="Replaces what the file says.
 
 
 @dataclass(frozen=True)
-class ReconstructFlags:
+class ReconstructFlags(ReadFlags):
     """Reconstruct object and probe of a scan; Ctrl-C keeps what was reached."""
 
     file: File
@@ -158,9 +159,9 @@ def reconstruct(flags: ReconstructFlags) -> int:
 
 def _read(flags: ReconstructFlags, size: int | tuple[int, int]) -> "tuple[Scan, tuple[str, ...]]":
     """Return the binned scan, and sentences about it, which are printed too."""
-    from napari_ptycho import io, prepare
+    from napari_ptycho import prepare
 
-    whole = io.read_scan(flags.file, geometry(flags) or None)
+    whole = read_scan(flags.file, flags, geometry(flags))
     scan = prepare.bin_positions(whole, size, flags.neighbours)
     notes = list(scan.notes)
     if scan is not whole:
@@ -217,8 +218,8 @@ def drive(
     return last, stopped
 
 
-def geometry(flags: ReconstructFlags) -> dict[str, Any]:
-    """Return the fields of the geometry that the flags replace."""
+def geometry(flags: Any) -> dict[str, Any]:
+    """Return the fields of the geometry that the flags of a command replace."""
     given = {name: getattr(flags, name) for name in GEOMETRY}
     fields: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if flags.detector_pixel_m is not None:

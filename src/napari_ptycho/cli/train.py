@@ -22,6 +22,7 @@ from napari_ptycho.cli.network import (
     plain,
     probe_of,
 )
+from napari_ptycho.cli.reading import ReadFlags, read_scan
 from napari_ptycho.errors import OptionsError
 from napari_ptycho.networks.architectures import ARCHITECTURES, ArchitectureName
 from napari_ptycho.networks.options import SimulationOptions, TrainOptions
@@ -36,7 +37,7 @@ CURVES = {"loss": "loss", "validation": "validation", "correlation": "correlatio
 
 
 @dataclass(frozen=True)
-class TrainFlags:
+class TrainFlags(ReadFlags):
     """Teach a network to lead from patterns to the object, by reconstructions or a simulation.
 
     Each reconstruction needs its scan: --scan once for each, in the same order. What validates is
@@ -180,7 +181,7 @@ def pairs_of(flags: TrainFlags) -> "Pairs":
     for file, of in zip(flags.reconstructions or (), flags.scan or (), strict=True):
         with show.busy(f"reading {of.name}"):
             reconstruction = io.read_reconstruction(file)
-            scan = io.read_scan(of)
+            scan = read_scan(of, flags)
         sources = reconstruction.provenance.get("scan_sources", {})
         known.append((bin_as(scan, sources), reconstruction))
     return networks.pairs_of(known, flags.validation, flags.lines)

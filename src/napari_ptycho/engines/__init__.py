@@ -25,6 +25,7 @@ from napari_ptycho.errors import JobError, OptionsError
 
 if TYPE_CHECKING:  # options alone must open at once: forms and --help need no arrays
     from napari_ptycho.engines.halves import reconstruct_halves
+    from napari_ptycho.engines.orientation import find_orientation
     from napari_ptycho.engines.regularise import Hook
     from napari_ptycho.job import Update
     from napari_ptycho.model import Reconstruction, Scan
@@ -43,6 +44,7 @@ __all__ = [
     "Preset",
     "RaarOptions",
     "RpieOptions",
+    "find_orientation",
     "reconstruct",
     "reconstruct_halves",
 ]
@@ -54,6 +56,10 @@ def __getattr__(name: str) -> Any:
         from napari_ptycho.engines.halves import reconstruct_halves
 
         return reconstruct_halves
+    if name == "find_orientation":
+        from napari_ptycho.engines.orientation import find_orientation
+
+        return find_orientation
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

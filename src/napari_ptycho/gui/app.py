@@ -38,11 +38,11 @@ def _open(viewer: Viewer, name: str) -> tuple[Any, Any]:
 
 
 def open_window(paths: Sequence[str | Path] = (), sample: str | None = None) -> Viewer:
-    """Open napari with all docks and start to load a file or a sample."""
+    """Open napari with all docks and start to load files or a sample."""
     viewer = Viewer(title="Ptychography", show_welcome_screen=False)
     scan, _ = open_docks(viewer)
     if paths:
-        scan.open_path(paths[0])
+        scan.open_paths([Path(path) for path in paths])
     elif sample is not None:
         scan.open_sample(sample)
     return viewer
@@ -52,7 +52,7 @@ def launch(paths: Sequence[str | Path] = (), sample: str | None = None) -> None:
     """Open napari with all docks, load a file or a sample, and stay until it is closed.
 
     Args:
-        paths: Files to open; the first one is.
+        paths: A scan, or a file of frames and one with their positions.
         sample: Key of `samples.SAMPLES`, if no file is given.
     """
     open_window(paths, sample)

@@ -25,9 +25,9 @@ from napari_ptycho.model import Reconstruction, Scan
 
 KEY = "napari_ptycho"
 ROLE, STRETCH, OFFSET = "napari_ptycho_role", "napari_ptycho_stretch", "napari_ptycho_offset"
-PATTERNS, MEAN, POSITIONS = "patterns", "mean pattern", "positions"
+PATTERNS, MEAN, MASK, POSITIONS = "patterns", "mean pattern", "mask", "positions"
 PHASE, AMPLITUDE, PROBE, REFINED = "phase", "amplitude", "probe", "refined positions"
-DETECTOR = (PATTERNS, MEAN)
+DETECTOR = (PATTERNS, MEAN, MASK)
 SCAN = (*DETECTOR, POSITIONS)
 SAMPLES, PATCHES = "network samples", "predicted patches"
 DENOISED, SPREAD, CHECK = "denoised", "spread", "check"

@@ -1,14 +1,14 @@
 """Closing the window while a run is under way: ask, stop, keep what was reached."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QEvent, QObject
-from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
+from qtpy.QtWidgets import QMessageBox, QWidget
 
 from napari_ptycho.errors import PtychoError
 from napari_ptycho.gui.runner import Runner
+from napari_ptycho.gui.save_button import ask_target
 from napari_ptycho.gui.saving import Savable
 
 WAIT_S = 30.0
@@ -62,11 +62,12 @@ class CloseGuard(QObject):
         thing = None if update is None else self._savable(update.result)
         if thing is None:
             return True
-        path, _ = QFileDialog.getSaveFileName(self._dock, thing.title, thing.name, thing.kind)
-        if not path:
+        target = ask_target(self._dock, thing)
+        if target is None:
             return False
+        path, write = target
         try:
-            thing.write(Path(path))
+            write(path)
         except PtychoError as error:
             QMessageBox.warning(self._dock, "Not saved", str(error))
             return False

@@ -6,13 +6,14 @@ The numerics are imported when they are needed, so that opening the dock imports
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_ptycho import io
-from napari_ptycho.gui.saving import Savable
+from napari_ptycho.gui.saving import Savable, of_made
 from napari_ptycho.gui.views import Image, Limits, contrast
 from napari_ptycho.job import Update
 from napari_ptycho.model import Reconstruction
@@ -131,16 +132,15 @@ def savable(view: DenoiseView | None, name: str, iteration: int | None = None) -
     if view is None:
         return None
 
-    def write(path: Path) -> None:
-        reconstruction = reconstruction_of(view, iteration)
-        if reconstruction is not None:
-            io.write_reconstruction(reconstruction, path)
-        else:
-            _write_image(view, iteration, path)
+    def make() -> Reconstruction:
+        made = reconstruction_of(view, iteration)
+        assert made is not None  # its subject is a reconstruction
+        return made
 
     of = view.subject.of
     if of is not None:
-        return Savable("Save the reconstruction", f"{of.name} · denoised.h5", "HDF5 (*.h5)", write)
+        return of_made("reconstruction", f"{of.name} · denoised", make)
+    write = partial(_write_image, view, iteration)
     return Savable("Save the image", f"{name} · denoised.tif", "TIFF (*.tif *.tiff)", write)
 
 

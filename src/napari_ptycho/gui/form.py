@@ -10,16 +10,18 @@ from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QFormLayout,
+    QLineEdit,
     QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_ptycho.gui.fold import Fold
+from napari_ptycho.gui.offer_box import OfferBox
 from napari_ptycho.gui.widgets import form_rows
 from napari_ptycho.options import Options, Parameter, Value, describe
 
-Field = QSpinBox | QDoubleSpinBox | QCheckBox | QComboBox
+Field = QSpinBox | QDoubleSpinBox | QCheckBox | QComboBox | QLineEdit
 ADVANCED = "Advanced"
 LABELS_PX = 92
 """Least width of the labels, so that forms below each other line up."""
@@ -36,6 +38,7 @@ class OptionsForm(QWidget):
         cls: type[Options],
         main: Sequence[str] = (),
         hidden: Sequence[str] = (),
+        offered: Sequence[str] = (),
         parent: QWidget | None = None,
     ) -> None:
         """Build the form.
@@ -45,9 +48,11 @@ class OptionsForm(QWidget):
             main: Parameters that show at once. The others fold: under the name of their group, or
                 under "Advanced" where they have none. Empty shows all that have no group.
             hidden: Parameters that have a field but no row: something else chooses them.
+            offered: Texts of which some are offered to choose from: `OfferBox`es.
             parent: The widget this one lies in.
         """
         super().__init__(parent)
+        self._offered = tuple(offered)
         self.cls = cls
         self.fields: dict[str, Field] = {}
         self.folds: dict[str, Fold] = {}
@@ -109,7 +114,7 @@ class OptionsForm(QWidget):
             fold.mark([f"{n} = {v}" for n, v in values.items() if v != defaults[n]])
 
     def _field(self, parameter: Parameter) -> Field:
-        field = _make(parameter)
+        field = OfferBox() if parameter.name in self._offered else _make(parameter)
         _set(field, parameter.default)
         field.setToolTip(_tooltip(parameter))
         field.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -135,7 +140,7 @@ class OptionsForm(QWidget):
 def label(name: str) -> str:
     """Return "object_step" as "Object step", "diameter_um" as "Diameter (µm)"."""
     words = name.split("_")
-    unit = {"um": "µm", "nm": "nm", "mm": "mm", "px": "px", "ms": "ms"}.get(words[-1])
+    unit = {"um": "µm", "nm": "nm", "mm": "mm", "px": "px", "ms": "ms", "deg": "°"}.get(words[-1])
     text = " ".join(words[:-1] if unit else words).capitalize()
     return f"{text} ({unit})" if unit else text
 
@@ -157,6 +162,8 @@ def _make(parameter: Parameter) -> Field:
         return box
     if parameter.kind is bool:
         return QCheckBox()
+    if parameter.kind is str:
+        return QLineEdit()
     spin = QSpinBox() if parameter.kind is int else QDoubleSpinBox()
     spin.setCorrectionMode(QAbstractSpinBox.CorrectionMode.CorrectToNearestValue)
     spin.setKeyboardTracking(False)
@@ -193,7 +200,8 @@ def _digits(number: float) -> int:
 def _tooltip(parameter: Parameter) -> str:
     allowed = parameter.range
     span = "" if allowed is None else f"\nFrom {allowed.low:g} to {allowed.high:g}."
-    return f"{parameter.help}{span}\nDefault: {parameter.default}."
+    default = parameter.default if parameter.default != "" else "empty"
+    return f"{parameter.help}{span}\nDefault: {default}."
 
 
 def _value(field: Field) -> Value:
@@ -201,6 +209,8 @@ def _value(field: Field) -> Value:
         return str(field.currentText())
     if isinstance(field, QCheckBox):
         return bool(field.isChecked())
+    if isinstance(field, QLineEdit):
+        return str(field.text()).strip()
     value: Value = field.value()
     return value
 
@@ -208,6 +218,8 @@ def _value(field: Field) -> Value:
 def _set(field: Field, value: Value) -> None:
     if isinstance(field, QComboBox):
         field.setCurrentText(str(value))
+    elif isinstance(field, QLineEdit):
+        field.setText(str(value))
     elif isinstance(field, QCheckBox):
         field.setChecked(bool(value))
     elif isinstance(field, QSpinBox):
@@ -218,6 +230,10 @@ def _set(field: Field, value: Value) -> None:
 
 
 def _changed(field: Field) -> Any:
+    if isinstance(field, OfferBox):
+        return field.edited
+    if isinstance(field, QLineEdit):
+        return field.editingFinished
     if isinstance(field, QComboBox):
         return field.currentIndexChanged
     return field.toggled if isinstance(field, QCheckBox) else field.valueChanged

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QComboBox, QWidget
+from qtpy.QtWidgets import QComboBox, QLabel, QWidget
 
-from napari_ptycho.gui.quantity import ENERGY, LENGTH, QuantityEdit
+from napari_ptycho.gui.quantity import ANGLE, ENERGY, LENGTH, QuantityEdit
 from napari_ptycho.gui.widgets import form_rows
 from napari_ptycho.model import Geometry
 
@@ -16,27 +16,48 @@ class GeometryForm(QWidget):
     edited = Signal(str, object)
     """Name and value of the field of `Geometry` that the user changed."""
 
-    def __init__(self) -> None:
+    def __init__(self, all_rows: bool = False) -> None:
+        """Make the form.
+
+        Args:
+            all_rows: Show what only electron microscopes need, even before there are electrons.
+        """
         super().__init__()
+        self._all_rows = all_rows
         self.fields = {
             "energy_ev": QuantityEdit(ENERGY, "keV"),
             "distance_m": QuantityEdit(LENGTH, "m"),
             "detector_pixel_m": QuantityEdit(LENGTH, "µm"),
+            "detector_pixel_rad": QuantityEdit(ANGLE, "mrad"),
             "focus_to_sample_m": QuantityEdit(LENGTH, "mm"),
         }
-        self.propagation = QComboBox()
+        self.particle, self.propagation = QComboBox(), QComboBox()
+        self.particle.addItems(["photon", "electron"])
         self.propagation.addItems(["far", "near"])
+        self._lay_out()
+        fields = self.fields
+        fields["energy_ev"].edited.connect(self._on_energy)
+        fields["distance_m"].edited.connect(self._on_distance)
+        fields["detector_pixel_m"].edited.connect(self._on_pixel)
+        fields["detector_pixel_rad"].edited.connect(self._on_angle)
+        fields["focus_to_sample_m"].edited.connect(self._on_focus)
         self.propagation.activated.connect(self._on_propagation)
-        self.fields["energy_ev"].edited.connect(self._on_energy)
-        self.fields["distance_m"].edited.connect(self._on_distance)
-        self.fields["detector_pixel_m"].edited.connect(self._on_pixel)
-        self.fields["focus_to_sample_m"].edited.connect(self._on_focus)
-        self._rows = form_rows()
-        self._rows.addRow("Energy", self.fields["energy_ev"])
-        self._rows.addRow("Distance", self.fields["distance_m"])
-        self._rows.addRow("Detector pixel", self.fields["detector_pixel_m"])
-        self._rows.addRow("Propagation", self.propagation)
-        self._rows.addRow("Focus to sample", self.fields["focus_to_sample_m"])
+        self.particle.activated.connect(self._on_particle)
+        self.show_geometry(Geometry(), {})
+
+    def _lay_out(self) -> None:
+        fields = self.fields
+        self._rows, self._energy = form_rows(), QLabel()
+        for title, field in (
+            ("Particle", self.particle),
+            (self._energy, fields["energy_ev"]),
+            ("Distance", fields["distance_m"]),
+            ("Detector pixel", fields["detector_pixel_m"]),
+            ("Pixel angle", fields["detector_pixel_rad"]),
+            ("Propagation", self.propagation),
+            ("Focus to sample", fields["focus_to_sample_m"]),
+        ):
+            self._rows.addRow(title, field)
         self.setLayout(self._rows)
 
     def show_geometry(self, geometry: Geometry, warnings: Mapping[str, str]) -> None:
@@ -46,7 +67,22 @@ class GeometryForm(QWidget):
             field.show_values(value if isinstance(value, tuple) else (value,))
             field.complain(warnings.get(name, ""))
         self.propagation.setCurrentText(geometry.propagation)
-        self._rows.setRowVisible(self.fields["focus_to_sample_m"], geometry.propagation == "near")
+        self.particle.setCurrentText(geometry.particle)
+        self._show_rows(geometry)
+
+    def _show_rows(self, geometry: Geometry) -> None:
+        electrons, near = geometry.particle == "electron", geometry.propagation == "near"
+        by_angle = electrons and geometry.detector_pixel_rad is not None
+        shown = {
+            self.particle: electrons or self._all_rows,
+            self.fields["detector_pixel_rad"]: electrons,
+            self.fields["distance_m"]: not by_angle or geometry.distance_m is not None,
+            self.fields["detector_pixel_m"]: not by_angle or geometry.detector_pixel_m is not None,
+            self.fields["focus_to_sample_m"]: near,
+        }
+        for field, visible in shown.items():
+            self._rows.setRowVisible(field, visible)
+        self._energy.setText("Electron energy" if electrons else "Energy")
 
     def _on_energy(self, values: tuple[float, ...]) -> None:
         self.edited.emit("energy_ev", _one(values))
@@ -58,11 +94,21 @@ class GeometryForm(QWidget):
         self.edited.emit("focus_to_sample_m", _one(values))
 
     def _on_pixel(self, values: tuple[float, ...]) -> None:
-        self.edited.emit("detector_pixel_m", (values * 2)[:2] or None)
+        self.edited.emit("detector_pixel_m", _two(values))
+
+    def _on_angle(self, values: tuple[float, ...]) -> None:
+        self.edited.emit("detector_pixel_rad", _two(values))
 
     def _on_propagation(self, index: int) -> None:
         self.edited.emit("propagation", self.propagation.itemText(index))
 
+    def _on_particle(self, index: int) -> None:
+        self.edited.emit("particle", self.particle.itemText(index))
+
 
 def _one(values: tuple[float, ...]) -> float | None:
     return values[0] if values else None
+
+
+def _two(values: tuple[float, ...]) -> tuple[float, ...] | None:
+    return (values * 2)[:2] or None

@@ -12,37 +12,40 @@ from typing import Any
 import napari
 import numpy as np
 
+from napari_ptycho.errors import FileError
 from napari_ptycho.gui import canvas, loading
 from napari_ptycho.gui.app import open_dock, open_docks
+from napari_ptycho.gui.opening import Wanting
+from napari_ptycho.gui.sniffing import is_ours
 from napari_ptycho.gui.views import Picture
 from napari_ptycho.phantoms import noisy
 from napari_ptycho.samples import SAMPLES
 
 LayerData = tuple[Any, ...]
 Reader = Callable[[Any], list[LayerData]]
-MAGIC = (b"\x89HDF\r\n\x1a\n", b"PK\x03\x04", b"BZh")
 NO_LAYER: LayerData = (None,)
 
 
 def get_reader(path: str | list[str]) -> Reader | None:
-    """Return a reader if the file may be one of ours, by its first bytes."""
-    first = Path(path if isinstance(path, str) else path[0])
-    try:
-        with first.open("rb") as file:
-            head = file.read(8)
-    except OSError:
-        return None
-    return read if head.startswith(MAGIC) else None
+    """Return a reader if the files may be ours, by their first bytes; images are napari's."""
+    return read if is_ours(_paths(path)) else None
 
 
 def read(path: str | list[str]) -> list[LayerData]:
-    """Open a file in the Scan dock; without a window, return its layers."""
-    first = Path(path if isinstance(path, str) else path[0])
-    viewer = napari.current_viewer()
+    """Open files in the Scan dock; without a window, return their layers.
+
+    Raises:
+        PtychoError: There is no window, and they cannot be opened.
+    """
+    paths, viewer = _paths(path), napari.current_viewer()
     if viewer is None:
-        return _layers(loading.open_file(first))
-    open_docks(viewer)[0].open_path(first)
+        return _layers(loading.open_paths(paths))
+    open_docks(viewer)[0].open_paths(paths)
     return [NO_LAYER]
+
+
+def _paths(path: str | list[str]) -> list[Path]:
+    return [Path(one) for one in ([path] if isinstance(path, str) else path)]
 
 
 def siemens_real() -> list[LayerData]:
@@ -100,8 +103,10 @@ def _sample(key: str) -> list[LayerData]:
     return [(np.empty((0, 2)), placeholder, "points")]
 
 
-def _layers(shown: loading.Scans | Picture) -> list[LayerData]:
+def _layers(shown: loading.Opened) -> list[LayerData]:
     """Return plain layer tuples, for napari without a window."""
+    if isinstance(shown, Wanting):
+        raise FileError(shown.sentence)
     if isinstance(shown, Picture):
         name, held = shown.of.name, {canvas.KEY: shown.of}
         return [

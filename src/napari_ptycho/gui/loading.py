@@ -1,34 +1,117 @@
 """What the Scan dock runs in its thread: files, samples and binning, made ready to show."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from napari_ptycho import io, prepare, samples
-from napari_ptycho.errors import FileError
+from napari_ptycho.errors import FileError, NeedsLayout, NeedsPositions, PtychoError
+from napari_ptycho.gui.opening import Opening, Wanting
 from napari_ptycho.gui.views import Picture, ScanView, picture, view_scan
 from napari_ptycho.model import Geometry, Scan
 from napari_ptycho.model.summary import Row, summary
 
 Scans = tuple[ScanView, ScanView]
 """A scan, and the one it was binned from (itself, if it is not binned)."""
+Opened = Scans | Picture | Wanting
 
 
-def open_file(path: Path, geometry: Mapping[str, Any] | None = None) -> Scans | Picture:
+def open_paths(paths: Sequence[Path]) -> Opened:
+    """Open what was dropped: a scan or a reconstruction, or frames and their positions.
+
+    Raises:
+        PtychoError: There are more than two files, or what they hold is broken.
+    """
+    if len(paths) > 2:
+        raise FileError(
+            f"{len(paths)} files were given; give one scan, a file with frames and one with their "
+            "positions, or the folder that holds the frames"
+        )
+    return open_file(paired(*paths) if len(paths) == 2 else Opening(paths[0]))
+
+
+def paired(first: Path, second: Path) -> Opening:
+    """Return which of two files holds the frames, and which their positions.
+
+    The frames are in the one that lacks positions, else in the one that could be a scan.
+
+    Raises:
+        PtychoError: Neither holds frames, or both are scans by themselves.
+    """
+    orders = ((first, second), (second, first))
+    found = {path: _lacking(path) for path in (first, second)}
+    for frames, places in orders:
+        if isinstance(found[frames], NeedsPositions):
+            return Opening(frames, places)
+    for frames, places in orders:
+        if isinstance(found[frames], NeedsLayout) and _may_hold_frames(frames):
+            return Opening(frames, places)
+    scans = [order for order in orders if found[order[0]] is None]
+    if len(scans) == 2:
+        raise FileError(
+            f"{first.name} and {second.name}: both hold frames and positions; open one at a time"
+        )
+    if scans:
+        return Opening(*scans[0])
+    raise found[first] or FileError(f"{first.name}: holds no frames")
+
+
+def _may_hold_frames(path: Path) -> bool:
+    from napari_ptycho.io import browse  # with h5py, which no dock needs before there is a file
+
+    return bool(browse.contents(path).frames)
+
+
+def _lacking(path: Path) -> PtychoError | None:
+    """Return why a file is no scan by itself; None if it is one."""
+    try:
+        io.read_scan(path, lazy_above_bytes=0)
+    except PtychoError as error:
+        return error
+    return None
+
+
+def open_file(opening: Opening) -> Opened:
     """Open a file that holds a scan, or else a reconstruction.
 
     Raises:
         PtychoError: It holds neither, or what it holds is broken.
     """
     try:
-        view = replace(view_scan(io.read_scan(path, geometry)), path=path)
-    except FileError as no_scan:
-        try:
-            return picture(io.read_reconstruction(path))
-        except FileError:
-            raise no_scan from None
+        view = replace(view_scan(read(opening)), opening=opening)
+    except (NeedsLayout, NeedsPositions) as error:
+        return _picture(opening.path) or Wanting(opening, str(error))
+    except FileError:
+        found = _picture(opening.path)
+        if found is None:
+            raise
+        return found
     return view, view
+
+
+def read(opening: Opening, lazy_above_bytes: int = 2**30) -> Scan:
+    """Read the scan of an opening.
+
+    Raises:
+        PtychoError: As `io.read_scan`.
+    """
+    return io.read_scan(
+        opening.path,
+        opening.geometry,
+        lazy_above_bytes,
+        layout=opening.layout,
+        positions=opening.positions,
+        detector=opening.detector,
+    )
+
+
+def _picture(path: Path) -> Picture | None:
+    """Return the reconstruction that a file holds, or None if it holds none."""
+    try:
+        return picture(io.read_reconstruction(path))
+    except FileError:
+        return None
 
 
 def open_sample(key: str) -> Scans:
@@ -42,7 +125,7 @@ def bin_scan(unbinned: ScanView, size: Any, neighbours: Any) -> Scans:
     return view_scan(prepare.bin_positions(unbinned.scan, size, neighbours)), unbinned
 
 
-def change_geometry(view: ScanView, unbinned: ScanView, name: str, value: Any) -> Scans | Picture:
+def change_geometry(view: ScanView, unbinned: ScanView, name: str, value: Any) -> Opened:
     """Change one field of the geometry of a scan, and of the one it was binned from.
 
     Another propagation reads the file again: where frames have their zero frequency depends on it.
@@ -50,10 +133,10 @@ def change_geometry(view: ScanView, unbinned: ScanView, name: str, value: Any) -
     Raises:
         PtychoError: The value is not allowed, or the file cannot be read any more.
     """
-    if name == "propagation" and unbinned.path is not None:
-        scan = unbinned.scan
-        given = given_by_user(scan.geometry, scan.sources)
-        return open_file(unbinned.path, given | {name: value})
+    if name == "propagation" and unbinned.opening is not None:
+        scan, opening = unbinned.scan, unbinned.opening
+        given = {**opening.geometry, **given_by_user(scan.geometry, scan.sources), name: value}
+        return open_file(replace(opening, geometry=given))
     new = _changed(view, name, value)
     return new, new if view is unbinned else _changed(unbinned, name, value)
 
@@ -85,5 +168,5 @@ def warnings_of(rows: Sequence[Row]) -> dict[str, str]:
 
 def given_by_user(geometry: Geometry, sources: Mapping[str, str]) -> dict[str, Any]:
     """Return the fields of a geometry that the user has set."""
-    names = (*FIELDS.values(), "propagation")
+    names = tuple(item.name for item in fields(Geometry))
     return {name: getattr(geometry, name) for name in names if sources.get(name) == "user"}

@@ -1,4 +1,4 @@
-"""Two buttons that ask what to open: a file, or one of the samples."""
+"""Buttons that ask what to open: files, a folder of frames, one of the samples."""
 
 from pathlib import Path
 from typing import Any
@@ -8,34 +8,73 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QPushButton, QWidget
 
 from napari_ptycho.samples import SAMPLES
 
-FILES = "Scans and reconstructions (*.cxi *.h5 *.hdf5 *.nxs *.npz *.bz2);;All files (*)"
+SCANS = (
+    *("cxi", "h5", "hdf5", "hdf", "nxs", "nx5", "ptyd", "ptyr", "hspy", "emd", "mat"),
+    *("mib", "raw", "npz", "npy", "bz2", "gz", "tif", "tiff"),
+)
+POSITIONS = ("h5", "hdf5", "nxs", "csv", "txt", "dat", "npy", "npz")
+
+
+def file_filter(title: str, endings: tuple[str, ...]) -> str:
+    """Return the filter of a file dialog: files with these endings, or all."""
+    return f"{title} ({' '.join(f'*.{ending}' for ending in endings)});;All files (*)"
+
+
+FILES = file_filter("Scans and reconstructions", SCANS)
+POSITION_FILES = file_filter("Positions", POSITIONS)
 
 
 class OpenBar(QWidget):
-    """Asks for a file or a sample."""
+    """Asks for files, a folder, or a sample."""
 
-    path_chosen = Signal(Path)
+    paths_chosen = Signal(list)
+    """A scan, or frames and their positions, or a folder."""
+    browse_asked = Signal()
+    """Look into a file before it is opened."""
     sample_chosen = Signal(str)
     """A key of `samples.SAMPLES`."""
 
     def __init__(self) -> None:
         super().__init__()
-        open_button, sample_button = QPushButton("Open…"), QPushButton("Sample")
+        self.open_button = _button("Open…", "A scan, or a file of frames and one of positions.")
+        self.folder_button = _button("Folder…", "A folder of frames, one TIFF file each.")
+        self.browse_button = _button(
+            "Browse…", "Look into a file, and say how it is to be read before it is opened."
+        )
+        self.sample_button = _button("Sample", "Simulated scans, and a measured one.")
         menu = QMenu(self)
         for key, title in SAMPLES.items():
             menu.addAction(title).setData(key)
-        sample_button.setMenu(menu)
+        self.sample_button.setMenu(menu)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(open_button)
-        layout.addWidget(sample_button)
+        layout.setSpacing(4)
+        for button in (
+            *(self.open_button, self.folder_button),
+            *(self.browse_button, self.sample_button),
+        ):
+            layout.addWidget(button)
         menu.triggered.connect(self._on_sample)
-        open_button.clicked.connect(self._ask_path)
+        self.open_button.clicked.connect(self._ask_paths)
+        self.folder_button.clicked.connect(self._ask_folder)
+        self.browse_button.clicked.connect(self.browse_asked)
 
-    def _ask_path(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Open a scan", "", FILES)
+    def _ask_paths(self) -> None:
+        paths, _ = QFileDialog.getOpenFileNames(self, "Open a scan", "", FILES)
+        if paths:
+            self.paths_chosen.emit([Path(path) for path in paths])
+
+    def _ask_folder(self) -> None:
+        path = QFileDialog.getExistingDirectory(self, "Open a folder of frames")
         if path:
-            self.path_chosen.emit(Path(path))
+            self.paths_chosen.emit([Path(path)])
 
     def _on_sample(self, action: Any) -> None:
         self.sample_chosen.emit(action.data())
+
+
+def _button(text: str, tip: str) -> QPushButton:
+    button = QPushButton(text)
+    button.setToolTip(tip)
+    button.setMinimumWidth(40)
+    return button

@@ -10,6 +10,7 @@ from napari_ptycho.errors import OptionsError
 
 ENERGY: Mapping[str, float] = {"eV": 1.0, "keV": 1e3, "MeV": 1e6}
 LENGTH: Mapping[str, float] = {"m": 1.0, "cm": 1e-2, "mm": 1e-3, "µm": 1e-6, "um": 1e-6, "nm": 1e-9}
+ANGLE: Mapping[str, float] = {"rad": 1.0, "mrad": 1e-3, "µrad": 1e-6, "urad": 1e-6}
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 
 

@@ -66,7 +66,7 @@ class RunBox(QWidget):
                 "Go on from the reconstruction that is shown: with the stages that a stopped run "
                 "has left, else with the last stage again.",
             ),
-            (self.save_button, "Write object, probe, errors and provenance to an HDF5 file."),
+            (self.save_button, "Write it to a file: HDF5 with all there is, or any other format."),
         ):
             button.setToolTip(tip)
             button.setMinimumWidth(40)

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QFileDialog, QPushButton
+from qtpy.QtWidgets import QFileDialog, QMessageBox, QPushButton, QWidget
 
 from napari_ptycho.gui.runner import Runner
-from napari_ptycho.gui.saving import Savable
+from napari_ptycho.gui.saving import Savable, Write
 
 
 class SaveButton(QPushButton):
@@ -34,21 +34,45 @@ class SaveButton(QPushButton):
         """Write what is shown; `saved` says when it is done."""
         thing = self._current()
         if thing is not None:
-            self.runner.call(partial(_write, thing, Path(path)), f"save {path}")
+            self._write(*thing.chosen(Path(path), ""))
 
     def _ask_path(self) -> None:
         thing = self._current()
-        if thing is None:
-            return
-        path, _ = QFileDialog.getSaveFileName(self, thing.title, thing.name, thing.kind)
-        if path:
-            self.save(path)
+        target = None if thing is None else ask_target(self, thing)
+        if target is not None:
+            self._write(*target)
+
+    def _write(self, path: Path, write: Write) -> None:
+        self.runner.call(partial(_written, write, path), f"save {path}")
 
     def _on_written(self, outcome: str, path: Any) -> None:
         if outcome == "done":
             self.saved.emit(str(path))
 
 
-def _write(thing: Savable, path: Path) -> Path:
-    thing.write(path)
+def ask_target(parent: QWidget, thing: Savable) -> tuple[Path, Write] | None:
+    """Ask where to write something; return the file and how, or None for not at all.
+
+    Args:
+        parent: Of the dialog.
+        thing: What there is to write.
+    """
+    typed, wanted = QFileDialog.getSaveFileName(parent, thing.title, thing.name, thing.kind)
+    if not typed:
+        return None
+    path, write = thing.chosen(Path(typed), wanted)
+    if path != Path(typed) and path.exists() and not _may_replace(parent, path):
+        return None
+    return path, write
+
+
+def _may_replace(parent: QWidget, path: Path) -> bool:
+    """Ask as the dialog does, which has not seen the file by the name that it gets."""
+    question = f"{path.name} already exists. Do you want to replace it?"
+    answer = QMessageBox.question(parent, "Replace the file?", question)
+    return bool(answer == QMessageBox.StandardButton.Yes)
+
+
+def _written(write: Write, path: Path) -> Path:
+    write(path)
     return path

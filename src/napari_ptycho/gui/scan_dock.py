@@ -1,19 +1,25 @@
 """The Scan dock: open, look at what was read, correct it, bin it."""
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+from napari.utils.notifications import show_warning
 from napari.viewer import Viewer
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtWidgets import QPushButton
 
 from napari_ptycho.gui import loading
 from napari_ptycho.gui.binning_box import BinningBox
+from napari_ptycho.gui.browser_dialog import BrowserDialog
+from napari_ptycho.gui.drops import Drops, paths_of
+from napari_ptycho.gui.frames_box import FramesBox
 from napari_ptycho.gui.geometry_form import GeometryForm
 from napari_ptycho.gui.layers import ScanLayers
 from napari_ptycho.gui.open_bar import OpenBar
+from napari_ptycho.gui.opening import Opening, Wanting
 from napari_ptycho.gui.result_layers import ReconstructionLayers
 from napari_ptycho.gui.runner import Runner
 from napari_ptycho.gui.session import real_viewer, session_of
@@ -36,31 +42,60 @@ class ScanDock(Dock):
         self.runner.finished.connect(self._on_finished)
         self.table, self.form = SummaryTable(self.viewer), GeometryForm()
         self.binning, self.status = BinningBox(self.viewer), Note(self.viewer)
-        self.bar = OpenBar()
+        self.frames = FramesBox(self.viewer)
+        self.bar, self.setup_button = OpenBar(), QPushButton("Set up…")
+        self.setup_button.setToolTip("Say in the browser what the file does not say.")
+        self.setup_button.hide()
+        self._wanting: Wanting | None = None
         self._lay_out()
-        self.bar.path_chosen.connect(self.open_path)
+        self._connect()
+        self.setAcceptDrops(True)
+        self._refresh()
+
+    def _connect(self) -> None:
+        self.bar.paths_chosen.connect(self.open_paths)
         self.bar.sample_chosen.connect(self.open_sample)
+        self.bar.browse_asked.connect(self._browse)
+        self.setup_button.clicked.connect(self._browse)
         self.form.edited.connect(self._on_geometry)
         self.binning.asked.connect(self.bin)
         self.binning.undone.connect(self.unbin)
-        self.setAcceptDrops(True)
-        self._refresh()
+        self.frames.asked.connect(self._run)
+        self.drops = Drops(self)
+        self.drops.dropped.connect(self.open_paths)
 
     def _lay_out(self) -> None:
         self.rows.addWidget(self.bar)
         self.rows.addWidget(self.status)
+        self.rows.addWidget(self.setup_button)
         self.rows.addWidget(self.table)
-        self.headings = heading("Experiment"), heading("Position binning")
-        for above, widget in zip(self.headings, (self.form, self.binning), strict=True):
+        self.headings = heading("Experiment"), heading("Frames"), heading("Position binning")
+        parts = self.form, self.frames, self.binning
+        for above, widget in zip(self.headings, parts, strict=True):
             self.rows.addWidget(above)
             self.rows.addWidget(widget)
         self.rows.addStretch(1)
+
+    @cached_property
+    def browser(self) -> BrowserDialog:
+        """The browser, made when it is first needed."""
+        browser = BrowserDialog(self.viewer, self)
+        browser.chosen.connect(self.open)
+        return browser
 
     # -- opening
 
     def open_path(self, path: str | Path) -> None:
         """Open a scan or a reconstruction in the thread; `loaded` says when it is shown."""
-        self._run(partial(loading.open_file, Path(path)), f"open {Path(path).name}")
+        self.open_paths([Path(path)])
+
+    def open_paths(self, paths: Sequence[Path]) -> None:
+        """Open a scan, a folder, or frames with a second file that has their positions."""
+        self._run(partial(loading.open_paths, paths), f"open {paths[0].name}")
+
+    def open(self, opening: Opening) -> None:
+        """Open a file as the browser says."""
+        self._run(partial(loading.open_file, opening), f"open {opening.path.name}")
 
     def open_sample(self, key: str) -> None:
         """Open a sample in the thread: simulated, or fetched once."""
@@ -72,8 +107,19 @@ class ScanDock(Dock):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Open the first file dropped."""
-        self.open_path(event.mimeData().urls()[0].toLocalFile())
+        """Open what is dropped."""
+        paths = paths_of(event)
+        if paths:
+            self.open_paths(paths)
+
+    def _browse(self) -> None:
+        """Open the browser on the file that needs it, else on the current one, else ask for one."""
+        if self._wanting is not None:
+            self.browser.browse(self._wanting.opening)
+        elif self.session.unbinned is not None and self.session.unbinned.opening is not None:
+            self.browser.browse(self.session.unbinned.opening)
+        else:
+            self.browser.ask_file()
 
     # -- changing
 
@@ -100,6 +146,7 @@ class ScanDock(Dock):
 
     def _run(self, work: Callable[[], Any], title: str) -> None:
         if self.runner.call(work, title):
+            self._want(None)
             self.status.show_lines([f"{title}…"])
             self._enable(False)
 
@@ -113,8 +160,21 @@ class ScanDock(Dock):
             self._refresh()
         self.loaded.emit()
 
-    def show_opened(self, opened: loading.Scans | Picture) -> None:
-        """Show what was opened, binned or changed."""
+    def _want(self, wanting: Wanting | None) -> None:
+        """Say what a file needs, with the way there; None takes it back."""
+        self._wanting = wanting
+        self.setup_button.setVisible(wanting is not None)
+        if wanting is not None:
+            self.status.show_lines([], [wanting.sentence])
+            show_warning(wanting.sentence)
+
+    def show_opened(self, opened: loading.Opened) -> None:
+        """Show what was opened, binned or changed; or what is missing to open it."""
+        if isinstance(opened, Wanting):
+            self.layers.clear_placeholder()
+            self._refresh()
+            self._want(opened)
+            return
         if isinstance(opened, Picture):
             ReconstructionLayers(self.viewer).begin(opened)
             self.session.show_reconstruction(opened.of)
@@ -129,15 +189,16 @@ class ScanDock(Dock):
 
     def _refresh(self) -> None:
         view, unbinned = self.session.view, self.session.unbinned
-        for widget in (*self.headings, self.form, self.binning):
+        for widget in (*self.headings, self.form, self.frames, self.binning):
             widget.setVisible(view is not None)
         if view is None or unbinned is None:
             self.status.show_lines(["Open a scan, drop a file here, or take a sample."])
             return
         self.table.show_rows(view.rows)
         self.form.show_geometry(view.scan.geometry, loading.warnings_of(view.rows))
+        self.frames.show_scan(unbinned)
         self.binning.show_scan(unbinned, binned=view is not unbinned)
 
     def _enable(self, on: bool) -> None:
-        for widget in (self.bar, self.form, self.binning):
+        for widget in (self.bar, self.form, self.frames, self.binning):
             widget.setEnabled(on)

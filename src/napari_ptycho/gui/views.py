@@ -7,12 +7,12 @@ frames, removing the phase ramp, percentiles) is done here before, and handed ov
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ptycho.gui.opening import Opening
 from napari_ptycho.gui.spots import Spots, spots
 from napari_ptycho.job import Update
 from napari_ptycho.model import Reconstruction, Scan
@@ -71,8 +71,10 @@ class ScanView:
     """The scan as a table: what was read and from where."""
     raster: Raster | None
     """Rows and columns, where the positions are a raster."""
-    path: Path | None = None
-    """The file it was read from; None for a sample or a binned scan."""
+    opening: Opening | None = None
+    """The file it was read from, and how; None for a sample or a binned scan."""
+    as_read: "ScanView | None" = None
+    """The scan before its frames were masked, cut or turned, where they were."""
 
 
 def view_scan(scan: Scan) -> ScanView:

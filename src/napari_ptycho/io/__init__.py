@@ -4,34 +4,64 @@ A file is recognised by its content; the extension is ignored. A new format is o
 `FORMAT` and one line in `FORMATS`.
 """
 
-import importlib
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from napari_ptycho.errors import FileError, NeedsLayout
+from napari_ptycho.errors import FileError
 from napari_ptycho.model import Geometry, Reconstruction, Scan
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_ptycho.io.formats import Format
     from napari_ptycho.io.layout import Layout
+    from napari_ptycho.io.presets import Preset
+    from napari_ptycho.io.writing import Writer
+    from napari_ptycho.prepare.detector import DetectorOptions
 
 __all__ = [
     "about_image",
+    "delete_preset",
     "is_image",
+    "load_presets",
     "read_image",
     "read_reconstruction",
     "read_scan",
+    "save_preset",
     "write_image",
     "write_reconstruction",
     "write_scan",
+    "write_tiff",
+    "writers",
 ]
 
-FORMATS = ("scanfile", "product", "cxi", "arrays")
+FORMATS = (
+    "scanfile",
+    "foldslice",
+    "ptyd",
+    "ptypy",
+    "dectris",
+    "ptylab",
+    "product",
+    "shelves",
+    "shelves_result",
+    "ptyrex",
+    "stem",
+    "hyperspy",
+    "pppc",
+    "nexus",
+    "cxi_result",
+    "npz_result",
+    "nxptycho",
+    "beamlines",
+    "cxi",
+    "arrays",
+    "matlab",
+    "tiffs",
+    "merlin",
+    "empad",
+)
 """Modules, in the order in which they are asked."""
 _LAZY_ABOVE_BYTES = 2**30
 
@@ -42,6 +72,7 @@ def read_scan(
     lazy_above_bytes: int = _LAZY_ABOVE_BYTES,
     layout: "Layout | None" = None,
     positions: str | os.PathLike[str] | None = None,
+    detector: "DetectorOptions | None" = None,
 ) -> Scan:
     """Read a scan from a file of any format in `FORMATS`.
 
@@ -58,6 +89,7 @@ def read_scan(
         layout: How the file is to be read, where the person says it; what it leaves open, the
             format or a saved preset that fits the file (`presets`) decides.
         positions: A second file with the positions: HDF5, CSV, TXT, NPY.
+        detector: How the frames are cut out and masked once they are read.
 
     Raises:
         FileError: The file is absent, broken, or of no known format; `NeedsLayout` where the HDF5
@@ -69,17 +101,20 @@ def read_scan(
     from napari_ptycho.io.draft import Request
     from napari_ptycho.io.files import translated
     from napari_ptycho.io.layout import Layout
+    from napari_ptycho.io.opened import opened
+    from napari_ptycho.io.reading import Reading
 
     second = None if positions is None else Path(positions)
     request = Request(geometry, lazy_above_bytes, layout or Layout(), second)
-    with _opened(path) as (form, content):
+    reading = Reading(request, detector, by_preset=layout is None)
+    with opened(path, reading.form) as (form, content):
         if form.read_scan is None:
             raise FileError(
                 f"{Path(path).name}: holds a reconstruction ({form.title}), not a scan; "
                 "open it with read_reconstruction"
             )
         with translated(Path(path)):
-            return form.read_scan(content, request)
+            return reading.scan(form, content)
 
 
 def read_reconstruction(path: str | os.PathLike[str]) -> Reconstruction:
@@ -90,8 +125,9 @@ def read_reconstruction(path: str | os.PathLike[str]) -> Reconstruction:
         ScanError: What it holds contradicts itself.
     """
     from napari_ptycho.io.files import translated
+    from napari_ptycho.io.opened import opened
 
-    with _opened(path) as (form, content):
+    with opened(path) as (form, content):
         if form.read_reconstruction is None:
             raise FileError(
                 f"{Path(path).name}: holds a scan ({form.title}), not a reconstruction; "
@@ -101,27 +137,103 @@ def read_reconstruction(path: str | os.PathLike[str]) -> Reconstruction:
             return form.read_reconstruction(content)
 
 
-def write_scan(scan: Scan, path: str | os.PathLike[str]) -> None:
-    """Write a scan to our HDF5, block by block, so that a lazy one never fills the memory.
+def write_scan(scan: Scan, path: str | os.PathLike[str], form: str = "ours") -> None:
+    """Write a scan, block by block, so that a lazy one never fills the memory.
+
+    Args:
+        scan: The scan.
+        path: The file to write; its name does not choose the form.
+        form: Key of one of `writers("scan")`; "ours" keeps all there is.
 
     Raises:
         FileError: The folder is missing, the disk is full, or the scan is read from this file.
+        ScanError: The scan lacks what the form needs.
+        OptionsError: There is no such form.
     """
-    from napari_ptycho.io import scanfile
+    from napari_ptycho.io import writing
 
-    scanfile.write(scan, path)
+    writing.named("scan", form).write(scan, path)
 
 
-def write_reconstruction(reconstruction: Reconstruction, path: str | os.PathLike[str]) -> None:
-    """Write a reconstruction to an HDF5 file that Ptychodus opens as a product.
+def write_reconstruction(
+    reconstruction: Reconstruction, path: str | os.PathLike[str], form: str = "product"
+) -> None:
+    """Write a reconstruction.
+
+    Args:
+        reconstruction: The reconstruction.
+        path: The file to write; its name does not choose the form.
+        form: Key of one of `writers("reconstruction")`; "product", an HDF5 file that Ptychodus
+            opens, keeps all there is.
 
     Raises:
         FileError: The folder is missing or the disk is full.
-        ScanError: The provenance holds what JSON cannot.
+        ScanError: The provenance holds what JSON cannot, or it lacks what the form needs.
+        OptionsError: There is no such form.
     """
-    from napari_ptycho.io import product
+    from napari_ptycho.io import writing
 
-    product.write(reconstruction, path)
+    writing.named("reconstruction", form).write(reconstruction, path)
+
+
+def writers(kind: Literal["scan", "reconstruction"]) -> "tuple[Writer, ...]":
+    """Return the forms in which a scan or a reconstruction is written, the usual one first."""
+    from napari_ptycho.io import writing
+
+    return writing.of_kind(kind)
+
+
+def write_tiff(
+    image: Any,
+    path: str | os.PathLike[str],
+    pixel_m: tuple[float, float] | None,
+    names: tuple[str, ...] = (),
+) -> None:
+    """Write an image or a stack as OME-TIFF with the size of its pixels, frame by frame.
+
+    Args:
+        image: (H, W), or (K, H, W) frames or channels; real, numpy or lazy.
+        path: The file to write.
+        pixel_m: Pixel (height, width) in metres, None where it is unknown.
+        names: Of the channels; empty for the frames of a stack.
+
+    Raises:
+        FileError: The folder is missing, the disk is full, or the image is complex.
+    """
+    from napari_ptycho.io import ometiff
+
+    ometiff.write_tiff(image, path, pixel_m, names)
+
+
+def load_presets() -> "tuple[Preset, ...]":
+    """Return the saved presets by name; files that are none are left out."""
+    from napari_ptycho.io import presets
+
+    return tuple(presets.load()[0])
+
+
+def save_preset(preset: "Preset") -> Path:
+    """Write a preset, in place of one of the same name, and return its file.
+
+    Raises:
+        OptionsError: The name makes no file name, or another preset has it.
+        FileError: The folder cannot be made or written.
+    """
+    from napari_ptycho.io import presets
+
+    return presets.save(preset)
+
+
+def delete_preset(name: str) -> None:
+    """Remove a preset.
+
+    Raises:
+        OptionsError: There is none of this name.
+        FileError: Its file cannot be removed.
+    """
+    from napari_ptycho.io import presets
+
+    presets.delete(name)
 
 
 def is_image(path: str | os.PathLike[str]) -> bool:
@@ -168,71 +280,3 @@ def write_image(
     from napari_ptycho.io import images
 
     images.write_image(image, path, about)
-
-
-def _formats() -> "list[Format]":
-    return [importlib.import_module(f"{__name__}.{name}").FORMAT for name in FORMATS]
-
-
-@contextmanager
-def _opened(path: str | os.PathLike[str]) -> "Iterator[tuple[Format, Any]]":
-    """Open a file (or a folder of frames) and find its format.
-
-    Raises:
-        FileError: It cannot be opened, or no format recognises it.
-    """
-    from napari_ptycho.io import files
-
-    path = Path(path)
-    with files.translated(path, "find"):
-        path = path.expanduser()
-        is_folder = path.is_dir()
-    path = path if is_folder else files.existing(path)
-    head = b"" if is_folder else files.read_head(path)
-    container, opener = _container(path, head, is_folder)
-    with opener as content:
-        with files.translated(path):
-            known = [form for form in _formats() if container in form.containers]
-            form = next((form for form in known if form.recognises(content)), None)
-        if form is None:
-            raise _unknown(path, container, content, head)
-        yield form, content
-
-
-def _container(path: Path, head: bytes, is_folder: bool) -> tuple[str, Any]:
-    """Return what kind of container a path is, and a context that opens it."""
-    from napari_ptycho.io import archive, files, formats, hdf5
-
-    if is_folder:
-        return formats.FOLDER, nullcontext(path)
-    kind = files.kind_of(head)
-    if kind == files.HDF5:
-        return formats.HDF5_FILE, hdf5.open_file(path)
-    if kind in (files.ZIP, files.NPY, files.BZ2, files.GZIP):
-        return formats.ARRAYS, archive.open_archive(path, str(kind))
-    named = {
-        files.TIFF: formats.TIFF_FILE,
-        files.MIB: formats.MIB_FILE,
-        files.MATLAB: formats.MATLAB_FILE,
-    }
-    return named.get(kind or "", formats.RAW_FILE), nullcontext(path)
-
-
-def _unknown(path: Path, container: str, content: Any, head: bytes) -> FileError:
-    """Return why a file is of no known format, and what could help."""
-    from napari_ptycho.io import files, formats
-
-    if container == formats.FOLDER:
-        return FileError(f"{path}: is a folder; give the file inside it")
-    if container == formats.RAW_FILE:
-        return FileError(f"{path.name}: this is {files.stranger(head)}. {_readable()}")
-    held = ""
-    if container in (formats.HDF5_FILE, formats.ARRAYS):
-        names = list(content) if container == formats.HDF5_FILE else content.names
-        held = f" (it holds: {', '.join(map(str, names[:10])) or 'no arrays'})"
-    error = NeedsLayout if container == formats.HDF5_FILE else FileError
-    return error(f"{path.name}: {container} of no known layout{held}. {_readable()}")
-
-
-def _readable() -> str:
-    return "Can be read: " + "; ".join(form.title for form in _formats()) + "."

@@ -2,10 +2,10 @@
 
 Detectors and programs write counts as intensity or as its square root, with zero frequency in the
 middle or at the corner, and mark dead pixels with codes among the counts. `Survey` looks, `plan`
-decides, `Plan` undoes, each of them for a part of the frames at a time.
+(in `decide`) decides, `Plan` undoes, each of them for a part of the frames at a time.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +15,43 @@ from numpy.typing import NDArray
 from napari_ptycho.model.arrays import Bools
 
 ZONE = 0.05  # share of a frame's area that counts as "the middle" or "the corner"
-CLEAR = 2.0  # one must be this many times brighter than the other
 CEILINGS = {4095, 16383, 65535, 2**24 - 1, 2**32 - 1, 2**32}
 """Largest values of 12 to 32 bit counters; the last is what float32 makes of 2**32 - 1."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Told:
+    """What a person or a format says about stored frames; the rest is found from the data."""
+
+    values: str = "auto"
+    """auto, intensity or amplitude."""
+    zero_frequency: str = "auto"
+    """auto, middle or corner."""
+    bad_values: tuple[float, ...] = ()
+    """Values that mark pixels as not measured."""
+    dark: NDArray[Any] | None = None
+    """(H, W) to be subtracted from the intensities, laid out as the frames are."""
+    flat: NDArray[Any] | None = None
+    """(H, W) to be divided by, positive where it says something."""
+
+    @property
+    def corrects(self) -> bool:
+        """Whether there is a dark frame or a flat field."""
+        return self.dark is not None or self.flat is not None
+
+    def corrected(self, intensities: NDArray[Any]) -> NDArray[Any]:
+        """Return (..., H, W) float64 without the dark frame, divided by the flat field."""
+        made = np.asarray(intensities, np.float64)
+        if self.dark is not None:
+            made = made - self.dark
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            return made if self.flat is None else made / self.flat
+
+
+NOTHING = Told()
+
+
+@dataclass(frozen=True, eq=False)
 class Plan:
     """How stored frames become counts with zero frequency at [H//2, W//2]."""
 
@@ -36,22 +67,44 @@ class Plan:
     """The file has zero frequency at the corner."""
     patchy: bool = False
     """The codes mark different pixels in different frames."""
+    whole: bool = True
+    """The counts are whole numbers, as squares of amplitudes are but for rounding."""
+    told: Told = NOTHING
 
     def counts(self, block: NDArray[Any]) -> NDArray[Any]:
-        """Return (n, H, W) counts of stored frames; pixels that hold a code become 0."""
-        block = native(block, self.wrapped)
-        good = measured(block, self.ceiling)
-        if self.squared:
-            with np.errstate(over="ignore", invalid="ignore"):
-                block = np.rint(np.square(block, dtype=np.float64))
+        """Return (n, H, W) counts of stored frames; pixels that are not measured become 0."""
+        block, good = self._made(block)
         counts = block if good.all() else np.where(good, block, 0)
         same_size = counts.dtype.kind == "i" and counts.dtype.itemsize == self.dtype.itemsize
         counts = counts.view(self.dtype) if same_size else counts.astype(self.dtype, copy=False)
         return self.centred(counts)
 
     def valid(self, block: NDArray[Any]) -> Bools:
-        """Return (n, H, W) bool of stored frames: True where no code stands."""
-        return self.centred(measured(native(block, self.wrapped), self.ceiling))
+        """Return (n, H, W) bool of stored frames: True where a pixel is measured."""
+        return self.centred(self._made(block)[1])
+
+    def negative(self, block: NDArray[Any]) -> Bools:
+        """Return (n, H, W) bool of stored frames: True where the dark frame was more."""
+        coded = measured(native(block, self.wrapped), self.ceiling, self.told.bad_values)
+        return coded & (self.told.corrected(self._intensities(block)) < 0)
+
+    def _made(self, block: NDArray[Any]) -> tuple[NDArray[Any], Bools]:
+        """Return intensities of stored frames, and where they are measured."""
+        good = measured(native(block, self.wrapped), self.ceiling, self.told.bad_values)
+        made = self._intensities(block)
+        if not self.told.corrects:
+            return made, good
+        with np.errstate(over="ignore", invalid="ignore"):
+            made = self.told.corrected(made).astype(self.dtype)
+        return made, good & (made >= 0) & (made < np.inf)
+
+    def _intensities(self, block: NDArray[Any]) -> NDArray[Any]:
+        block = native(block, self.wrapped)
+        if not self.squared:
+            return block
+        with np.errstate(over="ignore", invalid="ignore"):
+            block = np.square(block, dtype=np.float64)
+        return np.rint(block) if self.whole else block
 
     def centred(self, array: NDArray[Any]) -> NDArray[Any]:
         """Return an array (..., H, W) with the middle where a Scan has it."""
@@ -64,8 +117,8 @@ def native(block: NDArray[Any], wrapped: bool) -> NDArray[Any]:
     return block.view(np.uint16) if wrapped else block
 
 
-def measured(block: NDArray[Any], ceiling: float | None) -> Bools:
-    """Return where a block holds counts: not negative, finite, below the largest value."""
+def measured(block: NDArray[Any], ceiling: float | None, codes: Sequence[float] = ()) -> Bools:
+    """Return where a block holds counts: not negative, finite, no code, below the largest value."""
     if block.dtype.kind == "f":
         good = (block >= 0) & (block < np.inf)
     else:  # as unsigned, negative numbers are beyond the largest positive one
@@ -73,14 +126,18 @@ def measured(block: NDArray[Any], ceiling: float | None) -> Bools:
         good = unsigned < np.iinfo(block.dtype).max
     if ceiling is not None:
         good &= block < ceiling
+    for code in codes:
+        good &= block != code
     return np.asarray(good)
 
 
 class Survey:
     """What is seen in some or all frames of a stack (H, W), pixel by pixel."""
 
-    def __init__(self, shape: tuple[int, int], dtype: np.dtype[Any], wrapped: bool) -> None:
-        self.dtype, self.wrapped, self.frames = dtype, wrapped, 0
+    def __init__(
+        self, shape: tuple[int, int], dtype: np.dtype[Any], wrapped: bool, told: Told = NOTHING
+    ) -> None:
+        self.dtype, self.wrapped, self.told, self.frames = dtype, wrapped, told, 0
         self.lowest = np.full(shape, np.inf)
         self.highest = np.zeros(shape)
         self.total = np.zeros(shape)
@@ -91,7 +148,7 @@ class Survey:
     def add(self, block: NDArray[Any]) -> None:
         """Look at (n, H, W) stored frames."""
         block = native(block, self.wrapped)
-        good = measured(block, None)
+        good = measured(block, None, self.told.bad_values)
         self._name_codes(block, good)
         counts = np.where(good, block, 0)
         if block.dtype.kind == "f":
@@ -106,6 +163,7 @@ class Survey:
         if good.all():
             return
         bad = block[~good]
+        self.codes.update(f"{code:.12g}" for code in self.told.bad_values if (bad == code).any())
         if block.dtype.kind != "f":
             top = np.iinfo(block.dtype).max
             if (bad == top).any():
@@ -129,6 +187,11 @@ class Survey:
     def amplitudes(self) -> bool:
         """Whether the numbers are square roots of whole numbers and not whole themselves."""
         return not self.whole and self.whole_squares and self.any_square
+
+    @property
+    def squared(self) -> bool:
+        """Whether the frames are amplitudes, as told or else as found."""
+        return self.amplitudes if self.told.values == "auto" else self.told.values == "amplitude"
 
     def ceiling(self) -> float | None:
         """Return the largest value if it is a counter's full scale that some pixel always has."""
@@ -160,7 +223,10 @@ class Survey:
         zones = [np.fft.ifftshift(middle) & usable, middle & usable]
         if not all(zone.any() for zone in zones):
             return None
-        corner, centre = (float(self.total[zone].mean()) / max(1, self.frames) for zone in zones)
+        mean = self.total / np.maximum(1, self.seen)
+        if self.told.corrects and not self.squared:
+            mean = np.nan_to_num(self.told.corrected(mean), nan=0, posinf=0, neginf=0)
+        corner, centre = (float(mean[zone].mean()) for zone in zones)
         return corner, centre
 
 
@@ -174,93 +240,3 @@ def began_unsigned(blocks: Iterator[NDArray[Any]], dtype: np.dtype[Any]) -> bool
         large += int((block < -1024).sum())
         top = max(top, int(block.max(initial=0)))
     return top > 16384 and large > 0 and 2 * large >= negative
-
-
-def plan(survey: Survey, usable: Bools, near: bool, whole_stack: bool) -> tuple[Plan, list[str]]:
-    """Decide what stored frames are, and say so.
-
-    Args:
-        survey: What was seen.
-        usable: (H, W) True where the file's own mask, as it is stored, calls a pixel good.
-        near: Near-field frames are images: they have no zero frequency.
-        whole_stack: Whether the survey saw every frame (else dtypes stay wide enough for more).
-
-    Returns:
-        The plan, and a sentence for each decision.
-    """
-    ceiling = survey.ceiling()
-    anywhere, everywhere = survey.bad(ceiling)
-    shifted, notes = _where_is_zero(survey, usable & ~anywhere, near)
-    squared = survey.amplitudes
-    dtype = _dtype(survey, everywhere, squared, whole_stack)
-    decided = Plan(
-        dtype=dtype,
-        wrapped=survey.wrapped,
-        ceiling=ceiling,
-        squared=squared,
-        shifted=shifted,
-        patchy=bool(((anywhere != everywhere) & usable).any()),
-    )
-    if survey.wrapped:
-        notes.append("Counts above 32767 were stored as negative int16; 65536 was added to them.")
-    notes += _kind_notes(survey, squared)
-    if np.dtype(dtype) != survey.dtype.newbyteorder("=") and not survey.wrapped and not squared:
-        notes.append(f"Counts were stored as {survey.dtype}; they are kept, unchanged, as {dtype}.")
-    return decided, notes + _code_notes(survey, ceiling, usable, whole_stack)
-
-
-def _where_is_zero(survey: Survey, usable: Bools, near: bool) -> tuple[bool, list[str]]:
-    means = None if near else survey.brightness(usable)
-    if means is None:
-        return False, []
-    corner, centre = means
-    told = f"mean counts per pixel: {corner:.3g} at the corner, {centre:.3g} in the middle"
-    if corner > CLEAR * centre:
-        return True, [f"Zero frequency was at the corner and was moved to the middle ({told})."]
-    if centre > CLEAR * corner:
-        return False, []
-    return False, [f"Zero frequency is taken to be in the middle; the frames do not tell ({told})."]
-
-
-def _dtype(survey: Survey, everywhere: Bools, squared: bool, whole_stack: bool) -> np.dtype[Any]:
-    kind, size = survey.dtype.kind, survey.dtype.itemsize
-    counts = survey.whole or squared
-    if counts and whole_stack:
-        top = float(survey.highest[~everywhere].max(initial=0))
-        top = round(top**2) if squared else top
-        if top < 2**63:
-            return np.min_scalar_type(int(top))
-    if kind == "f":
-        return np.dtype(f"f{max(4, size)}")
-    return np.dtype(f"u{size}")
-
-
-def _kind_notes(survey: Survey, squared: bool) -> list[str]:
-    if squared:
-        return ["The file holds amplitudes (their squares are whole numbers); they were squared."]
-    if survey.whole:
-        return []
-    return [
-        "Neither the values nor their squares are whole numbers; they are taken as intensities, "
-        "not amplitudes."
-    ]
-
-
-def _code_notes(
-    survey: Survey, ceiling: float | None, usable: Bools, whole_stack: bool
-) -> list[str]:
-    anywhere, everywhere = (bad & usable for bad in survey.bad(ceiling))
-    if not anywhere.any():
-        return []
-    codes = sorted(survey.codes) + ([f"{ceiling:.0f}"] if ceiling is not None else [])
-    looked = "" if whole_stack else f" among the {survey.frames} frames looked at"
-    if (anywhere == everywhere).all():
-        rest = "" if whole_stack else " Where a code stands elsewhere, the count is read as 0."
-        return [
-            f"{int(everywhere.sum())} of {everywhere.size} pixels hold dead-pixel codes "
-            f"({', '.join(codes)}) in all frames{looked} and were masked.{rest}"
-        ]
-    return [
-        f"Dead-pixel codes ({', '.join(codes)}) stand at {int(anywhere.sum())} of {anywhere.size} "
-        f"pixels, not the same in all frames{looked}; they were masked frame by frame."
-    ]

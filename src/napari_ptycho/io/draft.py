@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptycho.errors import OptionsError, ScanError
+from napari_ptycho.io import corrections
+from napari_ptycho.io.counts import Told
 from napari_ptycho.io.files import name_of
 from napari_ptycho.io.frames import Frames
 from napari_ptycho.io.interpret import interpret
@@ -20,6 +22,9 @@ from napari_ptycho.model.arrays import Bools
 GEOMETRY = tuple(item.name for item in fields(Geometry))
 RARE = ("particle", "detector_pixel_rad")
 """Of electron microscopes: not missed where they are not told."""
+
+SMALL_BYTES, MOST_UNPACKED = 2**26, 100
+"""Frames above the one, and so many times the size of their files, stay there."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,7 @@ class Draft:
     exposure: NDArray[Any] | None = None
     """(N,) frames summed in each pattern."""
     monitor: NDArray[Any] | None = None
-    """(N,) flux of the beam in any unit; frames below a tenth of its median are left out."""
+    """(N,) flux of the beam in any unit: the exposure. Below a tenth of its median, frames go."""
     dark: NDArray[Any] | None = None
     """(H, W) to be subtracted, laid out as the frames are."""
     flat: NDArray[Any] | None = None
@@ -115,6 +120,7 @@ class Draft:
             ScanError: What was found makes no scan; `NeedsPositions` if only these are missing.
         """
         self._check_kind()
+        corrections.apply(self, request)
         geometry = geometry_of(self.geometry, request.overrides(), self.sources)
         own = self._own_mask()
         places = placed(self, request)
@@ -122,7 +128,7 @@ class Draft:
         if own is not None and own.ndim == 3:
             own = own[keep]
         frames = self._select(keep)
-        lazy = isinstance(frames, Frames) and frames.nbytes > request.lazy_above_bytes
+        lazy = isinstance(frames, Frames) and frames.nbytes > _most_bytes(frames, request)
         patterns, valid = self._interpret(frames, own, geometry.propagation == "near", request)
         scan = Scan(
             patterns=patterns,
@@ -155,16 +161,27 @@ class Draft:
     def _interpret(
         self, frames: "NDArray[Any] | Frames", own: Bools | None, near: bool, request: Request
     ) -> tuple[Any, Any]:
-        if isinstance(frames, Frames) and frames.nbytes <= request.lazy_above_bytes:
+        if isinstance(frames, Frames) and frames.nbytes <= _most_bytes(frames, request):
             frames = frames[:]
-        found = interpret(frames, own, near)
+        found = interpret(frames, own, near, self._told(request.layout))
         self.notes += found.notes
         if found.valid is not None and own is None:
-            self.sources["valid"] = "file: codes among the counts"
+            below = found.plan.told.corrects
+            why = "dark frame and flat field" if below else "codes among the counts"
+            self.sources["valid"] = f"file: {why}"
         if own is None:
             return found.patterns, found.valid
         own = found.plan.centred(own)
         return found.patterns, own if found.valid is None else found.valid & own
+
+    def _told(self, layout: Layout) -> Told:
+        return Told(
+            values=layout.values,
+            zero_frequency=layout.zero_frequency,
+            bad_values=corrections.numbers_in(layout.bad_values, "layout.bad_values"),
+            dark=corrections.dark_of(self),
+            flat=corrections.flat_of(self),
+        )
 
     def _own_mask(self) -> Bools | None:
         """Return the mask of the file, which must fit the frames."""
@@ -196,6 +213,16 @@ class Draft:
             f"its middle to the frames' {shape[0]} x {shape[1]}."
         )
         return resized(probe, (shape[0], shape[1]))
+
+
+def _most_bytes(frames: Frames, request: Request) -> int:
+    """Return above how many bytes frames stay in their files.
+
+    A small file that claims far more than it holds (frames that were never written) is not
+    unpacked into the memory.
+    """
+    stored = sum(part.stat().st_size for part in frames.parts if part.is_file())
+    return min(request.lazy_above_bytes, max(SMALL_BYTES, MOST_UNPACKED * stored))
 
 
 def resized(probe: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from napari_ptycho.errors import FileError, ScanError
 from napari_ptycho.io import hdf5
+from napari_ptycho.io.archive import Archive
 from napari_ptycho.model import Reconstruction
 from napari_ptycho.model.reconstruction import EXTRAS
 
@@ -47,7 +48,7 @@ def count(reconstruction: Reconstruction) -> int:
 
 def write(file: h5py.File, reconstruction: Reconstruction) -> None:
     """Write the probe with its variations, and the plain extras."""
-    modes, weights = _coherent(reconstruction)
+    modes, weights = coherent(reconstruction)
     file["probe"] = modes
     if weights is not None:
         file["opr_weights"] = weights
@@ -59,8 +60,34 @@ def write(file: h5py.File, reconstruction: Reconstruction) -> None:
             file[f"{GROUP}/{name}"].attrs["meaning"] = EXTRAS[name]
 
 
-def _coherent(reconstruction: Reconstruction) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    """Return coherent modes (C, M, h, w) and their real weights (N, C)."""
+def named(reconstruction: Reconstruction) -> dict[str, NDArray[Any]]:
+    """Return the plain extras under the names that they have in an archive."""
+    found = reconstruction.extras
+    return {f"{GROUP}_{name}": found[name] for name in PLAIN if name in found}
+
+
+def read_archive(archive: Archive) -> dict[str, NDArray[Any]]:
+    """Read the plain extras of an archive.
+
+    Raises:
+        FileError: One of them is damaged, or no array of real numbers.
+    """
+    found = {}
+    for name in PLAIN:
+        key = f"{GROUP}_{name}"
+        if key in archive:
+            header = archive.header(key)
+            if header.dtype.kind not in "iuf":
+                raise FileError(
+                    f"{archive.path.name}: {name} is {header.dtype} of shape {header.shape}; "
+                    f"need {EXTRAS[name]}"
+                )
+            found[name] = archive.load(key)
+    return found
+
+
+def coherent(reconstruction: Reconstruction) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """Return coherent modes (C, M, h, w) and their real weights (N, C), None if there are none."""
     probe = np.asarray(reconstruction.probe)[np.newaxis]
     if not count(reconstruction):
         return probe, None

@@ -2,6 +2,7 @@
 
 import os
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -28,14 +29,24 @@ _MAGIC = {
     b"MQ1,": MIB,
     b"MATLAB 5.0": MATLAB,
 }
+_CONVERT = (
+    "open it in HyperSpy (with RosettaSciIO) and save it as .hspy, or in py4DSTEM and save as .h5"
+)
 _STRANGERS = {
     b"version https://git-lfs": "a Git LFS pointer, not the data; fetch it with 'git lfs pull'",
     b"/annex/objects/": "a git-annex pointer, not the data; fetch it with 'git annex get'",
     b"\x89PNG": "a PNG image",
+    b"\x00\x00\x00\x03\x00": f"a DigitalMicrograph (DM3) file; {_CONVERT}",
+    b"\x00\x00\x00\x04\x00": f"a DigitalMicrograph (DM4) file; {_CONVERT}",
+    b"II\x97\x01": f"a TIA (.ser) file; {_CONVERT}",
+    b"\xed\xfe\x00\x00": f"a StreamPix (.seq) file; {_CONVERT}",
     b"\x80\x04\x95": "a Python pickle, which is never opened because it can run code",
     b"\x80\x05\x95": "a Python pickle, which is never opened because it can run code",
 }
-_ENDINGS = (".npz", ".npy", ".bz2", ".gz", ".h5", ".hdf5", ".cxi", ".nxs")
+_ENDINGS = (
+    *(".npz", ".npy", ".bz2", ".gz", ".h5", ".hdf5", ".hdf", ".cxi", ".nxs", ".mat"),
+    *(".ptyd", ".ptyr", ".hspy", ".emd", ".tif", ".tiff", ".mib", ".raw"),
+)
 _FAILURES = (
     OSError,
     EOFError,
@@ -44,6 +55,9 @@ _FAILURES = (
     LookupError,
     RuntimeError,
     ArithmeticError,
+    AssertionError,
+    SyntaxError,
+    tokenize.TokenError,
     struct.error,
     zlib.error,
     zipfile.BadZipFile,

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.constants import e
 
 from napari_ptycho.errors import FileError, ScanError
+from napari_ptycho.io import chunks, heaps
 from napari_ptycho.io.files import HDF5, existing, kind_of, read_head, size_text, stranger
 
 LENGTHS = {
@@ -48,6 +49,7 @@ def open_file(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
     head = read_head(path)
     if kind_of(head) != HDF5:
         raise FileError(f"{path.name}: not an HDF5 file, but {stranger(head)}")
+    heaps.check(path)
     file = handle(path)
     try:
         yield file
@@ -94,7 +96,8 @@ def find(file: h5py.File, name: str) -> h5py.Dataset | None:
     A group stands for its child `data`, as some beamlines nest it.
 
     Raises:
-        FileError: A link on the way is broken, a filter or a virtual source is missing.
+        FileError: A link on the way is broken, a filter or a virtual source is missing, or a
+            compressed part is damaged.
     """
     found: Any = file
     for part in name.strip("/").split("/"):
@@ -113,6 +116,7 @@ def find(file: h5py.File, name: str) -> h5py.Dataset | None:
         return None
     _check_filters(found, file)
     _check_virtual(found, file)
+    chunks.check_small(found)
     return found
 
 
@@ -193,6 +197,9 @@ def _has(dataset: h5py.Dataset, other: str, name: str) -> bool:
         return True
     path = Path(dataset.file.filename).parent / other
     with open_file(path if path.is_file() else path.name) as opened:
+        source = opened.get(name)
+        if isinstance(source, h5py.Dataset):
+            chunks.check_small(source)
         return name in opened
 
 

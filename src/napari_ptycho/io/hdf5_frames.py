@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptycho.io import hdf5
+from napari_ptycho.io import chunks, hdf5
 from napari_ptycho.io.frames import Frames
 
 
@@ -67,6 +67,7 @@ class Hdf5Frames(Frames):
                 key[axis] = value
             for axis, place in zip(self.scan_axes, index, strict=True):
                 key[axis] = place
+            chunks.check(dataset, key)
             block = dataset[tuple(key)]
             # What is left: the one scan axis that was sliced, and the two of the frame.
             left = sorted([*self.scan_axes[-1:], *order])

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptycho.io.counts import Plan, Survey, began_unsigned, plan
+from napari_ptycho.io.counts import NOTHING, Plan, Survey, Told, began_unsigned
+from napari_ptycho.io.decide import plan
 from napari_ptycho.io.frames import Frames
 from napari_ptycho.model.arrays import Bools
 
@@ -27,13 +28,16 @@ class Interpreted:
     notes: list[str]
 
 
-def interpret(frames: "NDArray[Any] | Frames", own: Bools | None, near: bool) -> Interpreted:
+def interpret(
+    frames: "NDArray[Any] | Frames", own: Bools | None, near: bool, told: Told = NOTHING
+) -> Interpreted:
     """Make counts of stored frames.
 
     Args:
         frames: (N, H, W). In memory all are looked at; of those in a file, a sample.
         own: (H, W) or (N, H, W), the mask that came with the frames, laid out as they are.
         near: Near-field frames are images: zero frequency is not looked for.
+        told: What need not be found from the data, and what corrects the frames.
     """
     usable: Bools = np.ones(frames.shape[1:], bool) if own is None else own
     if usable.ndim == 3:
@@ -41,7 +45,7 @@ def interpret(frames: "NDArray[Any] | Frames", own: Bools | None, near: bool) ->
     lazy = isinstance(frames, Frames)
     dtype = np.dtype(frames.dtype)
     survey = Survey(
-        (usable.shape[0], usable.shape[1]), dtype, began_unsigned(_blocks(frames), dtype)
+        (usable.shape[0], usable.shape[1]), dtype, began_unsigned(_blocks(frames), dtype), told
     )
     for block in _blocks(frames):
         survey.add(block)
@@ -54,9 +58,38 @@ def interpret(frames: "NDArray[Any] | Frames", own: Bools | None, near: bool) ->
     else:
         patterns, marked = _at_once(frames, decided)
     anywhere, everywhere = survey.bad(decided.ceiling)
-    if not decided.patchy:
+    if told.corrects:
+        notes.append(_corrected(frames, decided))
+    if told.corrects and not lazy:
+        marked = _together(marked)
+    elif not decided.patchy:
         marked = decided.centred(~everywhere) if anywhere.any() else None
     return Interpreted(patterns, marked, decided, notes)
+
+
+def _corrected(frames: "NDArray[Any] | Frames", decided: Plan) -> str:
+    """Return a sentence on the dark frame and the flat field."""
+    negative = n = 0
+    for block in _blocks(frames):
+        negative, n = negative + int(decided.negative(block).sum()), n + block.size
+    told = decided.told
+    steps = ["The dark frame was subtracted"] if told.dark is not None else []
+    if told.flat is not None:
+        steps.append("the frames were divided by the flat field")
+    done = " and ".join(steps)
+    some = " of a sample" if isinstance(frames, Frames) else ""
+    return (
+        f"{done[0].upper()}{done[1:]}; {negative / max(1, n):.2%} of the pixels{some} became "
+        "negative and were masked frame by frame."
+    )
+
+
+def _together(marked: Bools) -> Bools | None:
+    """Return None where all is measured, (H, W) where all frames agree, else (N, H, W)."""
+    if marked.all():
+        return None
+    first: Bools = marked[0]
+    return first if (marked == first).all() else marked
 
 
 def _blocks(frames: "NDArray[Any] | Frames") -> Iterator[NDArray[Any]]:

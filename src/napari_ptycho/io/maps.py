@@ -5,12 +5,11 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptycho import __version__
-from napari_ptycho.io.atomic import written
+from napari_ptycho.io.hdf5_write import created
 
 DATASET = "map"
 
@@ -41,7 +40,7 @@ def write_map(
         FileError: The folder is missing, the disk is full, or `about` holds no plain values.
     """
     kind = np.complex64 if image.dtype.kind == "c" else np.float32
-    with written(path) as temporary, h5py.File(temporary, "w") as file:
+    with created(path) as file:
         data = file.create_dataset(DATASET, data=image.astype(kind), compression="gzip")
         data.attrs.update({"title": title, "unit": unit, "about": json.dumps(dict(about))})
         data.attrs["written_by"] = f"napari-ptycho {__version__}"

@@ -6,7 +6,6 @@ so that the window of w columns that starts at column k has its centre at k + w/
 """
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,14 +14,13 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptycho import __version__
 from napari_ptycho.errors import ScanError
 from napari_ptycho.io import extras, hdf5
 from napari_ptycho.io.archive import Archive
-from napari_ptycho.io.atomic import written
-from napari_ptycho.io.draft import GEOMETRY
+from napari_ptycho.io.coordinates import corners
 from napari_ptycho.io.files import name_of
 from napari_ptycho.io.formats import ARRAYS, HDF5_FILE, Format
+from napari_ptycho.io.settings import geometry_in
 from napari_ptycho.model import Geometry, Reconstruction
 
 MARK = "probe_position_x_m"
@@ -34,73 +32,15 @@ ATTRIBUTES = {
     "probe": ("pixel_width_m", "pixel_height_m"),
     "object": ("center_x_m", "center_y_m", "pixel_width_m", "pixel_height_m"),
 }
-ROOT = ("name", "probe_energy_eV", "detector_object_distance_m", IN_PIXELS)
+ENERGIES = ("photon_energy_eV", "probe_energy_eV")
+"""Since version 1.7 of Ptychodus, and before."""
+DISTANCE, FOCUS, FAR = "detector_object_distance_m", "focus_object_distance_m", "far_field"
+ROOT = ("name", *ENERGIES, DISTANCE, FOCUS, FAR, IN_PIXELS)
 
 
 def recognises(content: h5py.File | Archive) -> bool:
     """Whether a container holds a product."""
     return MARK in content and "object" in content
-
-
-def write(reconstruction: Reconstruction, path: str | os.PathLike[str]) -> None:
-    """Write a product: see `io.write_reconstruction`."""
-    extra = _extra(reconstruction)
-    height, width = reconstruction.pixel_size_m or (1.0, 1.0)
-    half = (np.array(reconstruction.probe.shape[1:]) - reconstruction.object.shape) / 2
-    centres = (reconstruction.positions_px + half) * (height, width)
-    geometry = reconstruction.geometry
-    with written(path) as temporary, h5py.File(temporary, "w") as file:
-        file.attrs.update(
-            {
-                "name": reconstruction.name,
-                "comments": f"napari-ptycho {__version__}",
-                "detector_object_distance_m": geometry.distance_m or 0.0,
-                "probe_energy_eV": geometry.energy_ev or 0.0,
-                "probe_photon_count": float(np.square(np.abs(reconstruction.probe)).sum()),
-                "exposure_time_s": 0.0,
-                "mass_attenuation_m2_kg": 0.0,
-            }
-        )
-        if reconstruction.pixel_size_m is None:
-            file.attrs[IN_PIXELS] = "pixel size unknown: all lengths called _m are in object pixels"
-        file["probe_position_indexes"] = np.arange(len(centres))
-        file["probe_position_y_m"], file["probe_position_x_m"] = centres.T
-        extras.write(file, reconstruction)
-        file["object"] = reconstruction.object[np.newaxis]
-        for name in ATTRIBUTES:
-            file[name].attrs.update({"pixel_height_m": height, "pixel_width_m": width})
-        file["object"].attrs.update({"center_x_m": 0.0, "center_y_m": 0.0})
-        file["object_layer_spacing_m"] = np.empty(0)
-        file["loss_values"] = np.array(reconstruction.errors, np.float64)
-        file["loss_epochs"] = np.arange(len(reconstruction.errors))
-        file[EXTRA] = extra
-
-
-def _extra(reconstruction: Reconstruction) -> str:
-    geometry = {name: getattr(reconstruction.geometry, name) for name in GEOMETRY}
-    try:
-        return json.dumps(
-            {
-                "geometry": geometry,
-                "provenance": dict(reconstruction.provenance),
-                "variations": extras.count(reconstruction),
-            },
-            default=_plain,
-        )
-    except (TypeError, ValueError) as error:
-        raise ScanError(
-            f"{reconstruction.name}: its provenance cannot be written as JSON: {error}"
-        ) from error
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError(f"{value!r} is a {type(value).__name__}")
 
 
 def read(content: h5py.File | Archive) -> Reconstruction:
@@ -111,7 +51,8 @@ def read(content: h5py.File | Archive) -> Reconstruction:
         ScanError: Something is missing or contradicts itself.
     """
     if isinstance(content, Archive):
-        return _build(content.path, _from_archive(content), {}, [])
+        found = extras.read_archive(content)
+        return _build(content.path, _from_archive(content), found, [])
     notes: list[str] = []
     values = _from_hdf5(content)
     return _build(Path(content.filename), values, extras.read(content, notes), notes)
@@ -138,7 +79,7 @@ def _from_archive(archive: Archive) -> dict[str, Any]:
     if missing:
         raise ScanError(f"{archive.path.name}: no array '{missing[0]}', which a product must have")
     attributes = [f"{array}_{name}" for array, names in ATTRIBUTES.items() for name in names]
-    wanted = (*ARRAY_NAMES, *LOSSES, *ROOT, *attributes, "opr_weights")
+    wanted = (*ARRAY_NAMES, *LOSSES, *ROOT, *attributes, EXTRA, "opr_weights")
     values = {name: archive.load(name) for name in wanted if name in archive}
     if "probe_opr_weights" in archive:
         values["opr_weights"] = archive.load("probe_opr_weights")
@@ -148,7 +89,7 @@ def _from_archive(archive: Archive) -> dict[str, Any]:
 def _build(
     path: Path, values: Mapping[str, Any], found: extras.Found, notes: list[str]
 ) -> Reconstruction:
-    extra = json.loads(hdf5.text(values[EXTRA])) if EXTRA in values else None
+    extra = json.loads(hdf5.text(_scalar(values[EXTRA]))) if EXTRA in values else None
     object_ = _object(path, values["object"], notes)
     modes = _modes(path, values["probe"])
     found = {**found, **_variations(path, modes, values, extra, notes)}
@@ -156,19 +97,17 @@ def _build(
     pixel = [_length(path, values, f"object_pixel_{side}_m") for side in ("height", "width")]
     center = [float(values.get(f"object_center_{axis}_m", 0.0)) for axis in "yx"]
     centres = np.stack([np.ravel(values[f"probe_position_{axis}_m"]) for axis in "yx"], axis=1)
-    half = (np.array(probe.shape[1:]) - object_.shape) / 2
-    # A billionth of a pixel: else 31.5 comes back as 31.499..., which rounds to another window.
-    corners = np.round((centres - center) / pixel - half, 9) + 0.0
+    pair = (pixel[0], pixel[1])
     provenance = {"format": "Ptychodus product"} if extra is None else extra["provenance"]
     if notes:
         provenance["notes"] = [*provenance.get("notes", []), *notes]
     made = Reconstruction(
         object=object_,
         probe=probe,
-        positions_px=corners,
-        pixel_size_m=None if IN_PIXELS in values else (pixel[0], pixel[1]),
+        positions_px=corners(centres - center, object_.shape, probe.shape[1:], pair),
+        pixel_size_m=None if IN_PIXELS in values else pair,
         errors=_errors(values),
-        geometry=_geometry(values, extra),
+        geometry=_geometry(values) if extra is None else geometry_in(extra),
         name=hdf5.text(_scalar(values.get("name", ""))) or name_of(path),
         provenance=provenance,
     )
@@ -232,15 +171,21 @@ def _errors(values: Mapping[str, Any]) -> tuple[float, ...]:
     return tuple(np.ravel(losses).astype(np.float64).tolist())
 
 
-def _geometry(values: Mapping[str, Any], extra: Mapping[str, Any] | None) -> Geometry:
-    """Return the geometry; a product writes 0 for what is not known."""
-    if extra is not None:
-        return Geometry(**extra["geometry"])
-    energy = float(values.get("probe_energy_eV", 0.0))
-    distance = abs(float(values.get("detector_object_distance_m", 0.0)))
+def _geometry(values: Mapping[str, Any]) -> Geometry:
+    """Return the geometry; a product writes 0 for what is not known.
+
+    The focus is a place along the beam from the object: before it, and only so do we know it, the
+    sign is minus.
+    """
+    energy = next((float(values[name]) for name in ENERGIES if name in values), 0.0)
+    distance = abs(float(values.get(DISTANCE, 0.0)))
+    near = not bool(values.get(FAR, True))
+    focus = -float(values.get(FOCUS, 0.0)) if near else 0.0
     return Geometry(
         energy_ev=energy if 0 < energy < np.inf else None,
         distance_m=distance if 0 < distance < np.inf else None,
+        propagation="near" if near else "far",
+        focus_to_sample_m=focus if 0 < focus < np.inf else None,
     )
 
 

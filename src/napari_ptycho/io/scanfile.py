@@ -14,10 +14,10 @@ import numpy as np
 
 from napari_ptycho.errors import FileError
 from napari_ptycho.io import hdf5
-from napari_ptycho.io.atomic import written
 from napari_ptycho.io.draft import GEOMETRY, Request, geometry_of
 from napari_ptycho.io.formats import HDF5_FILE, Format
 from napari_ptycho.io.hdf5_frames import Hdf5Frames
+from napari_ptycho.io.hdf5_write import created
 from napari_ptycho.model import Scan
 
 NAME, VERSION = "napari-ptycho scan", 1
@@ -33,7 +33,7 @@ def recognises(file: h5py.File) -> bool:
 
 def write(scan: Scan, path: str | os.PathLike[str]) -> None:
     """Write a scan: see `io.write_scan`."""
-    with written(path) as temporary, h5py.File(temporary, "w") as file:
+    with created(path) as file:
         file.attrs["format"], file.attrs["version"] = NAME, VERSION
         file.attrs["name"] = scan.name
         for name in OPTIONAL:

@@ -13,6 +13,10 @@ DISTANCE_M = (1e-3, 50.0)
 DETECTOR_PIXEL_M = (1e-6, 1e-3)
 OBJECT_PIXEL_M = (1e-10, 1e-6)
 SPAN_M = (1e-7, 5e-3)
+ELECTRON_EV = (1e3, 1.5e6)
+ELECTRON_ANGLE_RAD = (1e-7, 2e-2)
+ELECTRON_PIXEL_M = (1e-12, 1e-8)
+ELECTRON_SPAN_M = (1e-10, 1e-5)
 FACTORS = (1e3, 1e-3, 1e6, 1e-6, 1e9, 1e-9, 1 / 1.602176634e-19)
 """Slips between units: kilo, milli, micro, nano, joule."""
 UNKNOWN = "unknown"
@@ -34,20 +38,16 @@ class Row:
 def summary(scan: Scan) -> tuple[Row, ...]:
     """Describe a scan in rows; of a lazy scan, the first block is read."""
     geometry, source = scan.geometry, scan.sources.get
+    electrons = geometry.particle == "electron"
+    energies = ELECTRON_EV if electrons else ENERGY_EV
     rows = [
         _patterns(scan),
         _counts(scan),
         _valid(scan),
         *_positions(scan),
-        _number("energy", geometry.energy_ev, 1e-3, "keV", ENERGY_EV, source("energy_ev", "")),
-        _number("distance", geometry.distance_m, 1, "m", DISTANCE_M, source("distance_m", "")),
-        _pair(
-            "detector pixel",
-            geometry.detector_pixel_m,
-            (1e6, "µm"),
-            DETECTOR_PIXEL_M,
-            source("detector_pixel_m", ""),
-        ),
+        *([Row("particle", "electron", "", source("particle", ""))] if electrons else []),
+        _number("energy", geometry.energy_ev, 1e-3, "keV", energies, source("energy_ev", "")),
+        *_detector(scan),
         Row("propagation", f"{geometry.propagation} field", "", source("propagation", "")),
     ]
     if geometry.focus_to_sample_m is not None:
@@ -55,12 +55,32 @@ def summary(scan: Scan) -> tuple[Row, ...]:
         told = source("focus_to_sample_m", "")
         rows.append(_number("focus to sample", geometry.focus_to_sample_m, 1e3, "mm", limits, told))
     origin = UNKNOWN if scan.pixel_size_m is None else "computed"
-    rows.append(_pair("object pixel", scan.pixel_size_m, (1e9, "nm"), OBJECT_PIXEL_M, origin))
+    pixels = ELECTRON_PIXEL_M if electrons else OBJECT_PIXEL_M
+    rows.append(_pair("object pixel", scan.pixel_size_m, (1e9, "nm"), pixels, origin))
     modes = UNKNOWN if scan.probe is None else f"{len(scan.probe)}"
     unit = "" if scan.probe is None else "mode" if len(scan.probe) == 1 else "modes"
     told = source("probe", "") if scan.probe is not None else UNKNOWN
     rows.append(Row("probe", modes, unit, told))
     return tuple(rows)
+
+
+def _detector(scan: Scan) -> list[Row]:
+    """Return rows of distance and pixel, or of the angle of a pixel where only that is known."""
+    geometry, source = scan.geometry, scan.sources.get
+    pixel, told = geometry.detector_pixel_m, source("detector_pixel_m", "")
+    known = geometry.distance_m is not None or pixel is not None
+    rows = []
+    if geometry.particle == "photon" or known:
+        distance = source("distance_m", "")
+        rows = [
+            _number("distance", geometry.distance_m, 1, "m", DISTANCE_M, distance),
+            _pair("detector pixel", pixel, (1e6, "µm"), DETECTOR_PIXEL_M, told),
+        ]
+    if geometry.particle == "electron":
+        angles, told = geometry.pixel_angle_rad, source("detector_pixel_rad", "")
+        told = told or ("computed" if angles is not None else UNKNOWN)
+        rows.append(_pair("detector angle", angles, (1e3, "mrad"), ELECTRON_ANGLE_RAD, told))
+    return rows
 
 
 def _patterns(scan: Scan) -> Row:
@@ -98,13 +118,16 @@ def _positions(scan: Scan) -> list[Row]:
     assert positions is not None  # a Scan has exactly one of them
     source = scan.sources.get("positions_m" if in_metres else "positions_px", "")
     span = np.ptp(positions, axis=0)
-    height, width = span * (1e6 if in_metres else 1)
+    electrons = scan.geometry.particle == "electron"
+    scale, unit = (1e9, "nm") if electrons else (1e6, "µm")
+    height, width = span * (scale if in_metres else 1)
     warning = "" if len(scan) == 1 or span.max() > 0 else "All positions are the same."
+    limits = ELECTRON_SPAN_M if electrons else SPAN_M
     if in_metres and span.max() > 0:
-        warning = _doubt(float(span.max()), SPAN_M, 1e6, "µm")
+        warning = _doubt(float(span.max()), limits, scale, unit)
     return [
         Row("positions", f"{len(positions)}", "", source),
-        Row("span", f"{height:.5g} x {width:.5g}", "µm" if in_metres else "px", source, warning),
+        Row("span", f"{height:.5g} x {width:.5g}", unit if in_metres else "px", source, warning),
     ]
 
 

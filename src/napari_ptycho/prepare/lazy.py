@@ -1,5 +1,7 @@
 """Reading lazy frames chunk by chunk, for arrays that are made from them where they are indexed."""
 
+import uuid
+from collections.abc import Callable
 from typing import Any
 
 import dask.array as da
@@ -23,3 +25,56 @@ def read(block: da.Array) -> NDArray[Any]:
 def runs(frames: Ints, chunk: int) -> list[Ints]:
     """Split ascending frames into runs that lie in one chunk, which is read once."""
     return np.split(frames, np.flatnonzero(np.diff(frames // chunk)) + 1) if len(frames) else []
+
+
+def mapped(
+    source: Any,
+    function: Callable[[NDArray[Any]], NDArray[Any]],
+    shape: tuple[int, int],
+    dtype: Any,
+) -> Any:
+    """Apply a function to every frame: now, or when it is read if the frames are lazy.
+
+    Args:
+        source: (N, H, W) numpy or dask.
+        function: Returns (n, h, w) of (n, H, W), frame by frame.
+        shape: (h, w).
+        dtype: What it returns.
+
+    Returns:
+        (N, h, w) numpy or dask, as the source; to show one lazy frame reads that frame alone.
+    """
+    if not isinstance(source, da.Array):
+        return np.ascontiguousarray(function(source), dtype)
+    made = _Mapped(source, function, shape, np.dtype(dtype))
+    return da.from_array(  # type: ignore[no-untyped-call]
+        made,
+        chunks=(source.chunks[0], *shape),
+        name=f"mapped-{uuid.uuid4().hex}",
+        asarray=False,
+        fancy=True,  # only so does dask ask for one frame where one frame is wanted
+        meta=np.empty((0, 0, 0), made.dtype),
+    )
+
+
+class _Mapped:
+    """Frames that pass through a function when they are indexed."""
+
+    def __init__(
+        self,
+        source: da.Array,
+        function: Callable[[NDArray[Any]], NDArray[Any]],
+        shape: tuple[int, int],
+        dtype: np.dtype[Any],
+    ) -> None:
+        self.source, self.function, self.dtype = source, function, dtype
+        self.shape, self.ndim = (int(source.shape[0]), *shape), 3
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        first, *rest = key if isinstance(key, tuple) else (key,)
+        frames = self.source[first]
+        one = frames.ndim == 2
+        block = np.asarray(frames.compute(scheduler="sync"))  # already in a thread of dask
+        made = self.function(block[np.newaxis] if one else block)
+        made = made[(slice(None), *rest)].astype(self.dtype, copy=False)
+        return np.asarray(made[0] if one else made)

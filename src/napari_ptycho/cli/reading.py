@@ -1,0 +1,100 @@
+"""The flags that say how a scan is read, and the one way in which commands read it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_ptycho.cli.flags import pairs
+
+if TYPE_CHECKING:  # imported when a command runs, so that --help is quick
+    from napari_ptycho.io.layout import Layout
+    from napari_ptycho.io.presets import Preset
+    from napari_ptycho.model import Scan
+
+PANEL = "How the scan is read"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadFlags:
+    """How a scan is read; the base of every command that reads one."""
+
+    layout: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="What is what in the file, as 'browse' shows it: frames=/entry/data.",
+            rich_help_panel=PANEL,
+        ),
+    ] = None
+    positions: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="A second file with the positions.", rich_help_panel=PANEL
+        ),
+    ] = None
+    detector: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="Cut, rebin or mask the frames: size=256, centre=auto, hot=20.",
+            rich_help_panel=PANEL,
+        ),
+    ] = None
+    file_preset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Saved by 'browse --save-preset'; without it, one that fits the file is taken.",
+            rich_help_panel=PANEL,
+        ),
+    ] = None
+
+
+def read_scan(path: Path, flags: ReadFlags, geometry: Mapping[str, Any] | None = None) -> "Scan":
+    """Read a scan as the flags say.
+
+    Args:
+        path: The scan.
+        flags: Of any command.
+        geometry: Fields of `Geometry` that replace those of the file and of the preset.
+
+    Raises:
+        OptionsError: A flag names no such option or preset.
+        FileError: The file is absent, broken, or of no known format.
+        ScanError: It lacks what a scan needs.
+    """
+    from napari_ptycho import io
+    from napari_ptycho.io import presets
+    from napari_ptycho.prepare.detector import DetectorOptions
+
+    preset = None if flags.file_preset is None else presets.named(flags.file_preset)
+    detector = None if preset is None else preset.detector
+    if flags.detector:
+        detector = DetectorOptions.from_words(pairs(flags.detector, "--detector"))
+    if preset is not None:
+        geometry = {**preset.geometry, **(geometry or {})}
+    return io.read_scan(
+        path,
+        geometry or None,
+        layout=layout_of(flags, preset),
+        positions=flags.positions,
+        detector=detector,
+    )
+
+
+def layout_of(flags: ReadFlags, preset: "Preset | None" = None) -> "Layout | None":
+    """Return the layout of the preset with what --layout says; None if neither is there.
+
+    Raises:
+        OptionsError: A word names no field of a layout, or no value of it.
+    """
+    from napari_ptycho.io.layout import Layout
+
+    words = pairs(flags.layout or (), "--layout")
+    told = Layout.from_words(words)
+    if preset is None:
+        return told if words else None
+    return Layout.from_dict(preset.layout.as_dict() | {word: getattr(told, word) for word in words})

@@ -1,0 +1,35 @@
+"""The sections of the Scan dock that change frames: Detector and Orientation."""
+
+from napari.viewer import Viewer
+from qtpy.QtCore import Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_ptycho.gui.detector_box import DetectorBox
+from napari_ptycho.gui.orientation_box import OrientationBox
+from napari_ptycho.gui.section import Section
+from napari_ptycho.gui.views import ScanView
+
+
+class FramesBox(QWidget):
+    """Both sections, closed at first."""
+
+    asked = Signal(object, str)
+    """Work for the dock's thread that returns the changed scan, and what it is called."""
+
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
+        self.detector, self.orientation = DetectorBox(viewer), OrientationBox(viewer)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        self.sections: dict[str, Section] = {}
+        for title, box in (("Detector", self.detector), ("Orientation", self.orientation)):
+            self.sections[title] = Section(title, box)
+            layout.addWidget(self.sections[title])
+            box.asked.connect(self.asked)
+        self.sections["Detector"].toggled.connect(self.detector.set_open)
+
+    def show_scan(self, view: ScanView) -> None:
+        """Ask about this scan, which is not binned."""
+        self.detector.show_scan(view)
+        self.orientation.show_scan(view)

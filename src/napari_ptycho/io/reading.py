@@ -1,0 +1,84 @@
+"""How a file is read where a person, or a preset they saved, has a say in it."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from napari_ptycho.errors import PtychoError
+from napari_ptycho.io import presets
+from napari_ptycho.io.draft import Request
+from napari_ptycho.io.formats import Format
+from napari_ptycho.io.presets import Preset
+from napari_ptycho.model import Scan
+from napari_ptycho.prepare.detector import DetectorOptions
+
+if TYPE_CHECKING:
+    import h5py
+
+
+class Reading:
+    """One call of `read_scan`."""
+
+    def __init__(self, request: Request, detector: DetectorOptions | None, by_preset: bool) -> None:
+        """Remember what is wanted.
+
+        Args:
+            request: What the caller says.
+            detector: How frames are cut and masked; None: as the preset has it, else not at all.
+            by_preset: Whether a preset may choose the layout: nobody else did.
+        """
+        self.request, self.detector, self.by_preset = request, detector, by_preset
+        self.preset: Preset | None = None
+        self.notes: list[str] = []
+        self.told: dict[str, str] = {}
+
+    def form(self, file: "h5py.File") -> Format | None:
+        """Return the format of an HDF5 file whose frames the layout names, else None."""
+        from napari_ptycho.io import generic
+
+        if self.by_preset:
+            self._ask_presets(file)
+        return generic.FORMAT if self.request.layout.frames else None
+
+    def _ask_presets(self, file: "h5py.File") -> None:
+        known, self.notes = presets.load()
+        preset = next(iter(presets.fitting(file, known)), None)
+        if preset is None:
+            return
+        given = self.request.overrides()
+        geometry = {**preset.geometry, **given}
+        self.told = dict.fromkeys(preset.geometry.keys() - given, f"preset '{preset.name}'")
+        self.preset = preset
+        self.request = replace(self.request, layout=preset.layout, geometry=geometry)
+        self.detector = self.detector or preset.detector
+        matched = f"{len(preset.needs)} path{'s' if len(preset.needs) > 1 else ''} matched"
+        self.notes.append(f"Opened with the preset '{preset.name}' ({matched}).")
+
+    def scan(self, form: Format, content: Any) -> Scan:
+        """Read an open file by its format, then turn and cut the frames.
+
+        Raises:
+            PtychoError: What the format raises; which preset it was that chose the layout is said.
+        """
+        assert form.read_scan is not None  # the caller checked
+        try:
+            scan = self._cut(form.read_scan(content, self.request))
+        except PtychoError as error:
+            if self.preset is None:
+                raise
+            by = f"(it was opened with the preset '{self.preset.name}')"
+            raise type(error)(f"{error} {by}") from error
+        if not self.notes:
+            return scan
+        sources = {**scan.sources, **self.told}
+        return replace(scan, notes=(*self.notes, *scan.notes), sources=sources)
+
+    def _cut(self, scan: Scan) -> Scan:
+        if code := self.request.layout.orientation:
+            from napari_ptycho.prepare.orientation import orient
+
+            scan = orient(scan, code)
+        if self.detector not in (None, DetectorOptions()):
+            from napari_ptycho.prepare.detector import cut_detector
+
+            scan = cut_detector(scan, self.detector)
+        return scan
