@@ -163,3 +163,10 @@ def test_a_plan_keeps_every_measured_count(stored, shifted, ceiling):
     assert counts.sum() == stored[good].sum()
     assert valid.sum() == good.sum()
     assert (counts[~valid] == 0).all()
+
+
+def test_small_intensities_are_no_amplitudes(counts):
+    stored = (counts * 1e-7).astype(np.float32)
+    found = interpret(stored, None, near=False)
+    assert not found.plan.squared
+    np.testing.assert_array_equal(found.patterns, stored)

@@ -180,7 +180,8 @@ class Survey:
             squares = np.square(counts[counts > 0], dtype=np.float64)
             squares = squares[squares < 1e4]  # above, float32 cannot tell
             self.any_square |= bool(len(squares))
-            near = np.abs(squares - np.rint(squares)) <= 1e-6 * squares + 1e-6
+            whole = np.rint(squares)  # a square below 1/2 is not the root of a count, but small
+            near = (whole >= 1) & (np.abs(squares - whole) <= 1e-6 * squares + 1e-6)
             self.whole_squares = bool(near.all())
 
     @property
