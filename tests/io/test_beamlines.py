@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from napari_ptycho.errors import FileError, NeedsPositions, ScanError
-from napari_ptycho.io import beamlines, read_scan
+from napari_ptycho.io import read_scan
+from napari_ptycho.io.formats import beamlines
 from napari_ptycho.io.layout import Layout
 
 ROWS, COLUMNS, H, W = 3, 4, 16, 24

@@ -8,7 +8,7 @@ import pytest
 
 from napari_ptycho.errors import FileError, ScanError
 from napari_ptycho.io import read_reconstruction, write_reconstruction
-from napari_ptycho.io.extras import ATTRIBUTE_BYTES, GROUP
+from napari_ptycho.io.formats.extras import ATTRIBUTE_BYTES, GROUP
 from napari_ptycho.model.reconstruction import EXTRAS
 from tests.io.test_product import assert_same, foreign, made_of, write_foreign
 
@@ -216,7 +216,7 @@ def test_a_failing_write_leaves_the_old_file(rich, path, monkeypatch):
     def full(*_):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("napari_ptycho.io.extras.coherent", full)
+    monkeypatch.setattr("napari_ptycho.io.formats.extras.coherent", full)
     with pytest.raises(FileError, match="no space left"):
         write_reconstruction(rich, path)
     assert path.read_bytes() == before

@@ -10,8 +10,8 @@ from scipy.io import savemat
 
 from napari_ptycho.errors import FileError, NeedsPositions, PtychoError
 from napari_ptycho.io import read_scan
+from napari_ptycho.io.formats.matlab import MatFile
 from napari_ptycho.io.layout import Layout
-from napari_ptycho.io.matlab import MatFile
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from napari_ptycho.errors import NeedsPositions
-from napari_ptycho.io import nxptycho, read_scan
+from napari_ptycho.io import read_scan
+from napari_ptycho.io.formats import nxptycho
 
 ROWS, COLUMNS, H, W = 3, 4, 16, 24
 N = ROWS * COLUMNS

@@ -130,7 +130,7 @@ def test_weights_that_differ_are_kept_for_each_frame(ptyd):
 
 
 def test_of_very_many_weights_some_are_looked_at(ptyd, monkeypatch):
-    monkeypatch.setattr("napari_ptycho.io.ptyd.MOST_WEIGHTS", 100)
+    monkeypatch.setattr("napari_ptycho.io.formats.ptyd.MOST_WEIGHTS", 100)
     weights = np.ones((4, H, W), np.float32)
     weights[3, 5, 6] = weights[1, 7, 8] = 0
     scan = read_scan(ptyd(chunk={1: {"weights": weights}}))

@@ -4,7 +4,8 @@ import pytest
 from scipy.constants import c, e, h
 
 from napari_ptycho.errors import FileError, ScanError
-from napari_ptycho.io import ptypy, read_reconstruction, read_scan
+from napari_ptycho.io import read_reconstruction, read_scan
+from napari_ptycho.io.formats import ptypy
 
 H, W, h_, w_ = 60, 52, 16, 20
 PIXEL = (40e-9, 30e-9)

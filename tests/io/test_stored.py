@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from napari_ptycho.errors import FileError, ScanError
-from napari_ptycho.io import external, stored
-from napari_ptycho.io.beam import energy_of, off_centre
+from napari_ptycho.io.formats import external, stored
+from napari_ptycho.io.formats.beam import energy_of, off_centre
 
 
 @pytest.fixture

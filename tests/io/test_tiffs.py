@@ -9,8 +9,8 @@ import tifffile
 
 from napari_ptycho.errors import FileError, NeedsPositions, ScanError
 from napari_ptycho.io import read_reconstruction, read_scan
+from napari_ptycho.io.formats.tiffs import Pages
 from napari_ptycho.io.layout import Layout
-from napari_ptycho.io.tiffs import Pages
 
 ROWS = Layout(raster_rows=3, raster_columns=4, step_y=20, step_x=10, position_unit="px")
 EPICS = [(65000, "d", 1, 1.5, True), (65010, "s", 0, "ColorMode:0", True)]

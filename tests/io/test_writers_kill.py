@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from napari_ptycho.errors import FileError
-from napari_ptycho.io import writing
 from napari_ptycho.io.atomic import STALE_S, written
+from napari_ptycho.io.forms import table as writing
 from napari_ptycho.model import Geometry, Reconstruction, Scan
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs fork and SIGKILL")

@@ -11,7 +11,7 @@ import tifffile
 
 from napari_ptycho import io
 from napari_ptycho.errors import FileError, OptionsError, ScanError
-from napari_ptycho.io import writing
+from napari_ptycho.io.forms import table as writing
 from napari_ptycho.model import Geometry, Reconstruction
 
 FAR = Geometry(8000.0, 1.5, (55e-6, 75e-6))

@@ -13,7 +13,7 @@ from importlib import import_module
 import numpy as np
 
 from napari_ptycho.errors import PtychoError
-from napari_ptycho.io import writing
+from napari_ptycho.io.forms import table as writing
 from napari_ptycho.model import Geometry, Reconstruction, Scan
 
 SIDE, POSITIONS, FRAMES = 2048, 200_000, 3000

@@ -1,0 +1,1 @@
+"""The forms in which scans and reconstructions are written; `table` lists them."""
