@@ -14,7 +14,15 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-NAMES = ("performance", "denoising", "inspect", "hallucination", "networks")
+NAMES = (
+    "performance",
+    "denoising",
+    "inspect",
+    "hallucination",
+    "networks",
+    "formats",
+    "robustness",
+)
 PAGES = [HERE.parent / "docs" / f"{name}.md" for name in NAMES]
 
 

@@ -24,6 +24,9 @@ from napari_ptycho.cli.listing import allowed
 from napari_ptycho.cli.stages import in_words
 from napari_ptycho.denoise import ClassicalOptions, DenoiseOptions
 from napari_ptycho.engines import ENGINES, PRESETS, EngineOptions
+from napari_ptycho.io.forms.table import WRITERS
+from napari_ptycho.io.layout import Layout
+from napari_ptycho.io.opened import known_formats
 from napari_ptycho.model.reconstruction import EXTRAS
 from napari_ptycho.networks import (
     ARCHITECTURES,
@@ -35,6 +38,7 @@ from napari_ptycho.networks import (
 from napari_ptycho.networks.cost import cost
 from napari_ptycho.options import Options, Parameter, describe
 from napari_ptycho.prepare import Optics
+from napari_ptycho.prepare.detector import DetectorOptions
 from napari_ptycho.samples import SampleOptions
 
 PAGES = Path(__file__).parent
@@ -106,17 +110,36 @@ def networks() -> str:
     return "\n".join(lines)
 
 
+def formats() -> str:
+    """Return the table of the formats: read, written, and what they were checked against."""
+    lines = ["| format | read | write (`--format`) | checked against |", "|---|---|---|---|"]
+    for name, known in known_formats().items():
+        read = {"scan": known.read_scan, "reconstruction": known.read_reconstruction}
+        kinds = ", ".join(kind for kind, reader in read.items() if reader)
+        forms = [one for one in WRITERS if one.reader == name]
+        keys = ", ".join(f"`{one.key}` ({one.suffix})" for one in forms) or "–"
+        checked = dict.fromkeys([known.checked, *(one.checked for one in forms if one.checked)])
+        lines.append(f"| {known.title} | {kinds} | {keys} | {'; '.join(checked)} |")
+    for one in WRITERS:
+        if not one.reader:
+            lines.append(f"| {one.title} | – | `{one.key}` ({one.suffix}) | {one.checked} |")
+    return "\n".join(lines)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     **{name: partial(own, name) for name in ENGINES},
     **{p.group.lower() or "run": partial(group, p.group) for p in SHARED},
     "engines": engines,
     "presets": presets,
     "extras": extras,
+    "formats": formats,
     "align": partial(all_of, AlignOptions),
     "check": partial(all_of, CheckOptions),
     "classical": partial(all_of, ClassicalOptions),
     "denoise": partial(all_of, DenoiseOptions),
     "finetune": partial(all_of, FinetuneOptions),
+    "detector": partial(all_of, DetectorOptions),
+    "layout": partial(all_of, Layout),
     "networks": networks,
     "predict": partial(all_of, PredictOptions),
     "simulation": partial(all_of, SimulationOptions),

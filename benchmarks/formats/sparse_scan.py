@@ -78,7 +78,7 @@ def measure(path: str) -> dict[str, float | str]:
     from napari_ptycho.io import FORMATS
 
     for name in FORMATS:
-        __import__(f"napari_ptycho.io.{name}")
+        __import__(f"napari_ptycho.io.formats.{name}")
     del dask, h5py, hdf5plugin, scipy
     found: dict[str, float | str] = {
         "import_s": time.perf_counter() - began,

@@ -171,7 +171,7 @@ def main() -> None:
     from napari_ptycho import io
 
     for name in io.FORMATS:
-        __import__(f"napari_ptycho.io.{name}")
+        __import__(f"napari_ptycho.io.formats.{name}")
     del h5py, scipy, tifffile
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

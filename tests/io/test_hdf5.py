@@ -92,7 +92,7 @@ def test_what_is_not_hdf5_is_named(tmp_path, content, sentence):
     with pytest.raises(FileError) as caught:
         read_scan(path)
     assert sentence in str(caught.value)
-    assert "Can be read" in str(caught.value)
+    assert "are read from HDF5" in str(caught.value)
 
 
 def test_a_block_in_front_as_matlab_writes_it(tmp_path):

@@ -26,6 +26,8 @@ Image = NDArray[np.float32]
 Limits = tuple[float, float]
 READ_BYTES = 2**30
 """How much of a scan is read to show its mean; of a larger one, the first frames."""
+BEGINNING_BYTES = 32 * 2**20
+"""How much of one that stays on disk: its first frame should be there in less than a second."""
 SAMPLED = 200_000  # pixels that percentiles are taken from
 POWERS = 4  # modes whose power is told
 GAP_PX = 2  # between the tiles of the probe modes
@@ -81,7 +83,8 @@ def view_scan(scan: Scan) -> ScanView:
     """Read (up to `READ_BYTES` of) a scan and return what layers show of it."""
     total, brightest, read = np.zeros(scan.frame_shape), 0.0, 0
     counts = np.full(len(scan), np.nan)
-    for frames, block in scan.blocks():
+    blocks = [scan.beginning(BEGINNING_BYTES)] if scan.is_lazy else scan.blocks()
+    for frames, block in blocks:
         lit = np.where(scan.valid_of(frames), block, 0)
         total += lit.sum(axis=0, dtype=np.float64)
         counts[frames] = lit.sum(axis=(1, 2), dtype=np.float64)

@@ -150,14 +150,16 @@ class Survey:
         block = native(block, self.wrapped)
         good = measured(block, None, self.told.bad_values)
         self._name_codes(block, good)
-        counts = np.where(good, block, 0)
+        whole = bool(good.all())
+        counts = block if whole else np.where(good, block, 0)
         if block.dtype.kind == "f":
             self._look_for_squares(counts)
         self.frames += len(block)
-        self.seen += good.sum(axis=0)
+        self.seen += len(block) if whole else good.sum(axis=0)
         self.total += counts.sum(axis=0, dtype=np.float64)
         self.highest = np.maximum(self.highest, counts.max(axis=0))
-        self.lowest = np.minimum(self.lowest, np.where(good, block, np.inf).min(axis=0))
+        measured_only = block if whole else np.where(good, block, np.inf)
+        self.lowest = np.minimum(self.lowest, measured_only.min(axis=0))
 
     def _name_codes(self, block: NDArray[Any], good: Bools) -> None:
         if good.all():

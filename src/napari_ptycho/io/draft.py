@@ -20,6 +20,7 @@ from napari_ptycho.model import Geometry, Scan
 from napari_ptycho.model.arrays import Bools
 
 GEOMETRY = tuple(item.name for item in fields(Geometry))
+MOST_PIXELS = 2**25
 RARE = ("particle", "detector_pixel_rad")
 """Of electron microscopes: not missed where they are not told."""
 
@@ -148,6 +149,11 @@ class Draft:
         shape, dtype = tuple(self.patterns.shape), np.dtype(self.patterns.dtype)
         if len(shape) != 3 or 0 in shape:
             raise ScanError(f"{self.file.name}: patterns have shape {shape}; need (N, H, W)")
+        if shape[1] * shape[2] > MOST_PIXELS:
+            raise ScanError(
+                f"{self.file.name}: frames of {shape[1]} x {shape[2]} pixels; none larger than "
+                f"{MOST_PIXELS} pixels are read"
+            )
         if dtype.kind not in "uif":
             raise ScanError(f"{self.file.name}: patterns are {dtype}; need real counts")
 

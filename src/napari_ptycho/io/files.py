@@ -1,5 +1,6 @@
 """Paths before anything is parsed: is it there, what do its first bytes say, what went wrong."""
 
+import lzma
 import os
 import struct
 import tokenize
@@ -60,6 +61,7 @@ _FAILURES = (
     tokenize.TokenError,
     struct.error,
     zlib.error,
+    lzma.LZMAError,
     zipfile.BadZipFile,
 )
 

@@ -19,6 +19,8 @@ from napari_ptycho.io.files import size_text, translated
 
 CHUNK_BYTES = 32 * 2**20
 CHUNK_BYTES_MOST = 256 * 2**20
+KEPT_BYTES = 32 * 2**20
+"""Of frames that were decoded together with those asked for."""
 MOST_OPEN = 16
 
 _readers: "weakref.WeakSet[Frames]" = weakref.WeakSet()
@@ -51,6 +53,7 @@ class Frames(ABC):
         self.keep: NDArray[np.intp] | None = None
         """Ascending numbers of the frames wanted; None means all."""
         self._all = tuple(int(length) for length in shape)
+        self._kept: tuple[int, int, NDArray[Any]] | None = None
         _readers.add(self)
 
     @abstractmethod
@@ -95,12 +98,32 @@ class Frames(ABC):
         else:
             low, high = int(numbers.min()), int(numbers.max())
             with translated(self.path):
-                block = self.read(low, high + 1)
+                block = self._read(low, high + 1)
             if len(numbers) != high - low + 1 or numbers[0] != low:
                 block = block[numbers - low]
         if isinstance(first, int | np.integer):
             return np.asarray(block[0][tuple(rest)])
         return np.asarray(block[(slice(None), *rest)])
+
+    def _read(self, start: int, stop: int) -> NDArray[Any]:
+        """Return stored frames; of a chunk that holds many, the neighbours are kept too."""
+        together = self.chunks[0] if self.chunks else 1
+        frame = max(1, math.prod(self._all[1:]) * self.dtype.itemsize)
+        step = min(together, KEPT_BYTES // frame)
+        if step < 2:
+            return self.read(start, stop)
+        chunk = start // together * together
+        first = chunk + (start - chunk) // step * step
+        end = min(first + step, chunk + together, self._all[0])
+        if stop > end:
+            return self.read(start, stop)
+        kept = self._kept
+        if kept is None or kept[:2] != (first, end):
+            self._kept = kept = (first, end, self.read(first, end))
+        return kept[2][start - first : stop - first].copy()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_kept": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

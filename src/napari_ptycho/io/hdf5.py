@@ -1,5 +1,6 @@
 """The one way into HDF5 files: broken links, filters and missing parts become sentences."""
 
+import math
 import os
 import struct
 from collections.abc import Iterator, Mapping
@@ -34,8 +35,12 @@ LENGTHS = {
 """Unit in lower case -> metres."""
 ENERGIES = {"ev": 1.0, "kev": 1e3, "mev": 1e6, "gev": 1e9, "j": 1 / e}
 """Unit in lower case -> electronvolts."""
+DEEPEST = 20
+"""Virtual datasets made of virtual datasets: more levels are refused."""
+MOST_CHUNK_BYTES = 2**30
 BITSHUFFLE = dict(hdf5plugin.Bitshuffle())
 """Arguments of `create_dataset` for bitshuffle-LZ4."""
+_Place = tuple[Path, str]
 
 
 @contextmanager
@@ -115,6 +120,7 @@ def find(file: h5py.File, name: str) -> h5py.Dataset | None:
     if not isinstance(found, h5py.Dataset):
         return None
     _check_filters(found, file)
+    _check_storage(found, file)
     _check_virtual(found, file)
     chunks.check_small(found)
     return found
@@ -163,6 +169,23 @@ def _check_filters(dataset: h5py.Dataset, file: h5py.File) -> None:
             )
 
 
+def _check_storage(dataset: h5py.Dataset, file: h5py.File) -> None:
+    """Refuse chunks that fill the memory, and devices that never end in place of raw files."""
+    chunk = math.prod(dataset.chunks or ()) * dataset.dtype.itemsize
+    if dataset.chunks and chunk > MOST_CHUNK_BYTES:
+        raise FileError(
+            f"{_owner(file)}: '{dataset.name}' has chunks of {size_text(chunk)}, of which every "
+            "frame needs a whole one in memory; repack the file with smaller ones"
+        )
+    folder = Path(dataset.file.filename).parent
+    for name, _, _ in dataset.external or ():
+        if not (folder / name).is_file():
+            raise FileError(
+                f"{_owner(file)}: '{dataset.name}' lies in the raw file {name}, which is not "
+                "there; put it beside this file"
+            )
+
+
 def virtual_files(dataset: h5py.Dataset) -> tuple[Path, ...]:
     """Return the other files a virtual dataset is made of."""
     if not dataset.is_virtual:
@@ -173,34 +196,54 @@ def virtual_files(dataset: h5py.Dataset) -> tuple[Path, ...]:
     return tuple(folder / name.replace("%b", "0") for name in sorted(names))
 
 
-def _check_virtual(dataset: h5py.Dataset, file: h5py.File) -> None:
-    """Refuse a virtual dataset with a missing part: HDF5 would read it as zeros."""
+def _check_virtual(dataset: h5py.Dataset, file: h5py.File, above: tuple[_Place, ...] = ()) -> None:
+    """Refuse a virtual dataset with a missing part: HDF5 would read it as zeros.
+
+    One that is made of itself is refused too: HDF5 would end the process.
+
+    Args:
+        dataset: Of any kind.
+        file: That the user opened.
+        above: The virtual datasets that this one is a part of.
+    """
+    if not dataset.is_virtual:
+        return
     lost = [path for path in virtual_files(dataset) if not path.is_file() and not _here(path)]
     if lost:
         raise FileError(
             f"{_owner(file)}: '{dataset.name}' is put together from other files, of which "
             f"{len(lost)} are missing ({lost[0].name}, ...); put them beside this file"
         )
-    sources = dataset.virtual_sources() if dataset.is_virtual else ()
-    for other, name in sorted({(source.file_name, source.dset_name) for source in sources}):
-        if not _has(dataset, other, name):
-            raise FileError(
-                f"{_owner(file)}: '{dataset.name}' is put together from '{name}' in "
-                f"{_owner(dataset.file) if other == '.' else other}, which lacks it"
-            )
+    trail = (*above, _place(dataset))
+    if trail[-1] in above or len(above) > DEEPEST:
+        raise FileError(f"{_owner(file)}: '{dataset.name}' is put together from itself; repair it")
+    sources = {(source.file_name, source.dset_name) for source in dataset.virtual_sources()}
+    for other, name in sorted(sources):
+        with _opened(dataset, other.replace("%b", "0")) as opened:
+            part = opened.get(name.replace("%b", "0"))
+            if part is None and "%b" not in other + name:
+                raise FileError(
+                    f"{_owner(file)}: '{dataset.name}' is put together from '{name}' in "
+                    f"{_owner(dataset.file) if other == '.' else other}, which lacks it"
+                )
+            if isinstance(part, h5py.Dataset):
+                chunks.check_small(part)
+                _check_virtual(part, file, trail)
 
 
-def _has(dataset: h5py.Dataset, other: str, name: str) -> bool:
+def _place(dataset: h5py.Dataset) -> _Place:
+    return Path(dataset.file.filename).resolve(), str(dataset.name)
+
+
+@contextmanager
+def _opened(dataset: h5py.Dataset, other: str) -> Iterator[h5py.File]:
+    """Open the file that holds a part of a virtual dataset."""
     if other == ".":
-        return name in dataset.file
-    if "%b" in other + name:
-        return True
+        yield dataset.file
+        return
     path = Path(dataset.file.filename).parent / other
     with open_file(path if path.is_file() else path.name) as opened:
-        source = opened.get(name)
-        if isinstance(source, h5py.Dataset):
-            chunks.check_small(source)
-        return name in opened
+        yield opened
 
 
 def _here(path: Path) -> bool:
@@ -215,7 +258,7 @@ def number(dataset: h5py.Dataset | None, factors: Mapping[str, float]) -> float 
     """
     if dataset is None or dataset.dtype.kind not in "uif" or not dataset.size:
         return None
-    first = np.ravel(dataset[()])[0]
+    first = np.ravel(dataset[(0,) * dataset.ndim])[0]
     value = float(str(first))  # the decimal meant: 1.12, where float32 holds 1.1200000047...
     factor = factors.get(unit(dataset).lower(), None) if unit(dataset) else 1.0
     if factor is None or value == 0 or not np.isfinite(value):
@@ -230,7 +273,10 @@ def unit(dataset: h5py.Dataset) -> str:
 
 
 def text(value: Any) -> str:
-    """Return a string attribute or scalar as str."""
+    """Return a string attribute, or a dataset of one, as str; "" of a dataset of many."""
     if isinstance(value, h5py.Dataset):
-        value = value[()]
+        _check_virtual(value, value.file)
+        value = value[()] if value.size == 1 else ""
+    if isinstance(value, np.ndarray) and value.size == 1:
+        value = value.item()
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

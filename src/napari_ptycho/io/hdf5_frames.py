@@ -96,4 +96,4 @@ class Hdf5Frames(Frames):
         self._file = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_file": None}
+        return {**super().__getstate__(), "_file": None}

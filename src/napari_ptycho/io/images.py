@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Mapping
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,12 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_ptycho.errors import FileError
-from napari_ptycho.io.archive import BOMB_BYTES, open_archive
+from napari_ptycho.io.archive import open_archive
 from napari_ptycho.io.atomic import written
-from napari_ptycho.io.files import NPY, existing, kind_of, read_head, size_text, translated
+from napari_ptycho.io.files import NPY, existing, kind_of, read_head, translated
+from napari_ptycho.io.tiff_check import check_chain, check_page
 
 TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
-MOST_BYTES = 64 * BOMB_BYTES
 
 
 def is_image(path: str | os.PathLike[str]) -> bool:
@@ -53,11 +52,17 @@ def read_image(path: str | os.PathLike[str]) -> NDArray[Any]:
 
 
 def _read_tiff(path: Path) -> NDArray[Any]:
+    with translated(path):
+        check_chain(path)
     with translated(path), tifffile.TiffFile(path) as file:
         series = file.series[0]
-        size = prod(series.shape) * np.dtype(series.dtype).itemsize
-        if size > MOST_BYTES:
-            raise FileError(f"{path.name}: an image of {size_text(size)}; it does not fit")
+        if sum(length > 1 for length in series.shape) > 2:
+            raise FileError(
+                f"{path.name}: {series.dtype} of shape {series.shape}; need one image (H, W) of "
+                "numbers"
+            )
+        for page in series.pages:
+            check_page(path, page)
         return np.squeeze(series.asarray())
 
 

@@ -1,5 +1,6 @@
 """Look at stored frames, decide what they are, and make counts of them, now or when read."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,9 @@ from napari_ptycho.io.frames import Frames
 from napari_ptycho.model.arrays import Bools
 
 BLOCK_BYTES = 32 * 2**20
-SAMPLE_FRAMES = 64
+SAMPLE_FRAMES, LEAST_FRAMES = 64, 4
+SAMPLE_BYTES, SAMPLE_CHUNKS = 64 * 2**20, 2**18
+"""Beyond, fewer of the frames in a file are looked at."""
 
 
 @dataclass(frozen=True)
@@ -93,16 +96,30 @@ def _together(marked: Bools) -> Bools | None:
 
 
 def _blocks(frames: "NDArray[Any] | Frames") -> Iterator[NDArray[Any]]:
-    """Yield all frames in memory, or a sample of those in a file: runs from all over the scan."""
+    """Yield all frames in memory, or a sample of those in a file: runs from all over the scan.
+
+    The first frames come last: they are then at hand when they are shown.
+    """
     n = frames.shape[0]
     if not isinstance(frames, Frames):
         step = max(1, BLOCK_BYTES // max(1, frames[0].nbytes))
         yield from (frames[first : first + step] for first in range(0, n, step))
         return
-    together = min(frames.chunks[0] if frames.chunks else 1, SAMPLE_FRAMES)
-    starts = np.linspace(0, max(0, n - together), max(2, SAMPLE_FRAMES // together))
-    for first in np.unique(starts.astype(int) // together * together):
+    wanted = _sampled(frames)
+    together = min(frames.chunks[0] if frames.chunks else 1, wanted)
+    starts = np.linspace(0, max(0, n - together), max(2, wanted // together))
+    for first in np.unique(starts.astype(int) // together * together)[::-1]:
         yield frames[first : first + together]
+
+
+def _sampled(frames: Frames) -> int:
+    """Return how many frames are looked at: fewer if they are large, or cut into many chunks."""
+    height, width = frames.shape[1:]
+    fit = SAMPLE_BYTES // max(1, height * width * frames.dtype.itemsize)
+    if frames.chunks:
+        pieces = math.ceil(height / frames.chunks[1]) * math.ceil(width / frames.chunks[2])
+        fit = min(fit, SAMPLE_CHUNKS // pieces)
+    return min(SAMPLE_FRAMES, max(LEAST_FRAMES, fit))
 
 
 def _at_once(frames: NDArray[Any], decided: Plan) -> tuple[NDArray[Any], Bools | None]:

@@ -14,7 +14,7 @@ from napari_ptycho.io.formats import Format
 
 
 def _formats() -> list[Format]:
-    return [import_module(f"{io.__name__}.formats.{name}").FORMAT for name in io.FORMATS]
+    return [import_module(f"{io.__name__}.{name}").FORMAT for name in io.FORMATS]
 
 
 @contextmanager

@@ -192,6 +192,21 @@ class Scan:
                 self._check_counts(first, block)
             yield frames, block
 
+    def beginning(self, bytes_at_most: int = BLOCK_BYTES) -> tuple[slice, NDArray[Any]]:
+        """Return (frames, patterns (n, H, W)) of the first frames: one, or as many as fit.
+
+        Of a lazy scan no more is read than that, however it is chunked.
+
+        Raises:
+            ScanError: They hold NaN or negative counts.
+        """
+        frame_bytes = max(1, int(self.patterns.dtype.itemsize * np.prod(self.frame_shape)))
+        frames = slice(0, min(len(self), max(1, bytes_at_most // frame_bytes)))
+        block = np.asarray(self.patterns[frames])
+        if self.is_lazy:
+            self._check_counts(0, block)
+        return frames, block
+
     def valid_of(self, frames: slice) -> Bools:
         """Return the valid pixels of some frames: (H, W), or (n, H, W) where they differ."""
         assert self.valid is not None  # set on construction

@@ -36,7 +36,7 @@ class Row:
 
 
 def summary(scan: Scan) -> tuple[Row, ...]:
-    """Describe a scan in rows; of a lazy scan, the first block is read."""
+    """Describe a scan in rows; of all patterns, the first are read."""
     geometry, source = scan.geometry, scan.sources.get
     electrons = geometry.particle == "electron"
     energies = ELECTRON_EV if electrons else ENERGY_EV
@@ -91,7 +91,7 @@ def _patterns(scan: Scan) -> Row:
 
 
 def _counts(scan: Scan) -> Row:
-    frames, block = next(scan.blocks(FIRST_BYTES))
+    frames, block = scan.beginning(FIRST_BYTES)
     counts = np.sum(block * scan.valid_of(frames), axis=(1, 2), dtype=np.float64)
     mean = float(counts.mean())
     warning = "" if mean > 0 else "No counts at all in the first patterns."

@@ -9,6 +9,7 @@ from napari_ptycho.model import Reconstruction, Scan
 
 HDF5_FILE, ARRAYS, MATLAB_FILE = "an HDF5 file", "a NumPy file", "a MATLAB file"
 TIFF_FILE, MIB_FILE, RAW_FILE, FOLDER = "a TIFF file", "a Merlin file", "a raw file", "a folder"
+BUILT = "files built to the documented layout"
 
 
 @dataclass(frozen=True)
@@ -25,3 +26,5 @@ class Format:
     """Reads the open container, if the format holds scans."""
     read_reconstruction: Callable[[Any], Reconstruction] | None = None
     """Reads the open container, if the format holds reconstructions."""
+    checked: str = BUILT
+    """What the tests read: for the list of formats in the documentation."""

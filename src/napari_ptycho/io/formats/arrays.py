@@ -194,4 +194,5 @@ FORMAT = Format(
     containers=(ARRAYS,),
     recognises=recognises,
     read_scan=read_scan,
+    checked="measured scans (tike; PtyNet, with known truth); files built to the documented layout",
 )

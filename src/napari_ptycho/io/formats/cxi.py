@@ -274,4 +274,5 @@ FORMAT = Format(
     containers=(HDF5_FILE,),
     recognises=recognises,
     read_scan=lambda file, request: read(file).scan(request),
+    checked="a measured scan (PETRA III P25); files built to the documented layout",
 )

@@ -191,4 +191,5 @@ FORMAT = Format(
     containers=(HDF5_FILE,),
     recognises=recognises,
     read_scan=read,
+    checked="a genuine pair of files (ARINA); files built to the documented layout",
 )

@@ -201,4 +201,5 @@ FORMAT = Format(
     containers=(MATLAB_FILE,),
     recognises=recognises,
     read_scan=read_scan,
+    checked="files written with SciPy",
 )

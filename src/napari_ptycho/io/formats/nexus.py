@@ -68,4 +68,5 @@ FORMAT = Format(
     containers=(HDF5_FILE,),
     recognises=recognises,
     read_reconstruction=read,
+    checked="round trips",
 )

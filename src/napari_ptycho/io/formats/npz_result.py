@@ -55,5 +55,6 @@ FORMAT = Format(
     containers=(ARRAYS,),
     recognises=recognises,
     read_reconstruction=read,
+    checked="round trips",
 )
 """Asked before the scans: PtyNet's archives have an object and a probe too, but no settings."""

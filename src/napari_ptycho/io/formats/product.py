@@ -194,4 +194,5 @@ FORMAT = Format(
     containers=(HDF5_FILE, ARRAYS),
     recognises=recognises,
     read_reconstruction=read,
+    checked="round trips; files built to the documented layout",
 )

@@ -287,4 +287,5 @@ FORMAT = Format(
     containers=(HDF5_FILE,),
     recognises=recognises,
     read_reconstruction=read,
+    checked="round trips; files built to the documented layout",
 )

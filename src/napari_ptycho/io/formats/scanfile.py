@@ -111,4 +111,5 @@ FORMAT = Format(
     containers=(HDF5_FILE,),
     recognises=recognises,
     read_scan=read,
+    checked="round trips",
 )

@@ -13,9 +13,8 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_ptycho.errors import FileError, ScanError
-from napari_ptycho.io.archive import BOMB_BYTES, BOMB_FACTOR
 from napari_ptycho.io.draft import Draft, Request
-from napari_ptycho.io.files import size_text, translated
+from napari_ptycho.io.files import translated
 from napari_ptycho.io.formats import FOLDER, TIFF_FILE, Format, rasters
 from napari_ptycho.io.formats.raw_frames import RawFrames
 from napari_ptycho.io.frames import Frames, Joined
@@ -271,4 +270,5 @@ FORMAT = Format(
     containers=(TIFF_FILE, FOLDER),
     recognises=recognises,
     read_scan=read_scan,
+    checked="stacks and folders written with tifffile; measured images",
 )

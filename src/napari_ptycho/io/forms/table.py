@@ -27,6 +27,10 @@ class Writer:
     writes: tuple[Kind, ...]
     function: str
     """Module within `io`, and function: imported when it is needed."""
+    reader: str = ""
+    """Module of `io.formats` that reads it back, if one does."""
+    checked: str = ""
+    """Which other program has read it (`benchmarks/formats/foreign.py`)."""
 
     @property
     def suffix(self) -> str:
@@ -63,6 +67,8 @@ WRITERS = (
         (".h5", ".hdf5"),
         ("reconstruction",),
         "forms.product:write",
+        reader="product",
+        checked="Ptychodus 1.7",
     ),
     Writer(
         "product-npz",
@@ -70,16 +76,37 @@ WRITERS = (
         (".npz",),
         ("reconstruction",),
         "forms.product:write_archive",
+        reader="product",
+        checked="Ptychodus 1.7",
     ),
-    Writer("ptyr", "PtyPy result", (".ptyr",), ("reconstruction",), "forms.ptyr:write"),
-    Writer("cxi", "CXI result", (".cxi",), ("reconstruction",), "forms.cxi_result:write"),
-    Writer("nexus", "NeXus", (".nxs",), ("reconstruction",), "forms.nexus:write"),
+    Writer(
+        "ptyr", "PtyPy result", (".ptyr",), ("reconstruction",), "forms.ptyr:write", reader="ptypy"
+    ),
+    Writer(
+        "cxi",
+        "CXI result",
+        (".cxi",),
+        ("reconstruction",),
+        "forms.cxi_result:write",
+        reader="cxi_result",
+        checked="Ptychodus 1.7, silx, nexusformat",
+    ),
+    Writer(
+        "nexus",
+        "NeXus",
+        (".nxs",),
+        ("reconstruction",),
+        "forms.nexus:write",
+        reader="nexus",
+        checked="silx, nexusformat",
+    ),
     Writer(
         "ome-tiff",
         "OME-TIFF, phase and amplitude",
         (".ome.tif", ".ome.tiff"),
         ("reconstruction",),
         "forms.ometiff:write_ome",
+        checked="tifffile",
     ),
     Writer(
         "imagej-tiff",
@@ -87,12 +114,45 @@ WRITERS = (
         (".tif", ".tiff"),
         ("reconstruction",),
         "forms.ometiff:write_imagej",
+        checked="tifffile",
     ),
-    Writer("npz", "plain NumPy arrays", (".npz",), ("reconstruction",), "forms.npz:write_arrays"),
-    Writer("ours", "scan of napari-ptycho", (".h5", ".hdf5"), ("scan",), "formats.scanfile:write"),
-    Writer("cxi", "CXI data", (".cxi",), ("scan",), "forms.cxi:write"),
-    Writer("positions", "table of positions", (".csv",), BOTH, "forms.npz:write_positions"),
-    Writer("probe", "probe modes, NumPy", (".npy",), BOTH, "forms.npz:write_probe"),
+    Writer(
+        "npz",
+        "plain NumPy arrays",
+        (".npz",),
+        ("reconstruction",),
+        "forms.npz:write_arrays",
+        reader="npz_result",
+        checked="NumPy",
+    ),
+    Writer(
+        "ours",
+        "scan of napari-ptycho",
+        (".h5", ".hdf5"),
+        ("scan",),
+        "formats.scanfile:write",
+        reader="scanfile",
+    ),
+    Writer(
+        "cxi",
+        "CXI data",
+        (".cxi",),
+        ("scan",),
+        "forms.cxi:write",
+        reader="cxi",
+        checked="Ptychodus 1.7",
+    ),
+    Writer(
+        "positions",
+        "table of positions",
+        (".csv",),
+        BOTH,
+        "forms.npz:write_positions",
+        checked="NumPy",
+    ),
+    Writer(
+        "probe", "probe modes, NumPy", (".npy",), BOTH, "forms.npz:write_probe", checked="NumPy"
+    ),
 )
 
 
