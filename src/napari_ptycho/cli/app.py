@@ -18,9 +18,11 @@ from napari_ptycho.cli.frc import FrcFlags, frc
 from napari_ptycho.cli.info import InfoFlags, info
 from napari_ptycho.cli.listing import (
     EnginesFlags,
+    FormatsFlags,
     NetworksFlags,
     PresetsFlags,
     engines,
+    formats,
     networks,
     presets,
 )
@@ -60,6 +62,7 @@ flags.add(app, "check", CheckFlags, check)
 flags.add(app, "engines", EnginesFlags, engines)
 flags.add(app, "presets", PresetsFlags, presets)
 flags.add(app, "networks", NetworksFlags, networks)
+flags.add(app, "formats", FormatsFlags, formats)
 flags.add(app, "simulate", SimulateFlags, simulate)
 
 

@@ -46,7 +46,7 @@ def export(flags: ExportFlags) -> int:
     sources = {"file": flags.file, "positions": flags.positions}
     check_output(flags.output, flags.overwrite, sources)
 
-    from napari_ptycho.io import writing
+    from napari_ptycho.io.forms import table as writing
 
     with show.busy(f"reading {flags.file.name}"):
         thing = _read(flags)

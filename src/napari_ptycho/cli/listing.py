@@ -1,4 +1,4 @@
-"""`napari-ptycho engines`, `presets`, `networks`: what --engine, --preset, --network take."""
+"""`napari-ptycho engines`, `presets`, `networks`, `formats`: what there is to choose from."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -37,6 +37,42 @@ class NetworksFlags:
 
     name: Name = ""
     json: Json = False
+
+
+@dataclass(frozen=True)
+class FormatsFlags:
+    """List the formats that are read and written."""
+
+    json: Json = False
+
+
+def formats(flags: FormatsFlags) -> int:
+    """Print a line for each format, or JSON."""
+    from napari_ptycho.io.forms.table import WRITERS
+    from napari_ptycho.io.opened import known_formats
+
+    read = {
+        name: {
+            "title": known.title,
+            "scans": known.read_scan is not None,
+            "reconstructions": known.read_reconstruction is not None,
+            "written_as": [one.key for one in WRITERS if one.reader == name],
+            "checked": known.checked,
+        }
+        for name, known in known_formats().items()
+    }
+    written = [
+        {"key": one.key, "title": one.title, "endings": one.suffixes, "of": one.writes}
+        for one in WRITERS
+    ]
+    show.lines(("Read:", *(f"  {one['title']}" for one in read.values())), flags.json)
+    lines = (
+        f"  {one.key:<13}{one.suffix:<9}{one.title} ({', '.join(one.writes)})" for one in WRITERS
+    )
+    show.lines(("Written (export --format):", *lines), flags.json)
+    if flags.json:
+        show.as_json({"read": read, "written": written})
+    return 0
 
 
 def engines(flags: EnginesFlags) -> int:

@@ -39,12 +39,14 @@ class PreviewPane(QWidget):
         self.path = self.path_plot.plot()
         self.start = self.path_plot.plot(symbol="o", symbolSize=8, pen=None)
         self.note, self.facts = Note(viewer), Note(viewer, small=True)
+        self.remarks = Note(viewer, small=True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addWidget(self.note)
         layout.addWidget(self._canvas, 1)
         layout.addWidget(self.facts)
+        layout.addWidget(self.remarks)
         viewer.events.theme.connect(self.follow_theme)
         self.follow_theme()
 
@@ -66,7 +68,8 @@ class PreviewPane(QWidget):
     def show_preview(self, seen: Preview) -> None:
         """Show a preview: pictures where there are any, and the sentence of what is missing."""
         self.note.show_lines([], [seen.sentence] if seen.sentence else [])
-        self.facts.show_lines(seen.lines, seen.warnings)
+        self.facts.show_lines(seen.lines)
+        self.remarks.show_lines(seen.notes, seen.warnings)
         self._show_frame(seen)
         self._show_path(seen)
 

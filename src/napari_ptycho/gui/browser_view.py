@@ -126,6 +126,7 @@ class Preview:
     unit: str = ""
     lines: tuple[str, ...] = ()
     """Name and value, at least two spaces between."""
+    notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     geometry: Geometry = field(default_factory=Geometry)
     doubts: Mapping[str, str] = field(default_factory=dict)
@@ -154,6 +155,7 @@ def preview(opening: Opening) -> Preview:
         positions=cut.positions_px if cut.positions_m is None else cut.positions_m * 1e6,
         unit="px" if cut.positions_m is None else "µm",
         lines=lines,
+        notes=cut.notes,
         warnings=warnings,
         geometry=cut.geometry,
         doubts=warnings_of(rows),
@@ -190,7 +192,7 @@ def _told(scan: Scan, rows: tuple[Row, ...]) -> tuple[tuple[str, ...], tuple[str
     warnings = [row.warning for row in rows if row.warning]
     if not guessed:
         warnings += report.warnings
-    return (*told, *scan.notes), tuple(warnings)
+    return tuple(told), tuple(warnings)
 
 
 def _overlap(report: BinningReport, guessed: bool) -> str:

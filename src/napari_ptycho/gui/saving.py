@@ -10,7 +10,7 @@ from napari_ptycho import io
 from napari_ptycho.model import Reconstruction, Scan
 
 if TYPE_CHECKING:
-    from napari_ptycho.io.writing import Writer
+    from napari_ptycho.io.forms.table import Writer
 
 Write = Callable[[Path], None]
 Choose = Callable[[Path, str], tuple[Path, Write]]

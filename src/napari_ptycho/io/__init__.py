@@ -15,9 +15,9 @@ from napari_ptycho.model import Geometry, Reconstruction, Scan
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_ptycho.io.forms.table import Writer
     from napari_ptycho.io.layout import Layout
     from napari_ptycho.io.presets import Preset
-    from napari_ptycho.io.writing import Writer
     from napari_ptycho.prepare.detector import DetectorOptions
 
 __all__ = [
@@ -150,7 +150,7 @@ def write_scan(scan: Scan, path: str | os.PathLike[str], form: str = "ours") -> 
         ScanError: The scan lacks what the form needs.
         OptionsError: There is no such form.
     """
-    from napari_ptycho.io import writing
+    from napari_ptycho.io.forms import table as writing
 
     writing.named("scan", form).write(scan, path)
 
@@ -171,14 +171,14 @@ def write_reconstruction(
         ScanError: The provenance holds what JSON cannot, or it lacks what the form needs.
         OptionsError: There is no such form.
     """
-    from napari_ptycho.io import writing
+    from napari_ptycho.io.forms import table as writing
 
     writing.named("reconstruction", form).write(reconstruction, path)
 
 
 def writers(kind: Literal["scan", "reconstruction"]) -> "tuple[Writer, ...]":
     """Return the forms in which a scan or a reconstruction is written, the usual one first."""
-    from napari_ptycho.io import writing
+    from napari_ptycho.io.forms import table as writing
 
     return writing.of_kind(kind)
 
@@ -200,7 +200,7 @@ def write_tiff(
     Raises:
         FileError: The folder is missing, the disk is full, or the image is complex.
     """
-    from napari_ptycho.io import ometiff
+    from napari_ptycho.io.forms import ometiff
 
     ometiff.write_tiff(image, path, pixel_m, names)
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptycho import __version__
-from napari_ptycho.io.hdf5_write import created
+from napari_ptycho.io.forms.hdf5 import created
 
 DATASET = "map"
 

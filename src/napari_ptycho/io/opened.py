@@ -12,9 +12,16 @@ from napari_ptycho.errors import FileError, NeedsLayout
 from napari_ptycho.io import archive, files, formats, hdf5
 from napari_ptycho.io.formats import Format
 
+READABLE = (
+    "Scans and reconstructions are read from HDF5, NumPy, MATLAB, TIFF, Merlin and EMPAD files "
+    "('napari-ptycho formats' lists them)."
+)
 
-def _formats() -> list[Format]:
-    return [import_module(f"{io.__name__}.{name}").FORMAT for name in io.FORMATS]
+
+def known_formats() -> dict[str, Format]:
+    """Return the formats by the names of their modules, in the order in which they are asked."""
+    package = formats.__name__
+    return {name: import_module(f"{package}.{name}").FORMAT for name in io.FORMATS}
 
 
 @contextmanager
@@ -39,7 +46,7 @@ def opened(
     container, opener = _container(path, head, is_folder)
     with opener as content:
         with files.translated(path):
-            known = [form for form in _formats() if container in form.containers]
+            known = [form for form in known_formats().values() if container in form.containers]
             form = told(content) if told and container == formats.HDF5_FILE else None
             form = form or next((form for form in known if form.recognises(content)), None)
         if form is None:
@@ -69,16 +76,14 @@ def _unknown(path: Path, container: str, content: Any, head: bytes) -> FileError
     if container == formats.FOLDER:
         return FileError(f"{path}: is a folder; give the file inside it")
     if container == formats.RAW_FILE:
-        return FileError(f"{path.name}: this is {files.stranger(head)}. {_readable()}")
+        return FileError(f"{path.name}: this is {files.stranger(head)}. {READABLE}")
     held = ""
     if container in (formats.HDF5_FILE, formats.ARRAYS):
         names = list(content) if container == formats.HDF5_FILE else content.names
         held = f" (it holds: {', '.join(map(str, names[:10])) or 'no arrays'})"
-    said = f"{path.name}: {container} of no known layout{held}. {_readable()}"
+    said = f"{path.name}: {container} of no known layout{held}."
     if container != formats.HDF5_FILE:
-        return FileError(said)
-    return NeedsLayout(f"{said} 'napari-ptycho browse' shows how to read any other.")
-
-
-def _readable() -> str:
-    return "Can be read: " + "; ".join(form.title for form in _formats()) + "."
+        return FileError(f"{said} {READABLE}")
+    return NeedsLayout(
+        f"{said} Say which part is what: in the window by Browse…, else with 'napari-ptycho browse'"
+    )

@@ -9,7 +9,6 @@ import numpy as np
 from napari_ptycho.errors import FileError, ScanError
 from napari_ptycho.io import candidates, hdf5, places, tables
 from napari_ptycho.io.archive import Archive, open_archive
-from napari_ptycho.io.beamline_table import BEAMLINES
 from napari_ptycho.io.files import (
     BZ2,
     GZIP,
@@ -22,6 +21,7 @@ from napari_ptycho.io.files import (
     stranger,
     translated,
 )
+from napari_ptycho.io.formats.beamline_table import BEAMLINES
 from napari_ptycho.io.layout import Layout
 from napari_ptycho.io.places import Places
 from napari_ptycho.io.tracks import COMMON, Track, Wanted, places_of

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptycho.errors import ScanError
-from napari_ptycho.io import hdf5, stored
+from napari_ptycho.io import hdf5
+from napari_ptycho.io.formats import stored
 from napari_ptycho.io.layout import Layout
 from napari_ptycho.io.places import (
     Places,

@@ -12,6 +12,7 @@ from napari_ptycho.io import hdf5
 from napari_ptycho.io.archive import open_archive
 from napari_ptycho.io.draft import Draft, Request
 from napari_ptycho.io.files import HDF5, ZIP, kind_of, read_head
+from napari_ptycho.io.formats import stored
 from napari_ptycho.io.formats.array_axes import Arrays
 
 PATTERNS = ("patterns", "data", "diff3d", "diffraction", "reciprocal", "diff", "dp", "arr_0")
@@ -120,7 +121,9 @@ def _product(path: Path) -> list[NDArray[Any]] | None:
     if kind == HDF5:
         with hdf5.open_file(path) as file:
             sets = [hdf5.find(file, name) for name in PRODUCT]
-            return _numbers([None if found is None else found[()] for found in sets], path)
+            return _numbers(
+                [None if found is None else stored.loaded(found) for found in sets], path
+            )
     if kind == ZIP:
         with open_archive(path, ZIP) as archive:
             return _numbers([archive.load(name) for name in PRODUCT if name in archive], path)

@@ -15,7 +15,7 @@ from scipy.constants import c, e, h
 from napari_ptycho.errors import FileError, ScanError
 from napari_ptycho.io import hdf5
 from napari_ptycho.io.draft import Draft
-from napari_ptycho.io.formats import HDF5_FILE, Format
+from napari_ptycho.io.formats import HDF5_FILE, Format, stored
 from napari_ptycho.io.hdf5_frames import Hdf5Frames
 
 A_CXI_SCAN = "a CXI scan"
@@ -26,6 +26,7 @@ TRANSLATIONS = (
     "instrument_1/detector_1/translation",
 )
 MASKS = ("instrument_1/detector_1/mask", "data_1/mask")
+MONITOR = "data_1/monitor"
 NOT_READ = {
     "instrument_1/detector_1/data_dark": "a dark frame, which was not subtracted",
     "instrument_1/detector_1/dark": "a dark frame, which was not subtracted",
@@ -83,6 +84,7 @@ def read(file: h5py.File) -> Draft:
     detector.distance()
     detector.energy()
     _mask(detector)
+    _monitor(detector)
     draft.sources["probe"] = "unknown"
     for name, what in NOT_READ.items():
         if _is_there(file, f"{entry}/{name}"):
@@ -153,7 +155,10 @@ class _Part:
             corner = self.find("instrument_1/detector_1/corner_position")
             if corner is None or corner.size != 3:
                 return
-            tail, value = "instrument_1/detector_1/corner_position", float(np.ravel(corner[()])[2])
+            tail, value = (
+                "instrument_1/detector_1/corner_position",
+                float(np.ravel(stored.loaded(corner))[2]),
+            )
         if value < 0:
             self.note(f"The distance in the file is negative ({value:g} m); its size is used.")
         if np.isfinite(value) and value != 0:
@@ -197,7 +202,8 @@ class _Part:
         if not PHOTON_EV[0] <= energy <= PHOTON_EV[1]:
             self.note(f"{dataset.name} = {value:g} is no photon energy (the machine's?); not used.")
             return None
-        self.note(f"{dataset.name} = {dataset[()]:g} was taken as {told}: {energy:.6g} eV.")
+        first = np.ravel(dataset[(0,) * dataset.ndim])[0]
+        self.note(f"{dataset.name} = {first:g} was taken as {told}: {energy:.6g} eV.")
         return energy
 
     def basis(self) -> NDArray[np.float64] | None:
@@ -205,7 +211,7 @@ class _Part:
         dataset = self.find("instrument_1/detector_1/basis_vectors")
         if dataset is None or dataset.shape not in ((2, 3), (3, 2)):
             return None
-        vectors = np.asarray(dataset[()], np.float64)
+        vectors = stored.numbers(dataset).astype(np.float64)
         vectors = vectors if vectors.shape == (2, 3) else vectors.T
         lengths = np.linalg.norm(vectors, axis=1)
         return vectors if np.isfinite(vectors).all() and (lengths > 0).all() else None
@@ -223,7 +229,7 @@ def _positions(part: _Part, n: int) -> NDArray[np.float64]:
             f"{part.draft.file.name}: no positions; {A_CXI_SCAN} must have one of "
             + ", ".join(f"{part.entry}/{tail}" for tail in TRANSLATIONS)
         )
-    moved = np.asarray(dataset[()], np.float64)
+    moved = stored.numbers(dataset).astype(np.float64)
     if moved.ndim != 2 or not {2, 3} & set(moved.shape):
         raise ScanError(
             f"{part.draft.file.name}: {dataset.name} has shape {moved.shape}; need ({n}, 3)"
@@ -238,7 +244,8 @@ def _positions(part: _Part, n: int) -> NDArray[np.float64]:
         moved = moved * hdf5.LENGTHS[unit.lower()]
     part.draft.sources["positions_m"] = f"file: {dataset.name}"
     slow, fast = _axes(part, moved.shape[1])
-    return np.stack([-(moved @ slow), -(moved @ fast)], axis=1)
+    with np.errstate(invalid="ignore"):  # infinite positions are dropped later
+        return np.stack([-(moved @ slow), -(moved @ fast)], axis=1) + 0.0
 
 
 def _axes(part: _Part, dimensions: int) -> NDArray[np.float64]:
@@ -260,13 +267,21 @@ def _mask(part: _Part) -> None:
     dataset = next((found for tail in MASKS if (found := part.find(tail))), None)
     if dataset is None:
         return
-    mask = np.asarray(dataset[()])
+    mask = stored.loaded(dataset)
     if mask.dtype.kind not in "buif":
         raise ScanError(f"{part.draft.file.name}: {dataset.name} is {mask.dtype}; need numbers")
     mask = mask[0] if mask.ndim == 3 and len(mask) == 1 else mask
     bits = np.nan_to_num(mask, nan=1).astype(np.int64)
     part.draft.valid = (bits & ~HAS_SIGNAL) == 0
     part.draft.sources["valid"] = f"file: {dataset.name}"
+
+
+def _monitor(part: _Part) -> None:
+    dataset = part.find(MONITOR)
+    if dataset is None or dataset.dtype.kind not in "uif" or not dataset.size:
+        return
+    part.draft.monitor = stored.numbers(dataset)
+    part.draft.sources["exposure"] = f"file: {dataset.name}"
 
 
 FORMAT = Format(

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from napari_ptycho.errors import FileError, ScanError
 from napari_ptycho.io import hdf5
 from napari_ptycho.io.archive import Archive
+from napari_ptycho.io.formats import stored
 from napari_ptycho.model import Reconstruction
 from napari_ptycho.model.reconstruction import EXTRAS
 
@@ -129,7 +130,7 @@ def read(file: h5py.File, notes: list[str]) -> dict[str, NDArray[Any]]:
             raise FileError(
                 f"{owner}: {name} is {dataset.dtype} of shape {dataset.shape}; need {EXTRAS[name]}"
             )
-        found[name] = dataset[()]
+        found[name] = stored.loaded(dataset)
     return found
 
 

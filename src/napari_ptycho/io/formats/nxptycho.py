@@ -26,8 +26,8 @@ def recognises(file: h5py.File) -> bool:
 
 def _entry(file: h5py.File) -> str | None:
     for path in expanded(file, "entry*/definition"):
-        found = file.get(path)
-        if not isinstance(found, h5py.Dataset) or found.size != 1:
+        found = hdf5.find(file, path)
+        if found is None or found.size != 1:
             continue
         value = found[()]
         if hdf5.text(value.ravel()[0] if hasattr(value, "ravel") else value) in DEFINITIONS:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from napari_ptycho.errors import ScanError
 from napari_ptycho.io import hdf5
 from napari_ptycho.io.draft import Draft, Request
-from napari_ptycho.io.formats import HDF5_FILE, Format, rasters
+from napari_ptycho.io.formats import HDF5_FILE, Format, rasters, stored
 from napari_ptycho.io.formats.array_families import modes
 from napari_ptycho.io.hdf5_frames import Hdf5Frames
 from napari_ptycho.model import Scan
@@ -83,7 +83,7 @@ def _one(file: h5py.File, draft: Draft, names: list[str], wanted: int) -> None:
         )
     probe = hdf5.find(file, f"{PROBES}/{names[wanted]}")
     if probe is not None:
-        draft.probe = modes(probe[()], draft.notes)
+        draft.probe = modes(stored.loaded(probe), draft.notes)
         draft.sources["probe"] = f"file: {probe.name}"
 
 
@@ -92,7 +92,7 @@ def _places(file: h5py.File, file_name: str, name: str) -> NDArray[np.float64]:
     found = hdf5.require(file, f"{POSITIONS}/{name}", "a scan of pppc")
     if found.ndim != 2 or found.shape[1] != 2 or found.dtype.kind not in "uif":
         raise ScanError(f"{file_name}: {found.name} has shape {found.shape}; need (n, 2) numbers")
-    return np.asarray(found[()], np.float64)
+    return stored.loaded(found).astype(np.float64)
 
 
 FORMAT = Format(

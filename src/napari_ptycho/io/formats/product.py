@@ -20,6 +20,7 @@ from napari_ptycho.io.archive import Archive
 from napari_ptycho.io.coordinates import corners
 from napari_ptycho.io.files import name_of
 from napari_ptycho.io.formats import ARRAYS, HDF5_FILE, Format, extras
+from napari_ptycho.io.formats.stored import loaded
 from napari_ptycho.io.settings import geometry_in
 from napari_ptycho.model import Geometry, Reconstruction
 
@@ -62,10 +63,10 @@ def _from_hdf5(file: h5py.File) -> dict[str, Any]:
     """Return the values under the names that a product in .npz gives them."""
     values: dict[str, Any] = {name: file.attrs[name] for name in ROOT if name in file.attrs}
     for name in ARRAY_NAMES:
-        values[name] = hdf5.require(file, name, "a product")[()]
+        values[name] = loaded(hdf5.require(file, name, "a product"))
     for name in (*LOSSES, EXTRA, "opr_weights"):
         if name in file:
-            values[name] = hdf5.require(file, name, "a product")[()]
+            values[name] = loaded(hdf5.require(file, name, "a product"))
     for array, names in ATTRIBUTES.items():
         found = file[array].attrs
         values |= {f"{array}_{name}": found[name] for name in names if name in found}

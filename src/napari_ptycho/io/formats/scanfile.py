@@ -16,6 +16,7 @@ from napari_ptycho.errors import FileError
 from napari_ptycho.io import hdf5
 from napari_ptycho.io.draft import GEOMETRY, Request, geometry_of
 from napari_ptycho.io.formats import HDF5_FILE, Format
+from napari_ptycho.io.formats.stored import loaded
 from napari_ptycho.io.forms.hdf5 import created
 from napari_ptycho.io.hdf5_frames import Hdf5Frames
 from napari_ptycho.model import Scan
@@ -88,8 +89,8 @@ def read(file: h5py.File, request: Request) -> Scan:
     known = {key: value for key, value in _json(file, "geometry").items() if value is not None}
     frames = Hdf5Frames(hdf5.require(file, "patterns", A_SCAN))
     lazy = frames.nbytes > request.lazy_above_bytes
-    stored = hdf5.require(file, "valid", A_SCAN)
-    valid: Any = Hdf5Frames(stored).lazy() if lazy and stored.ndim == 3 else stored[()]
+    held = hdf5.require(file, "valid", A_SCAN)
+    valid: Any = Hdf5Frames(held).lazy() if lazy and held.ndim == 3 else loaded(held)
     parts = {part: hdf5.find(file, part) for part in OPTIONAL}
     return Scan(
         patterns=frames.lazy() if lazy else frames[:],
@@ -98,12 +99,12 @@ def read(file: h5py.File, request: Request) -> Scan:
         name=hdf5.text(file.attrs.get("name", "scan")),
         sources=sources,
         notes=tuple(_json(file, "notes")),
-        **{part: None if data is None else data[()] for part, data in parts.items()},
+        **{part: None if data is None else loaded(data) for part, data in parts.items()},
     )
 
 
 def _json(file: h5py.File, name: str) -> Any:
-    return json.loads(hdf5.text(hdf5.require(file, name, A_SCAN)))
+    return json.loads(hdf5.text(loaded(hdf5.require(file, name, A_SCAN))[()]))
 
 
 FORMAT = Format(

@@ -161,7 +161,7 @@ class _Separate(Frames):
         self._file = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_file": None}
+        return {**super().__getstate__(), "_file": None}
 
 
 def _old(file: h5py.File, names: list[str]) -> Draft:

@@ -15,6 +15,8 @@ from napari_ptycho.model.arrays import Complexes
 TRUSTED_BYTES = 2**28
 """Smaller ones are read without a question."""
 MOST_COMPRESSED = 1000
+MOST_VIRTUAL_BYTES = 2**30
+"""What a virtual dataset holds is not known before it is read."""
 COMPLEX_FIELDS = (("real", "imag"), ("r", "i"))
 """MATLAB and others write complex numbers as pairs with these names."""
 
@@ -27,7 +29,8 @@ def loaded(dataset: h5py.Dataset) -> NDArray[Any]:
     """
     claimed = math.prod(dataset.shape or ()) * dataset.dtype.itemsize
     held = dataset.id.get_storage_size()
-    if claimed > TRUSTED_BYTES and claimed > MOST_COMPRESSED * held and not dataset.is_virtual:
+    trusted = MOST_VIRTUAL_BYTES if dataset.is_virtual else MOST_COMPRESSED * held
+    if claimed > max(TRUSTED_BYTES, trusted):
         raise FileError(
             f"{Path(dataset.file.filename).name}: '{dataset.name}' claims to have "
             f"{size_text(claimed)}, but the file holds {size_text(held)} of it; is it damaged?"

@@ -18,6 +18,7 @@ from napari_ptycho.io.files import translated
 from napari_ptycho.io.formats import FOLDER, TIFF_FILE, Format, rasters
 from napari_ptycho.io.formats.raw_frames import RawFrames
 from napari_ptycho.io.frames import Frames, Joined
+from napari_ptycho.io.tiff_check import check_chain, check_page
 from napari_ptycho.model import Scan
 
 ENDINGS = (".tif", ".tiff")
@@ -61,7 +62,7 @@ class Pages(Frames):
             self._file = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_file": None, "_lock": None}
+        return {**super().__getstate__(), "_file": None, "_lock": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__({**state, "_lock": Lock()})
@@ -105,18 +106,7 @@ def _check(
             f"{path.name}: page {number} is {page.dtype} of shape {tuple(page.shape)}, but the "
             f"first frame is {dtype} of shape {shape}; all frames of a scan must be alike"
         )
-    _check_size(path, page)
-
-
-def _check_size(path: Path, page: Any) -> None:
-    packed, there = page.compression != 1, path.stat().st_size
-    most = max(BOMB_BYTES, BOMB_FACTOR * there) if packed else sum(page.databytecounts)
-    ends = map(sum, zip(page.dataoffsets, page.databytecounts, strict=True))
-    if page.nbytes > most or max(ends, default=there + 1) > there:
-        raise FileError(
-            f"{path.name}: an image of {size_text(page.nbytes)} in a file of {size_text(there)}; "
-            "it is damaged or still being written"
-        )
+    check_page(path, page)
 
 
 def recognises(path: Path) -> bool:
@@ -159,6 +149,7 @@ def _of_file(path: Path) -> Frames:
 
 def _stack(path: Path) -> Frames | None:
     """Return the frames of a file of many pages, None if it holds but one image."""
+    check_chain(path)
     with _opened(path) as file:
         series, page = file.series[0], file.pages.first
         if page.ndim != 2 or 0 in page.shape:
@@ -166,7 +157,7 @@ def _stack(path: Path) -> Frames | None:
                 f"{path.name}: its images have shape {tuple(page.shape)}; need (H, W), one number "
                 "for each pixel"
             )
-        _check_size(path, page)
+        check_page(path, page)
         shape = tuple(int(length) for length in series.shape)
         if not file.is_imagej and len(file.series) > 1:
             raise FileError(
