@@ -146,13 +146,14 @@ def table(rows: list[dict], frames: int) -> str:
         "",
         f"{frames} frames of {SIDE} x {SIDE} uint16 ({size:.1f} GB), bitshuffle-LZ4 in CXI, only",
         "some of them written. `read_scan`, then what the window makes of it (`view_scan`), then",
-        "frame 0, 1, the middle one, and the one after it. Seconds are of one CPU thread (in brackets:",
-        f"by the clock, with load {os.getloadavg()[0]:.1f} on {os.cpu_count()} CPUs); memory is the",
-        f"peak of the whole process, of which the imports take {rows[0]['import_peak'] / 1e6:.0f} MB;",
-        "files are in the system's cache. Beside them, bytes read from the file.",
+        "frame 0, 1, the middle one, and the one after it. Seconds are of one CPU thread (in",
+        f"brackets: by the clock, with load {os.getloadavg()[0]:.1f} on {os.cpu_count()} CPUs);",
+        "memory is the peak of the whole process, of which the imports take "
+        f"{rows[0]['import_peak'] / 1e6:.0f} MB; files are in the system's cache. Beside them,",
+        "bytes read from the file.",
         "",
-        "| chunks | read_scan | view_scan | first frame | **until it is there** | next | jump | next "
-        "| memory |",
+        "| chunks | read_scan | view_scan | first frame | **until it is there** | next | jump "
+        "| next | memory |",
         "|" + "---|" * 9,
     ]
     for row in rows:

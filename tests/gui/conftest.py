@@ -123,7 +123,9 @@ def docks(qtbot, make_napari_viewer):
     docks = Docks(qtbot, make_napari_viewer())
     yield docks
     dock = docks.reconstruct
-    for owner in (dock, dock.save_button, dock.adviser, docks.scan, docks.scan.binning):
+    scan = docks.scan
+    owners = (dock, dock.save_button, dock.adviser, scan, scan.binning, scan.save_button)
+    for owner in owners:
         with suppress_deleted():
             owner.runner.stop()
             owner.runner.wait(30)

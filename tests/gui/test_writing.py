@@ -34,6 +34,16 @@ def layer(docks, role):
     return found
 
 
+def test_the_scan_is_saved_as_it_is_shown(docks, tmp_path):
+    assert not docks.scan.save_button.isVisibleTo(docks.scan)
+    docks.show()
+    button = docks.scan.save_button
+    with docks.qtbot.waitSignal(button.saved, timeout=60_000):
+        button.save(tmp_path / "scan.cxi")
+    back = io.read_scan(tmp_path / "scan.cxi")
+    np.testing.assert_array_equal(back.patterns, docks.session.scan.patterns)
+
+
 def test_our_layers_are_saved_from_the_file_menu(docks, tmp_path):
     docks.show()
     docks.run(2)

@@ -12,7 +12,7 @@ from napari_ptycho.cli.browse import BrowseFlags, browse
 from napari_ptycho.cli.check import CheckFlags, check
 from napari_ptycho.cli.compare import CompareFlags, compare
 from napari_ptycho.cli.denoise import DenoiseFlags, denoise
-from napari_ptycho.cli.export import ExportFlags, export, formats
+from napari_ptycho.cli.export import ExportFlags, export, forms
 from napari_ptycho.cli.finetune import FinetuneFlags, finetune
 from napari_ptycho.cli.frc import FrcFlags, frc
 from napari_ptycho.cli.info import InfoFlags, info
@@ -48,7 +48,7 @@ flags.add(app, "open", OpenFlags, open_window)
 flags.add(app, "info", InfoFlags, info)
 flags.add(app, "browse", BrowseFlags, browse)
 flags.add(app, "bin", BinFlags, bin_scan)
-flags.add(app, "export", ExportFlags, export, formats)
+flags.add(app, "export", ExportFlags, export, forms)
 flags.add(app, "orient", OrientFlags, orient)
 flags.add(app, "reconstruct", ReconstructFlags, reconstruct, named)
 flags.add(app, "denoise", DenoiseFlags, denoise)

@@ -14,7 +14,7 @@ from napari_ptycho.errors import FileError
 if TYPE_CHECKING:
     from napari_ptycho.model import Reconstruction, Scan
 
-FORMAT_HELP = "Format of OUT, where its ending does not say which. {formats}"
+FORMAT_HELP = "Format of OUT, where its ending does not say which. {forms}"
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class ExportFlags(ReadFlags):
     json: Json = False
 
 
-def formats() -> dict[str, str]:
+def forms() -> dict[str, str]:
     """Return the text that lists the formats, by the word it replaces in the help."""
     from napari_ptycho import io
 
@@ -38,7 +38,7 @@ def formats() -> dict[str, str]:
     for kind in ("scan", "reconstruction"):
         named = [f"{writer.key} ({writer.suffix}, {writer.title})" for writer in io.writers(kind)]
         lists.append(f"Of a {kind}: {'; '.join(named)}.")
-    return {"formats": " ".join(lists)}
+    return {"forms": " ".join(lists)}
 
 
 def export(flags: ExportFlags) -> int:

@@ -22,6 +22,8 @@ from napari_ptycho.gui.open_bar import OpenBar
 from napari_ptycho.gui.opening import Opening, Wanting
 from napari_ptycho.gui.result_layers import ReconstructionLayers
 from napari_ptycho.gui.runner import Runner
+from napari_ptycho.gui.save_button import SaveButton
+from napari_ptycho.gui.saving import of_scan
 from napari_ptycho.gui.session import real_viewer, session_of
 from napari_ptycho.gui.views import Picture
 from napari_ptycho.gui.widgets import Dock, Note, SummaryTable, heading
@@ -43,6 +45,8 @@ class ScanDock(Dock):
         self.table, self.form = SummaryTable(self.viewer), GeometryForm()
         self.binning, self.status = BinningBox(self.viewer), Note(self.viewer)
         self.frames = FramesBox(self.viewer)
+        self.save_button = SaveButton(lambda: of_scan(self.session.scan))
+        self.save_button.setToolTip("Write the scan as it is shown: turned, cut, masked, binned.")
         self.bar, self.setup_button = OpenBar(), QPushButton("Set up…")
         self.setup_button.setToolTip("Say in the browser what the file does not say.")
         self.setup_button.hide()
@@ -74,6 +78,7 @@ class ScanDock(Dock):
         for above, widget in zip(self.headings, parts, strict=True):
             self.rows.addWidget(above)
             self.rows.addWidget(widget)
+        self.rows.addWidget(self.save_button)
         self.rows.addStretch(1)
 
     @cached_property
@@ -189,7 +194,8 @@ class ScanDock(Dock):
 
     def _refresh(self) -> None:
         view, unbinned = self.session.view, self.session.unbinned
-        for widget in (*self.headings, self.form, self.frames, self.binning):
+        shown = self.form, self.frames, self.binning, self.save_button
+        for widget in (*self.headings, *shown):
             widget.setVisible(view is not None)
         if view is None or unbinned is None:
             self.status.show_lines(["Open a scan, drop a file here, or take a sample."])
