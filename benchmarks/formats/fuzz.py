@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,7 +60,7 @@ def main() -> None:
         whole = [untouched(seed) for seed in chosen]
         damaged = cases(chosen, given.seed, given.files)
         for number, result in enumerate(
-            run((*whole, *damaged), Path(folder) / "run", given.workers), -len(whole)
+            run(chain(whole, damaged), Path(folder) / "run", given.workers), -len(whole)
         ):
             row = rows.setdefault(result.case.seed, Row())
             if number >= 0:

@@ -66,3 +66,18 @@ def test_importing_io_loads_neither_torch_nor_h5py():
     code = "import sys, napari_ptycho.io; print('torch' in sys.modules, 'h5py' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+def test_every_module_can_be_imported_first():
+    code = """
+import importlib, pkgutil, sys, napari_ptycho.io as io
+names = [found.name for found in pkgutil.walk_packages(io.__path__, io.__name__ + ".")]
+for name in names:
+    for loaded in [one for one in sys.modules if one.startswith("napari_ptycho.io")]:
+        del sys.modules[loaded]
+    importlib.import_module(name)
+print(len(names))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 20
