@@ -26,6 +26,7 @@ echo; echo "1. A simulated fly-scan of a Siemens star: load, bin, reconstruct, d
 $ptycho simulate siemens-star -o "$out/star-scan.h5"
 $ptycho bin "$out/star-scan.h5" --size 2x2 -o "$out/star-binned.h5"
 $ptycho reconstruct "$out/star-binned.h5" --epochs 30 -o "$out/star.h5" --report "$out/star.png"
+$ptycho export "$out/star.h5" -o "$out/star.ome.tif"
 $ptycho denoise "$out/star.h5" --scan "$out/star-binned.h5" --architecture arch1-bilinear --iterations 100 -o "$out/star-denoised.h5"
 $ptycho frc "$out/star.h5"
 $ptycho check "$out/star-denoised.h5" --scan "$out/star-scan.h5" --original "$out/star.h5" -o "$out/check.html"

@@ -9,6 +9,8 @@ import tifffile
 
 from napari_ptycho import io
 from napari_ptycho.cli.app import run
+from napari_ptycho.io.forms.table import WRITERS
+from napari_ptycho.io.opened import known_formats
 from napari_ptycho.prepare import first_guess
 
 
@@ -93,3 +95,17 @@ def test_the_help_lists_the_formats(capsys):
     shown = capsys.readouterr().out
     for key in ("product-npz", "ome-tiff", "ptyr", "nexus", "positions"):
         assert key in shown
+
+
+def test_formats_lists_what_is_read_and_written(capsys):
+    assert run(["formats"]) == 0
+    shown = capsys.readouterr().out
+    for form in known_formats().values():
+        assert form.title in shown
+    for form in WRITERS:
+        assert f"{form.key} " in shown
+    assert run(["formats", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["read"]["cxi"]["scans"]
+    assert not told["read"]["cxi"]["reconstructions"]
+    assert told["read"]["product"]["written_as"] == ["product", "product-npz"]

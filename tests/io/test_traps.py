@@ -14,9 +14,18 @@ import pytest
 import tifffile
 
 from napari_ptycho.errors import FileError, NeedsPositions, PtychoError, ScanError
-from napari_ptycho.io import browse, hdf5, read_image, read_scan
+from napari_ptycho.io import (
+    browse,
+    hdf5,
+    read_image,
+    read_reconstruction,
+    read_scan,
+    write_reconstruction,
+    write_scan,
+)
 from napari_ptycho.io.hdf5_frames import Hdf5Frames
 from napari_ptycho.io.layout import Layout
+from napari_ptycho.model import Reconstruction
 from napari_ptycho.model.summary import summary
 
 from .conftest import DETECTOR, H, N, W
@@ -784,6 +793,32 @@ def test_pickles_in_ptyd_are_not_opened(tmp_path, counts, positions, kind):
     scan = read_scan(path)
     np.testing.assert_allclose(scan.positions_m, positions)
     assert not canary.exists()
+
+
+# our own files, changed by somebody
+
+
+@pytest.mark.parametrize("name", ["geometry", "sources", "notes"])
+def test_our_scan_with_something_else_in_its_json(scan, tmp_path, name):
+    path = tmp_path / "scan.h5"
+    write_scan(scan, path)
+    with h5py.File(path, "a") as file:
+        del file[name]
+        file[name] = "7"
+    with pytest.raises(FileError, match=f"scan.h5: '{name}' is no (dict|list); damaged"):
+        read_scan(path)
+
+
+@pytest.mark.parametrize("content", ["[1]", "{}", '{"provenance": []}'])
+def test_our_result_with_something_else_in_its_json(tmp_path, content):
+    path = tmp_path / "result.h5"
+    probe = np.ones((1, 8, 8), complex)
+    write_reconstruction(Reconstruction(np.ones((20, 20), complex), probe, [[2.0, 3.0]]), path)
+    with h5py.File(path, "a") as file:
+        del file["napari_ptycho"]
+        file["napari_ptycho"] = content
+    with pytest.raises(ScanError, match="does not hold what this program writes; damaged"):
+        read_reconstruction(path)
 
 
 # more than one thing wrong

@@ -90,7 +90,7 @@ def _from_archive(archive: Archive) -> dict[str, Any]:
 def _build(
     path: Path, values: Mapping[str, Any], found: extras.Found, notes: list[str]
 ) -> Reconstruction:
-    extra = json.loads(hdf5.text(_scalar(values[EXTRA]))) if EXTRA in values else None
+    extra = _extra(path, values[EXTRA]) if EXTRA in values else None
     object_ = _object(path, values["object"], notes)
     modes = _modes(path, values["probe"])
     found = {**found, **_variations(path, modes, values, extra, notes)}
@@ -113,6 +113,14 @@ def _build(
         provenance=provenance,
     )
     return extras.added(made, found, path)
+
+
+def _extra(path: Path, value: Any) -> dict[str, Any]:
+    """Return what we add to a product of our own."""
+    extra = json.loads(hdf5.text(_scalar(value)))
+    if not isinstance(extra, dict) or not isinstance(extra.get("provenance"), dict):
+        raise ScanError(f"{path.name}: '{EXTRA}' does not hold what this program writes; damaged?")
+    return extra
 
 
 def _scalar(value: Any) -> Any:

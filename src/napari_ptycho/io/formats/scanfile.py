@@ -85,8 +85,9 @@ def read(file: h5py.File, request: Request) -> Scan:
             f"{name}: written in version {version} of the scan format; this program "
             f"reads up to {VERSION}, update it"
         )
-    sources = dict(_json(file, "sources"))
-    known = {key: value for key, value in _json(file, "geometry").items() if value is not None}
+    sources = _json(file, "sources", dict)
+    stored = _json(file, "geometry", dict)
+    known = {key: value for key, value in stored.items() if value is not None}
     frames = Hdf5Frames(hdf5.require(file, "patterns", A_SCAN))
     lazy = frames.nbytes > request.lazy_above_bytes
     held = hdf5.require(file, "valid", A_SCAN)
@@ -98,13 +99,16 @@ def read(file: h5py.File, request: Request) -> Scan:
         geometry=geometry_of(known, request.overrides(), sources),
         name=hdf5.text(file.attrs.get("name", "scan")),
         sources=sources,
-        notes=tuple(_json(file, "notes")),
+        notes=tuple(map(str, _json(file, "notes", list))),
         **{part: None if data is None else loaded(data) for part, data in parts.items()},
     )
 
 
-def _json(file: h5py.File, name: str) -> Any:
-    return json.loads(hdf5.text(loaded(hdf5.require(file, name, A_SCAN))[()]))
+def _json(file: h5py.File, name: str, kind: type) -> Any:
+    value = json.loads(hdf5.text(loaded(hdf5.require(file, name, A_SCAN))[()]))
+    if not isinstance(value, kind):
+        raise FileError(f"{Path(file.filename).name}: '{name}' is no {kind.__name__}; damaged?")
+    return value
 
 
 FORMAT = Format(
