@@ -201,7 +201,7 @@ def allowed(parameter: Parameter) -> str:
     if parameter.choices:
         return ", ".join(parameter.choices)
     if parameter.range is None:
-        return "true, false"
+        return "text" if parameter.kind is str else "true, false"
     return f"{parameter.range.low:g} to {parameter.range.high:g}"
 
 
