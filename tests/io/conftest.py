@@ -2,6 +2,7 @@ import h5py
 import numpy as np
 import pytest
 
+from napari_ptycho.io import hdf5
 from napari_ptycho.model import Geometry, Scan
 
 N, H, W = 12, 32, 24
@@ -98,3 +99,24 @@ def made(tmp_path, counts, positions):
         return path
 
     return write
+
+
+@pytest.fixture
+def master(tmp_path, counts):
+    """A DECTRIS master and three data files of four frames each; returns the master."""
+    for number in range(3):
+        with h5py.File(tmp_path / f"scan_data_{number + 1:06d}.h5", "w") as file:
+            part = counts[4 * number : 4 * number + 4].astype(np.uint16)
+            file.create_dataset("entry/data/data", data=part, chunks=(1, H, W), **hdf5.BITSHUFFLE)
+    path = tmp_path / "scan_master.h5"
+    with h5py.File(path, "w") as file:
+        file["entry/definition"] = "NXmx"
+        for number in range(1, 4):
+            link = h5py.ExternalLink(f"scan_data_{number:06d}.h5", "/entry/data/data")
+            file[f"entry/data/data_{number:06d}"] = link
+        specific = file.create_group("entry/instrument/detector/detectorSpecific")
+        specific["nimages"], specific["ntrigger"] = N, 1
+        specific["photon_energy"] = 8000.0
+        for name in ("detector_distance", "beam_center_x", "beam_center_y"):
+            file[f"entry/instrument/detector/{name}"] = 0.0
+    return path
