@@ -141,6 +141,7 @@ REFUSED = {
         "scan": p,
         "valid": np.ones((5, *c.shape[1:])),
     },
+    "exposure has shape (5,)": lambda c, p: {"data": c, "scan": p, "exposure": np.ones(5)},
     "propagation is 'sideways'": lambda c, p: {"data": c, "scan": p, "propagation": "sideways"},
     "need (M, h, w)": lambda c, p: {"data": c, "scan": p, "probe": np.ones(9)},
     "mask inverted": lambda c, p: {"data": c, "scan": p, "valid": np.zeros(c.shape[1:])},
