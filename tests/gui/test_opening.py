@@ -95,6 +95,33 @@ def test_two_scans_or_many_files_are_refused_in_a_sentence(scan_file, tmp_path):
         loading.open_paths([scan_file] * 3)
 
 
+def test_a_master_is_dropped_with_its_data_files(tmp_path, places):
+    patterns = np.asarray(make_scan().patterns)
+    with h5py.File(tmp_path / "star_master.h5", "w") as master:
+        master["entry/definition"] = "NXmx"
+        for number, part in enumerate(np.split(patterns, 3), 1):
+            name = f"star_data_{number:06d}.h5"
+            with h5py.File(tmp_path / name, "w") as file:
+                file["entry/data/data"] = part
+            master[f"entry/data/data_{number:06d}"] = h5py.ExternalLink(name, "/entry/data/data")
+    dropped = [*sorted(tmp_path.glob("star_*.h5")), places]
+    view, _ = loading.open_paths(dropped)
+    np.testing.assert_array_equal(view.scan.patterns, patterns)
+    assert isinstance(loading.open_paths(dropped[:-1]), Wanting)
+
+
+def test_all_frames_of_a_folder_are_dropped(tmp_path):
+    patterns = np.asarray(make_scan().patterns)[:4]
+    paths = [tmp_path / f"frame_{number}.tif" for number in range(4)]
+    for path, frame in zip(paths, patterns, strict=True):
+        tifffile.imwrite(path, frame)
+    opened = loading.open_paths(paths)
+    assert isinstance(opened, Wanting)
+    assert "holds 4 TIFF images but no positions" in opened.sentence
+    with pytest.raises(FileError, match="3 files were given"):
+        loading.open_paths(paths[:3])
+
+
 def test_what_lacks_positions_is_wanting(frames):
     wanting = loading.open_paths([frames])
     assert isinstance(wanting, Wanting)

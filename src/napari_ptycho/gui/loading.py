@@ -9,6 +9,7 @@ from napari_ptycho import io, prepare, samples
 from napari_ptycho.errors import FileError, NeedsLayout, NeedsPositions, PtychoError
 from napari_ptycho.gui.opening import Opening, Wanting
 from napari_ptycho.gui.views import Picture, ScanView, picture, view_scan
+from napari_ptycho.io.files import without_parts
 from napari_ptycho.model import Geometry, Scan
 from napari_ptycho.model.summary import Row, summary
 
@@ -20,15 +21,27 @@ Opened = Scans | Picture | Wanting
 def open_paths(paths: Sequence[Path]) -> Opened:
     """Open what was dropped: a scan or a reconstruction, or frames and their positions.
 
+    Data files beside their master are read through it, and all frames of a folder as the folder.
+
     Raises:
         PtychoError: There are more than two files, or what they hold is broken.
     """
+    paths = without_parts(paths)
+    if len(paths) > 2 and _is_whole_folder(paths):
+        paths = [paths[0].parent]
     if len(paths) > 2:
         raise FileError(
             f"{len(paths)} files were given; give one scan, a file with frames and one with their "
             "positions, or the folder that holds the frames"
         )
     return open_file(paired(*paths) if len(paths) == 2 else Opening(paths[0]))
+
+
+def _is_whole_folder(paths: Sequence[Path]) -> bool:
+    """Whether these are TIFF files, and all of those in their folder."""
+    folder, endings = paths[0].parent, {".tif", ".tiff"}
+    there = {path for path in folder.iterdir() if path.suffix.lower() in endings}
+    return there == set(paths)
 
 
 def paired(first: Path, second: Path) -> Opening:

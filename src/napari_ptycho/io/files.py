@@ -2,11 +2,12 @@
 
 import lzma
 import os
+import re
 import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from napari_ptycho.errors import FileError
 HDF5, ZIP, NPY, BZ2, GZIP = "HDF5", "zip", "npy", "bz2", "gzip"
 TIFF, MIB, MATLAB = "TIFF", "Merlin", "MATLAB"
 HEAD_BYTES = 4096
+_MASTER = re.compile(r"(.+)_master\.\w+")
+_PART = re.compile(r"(.+)_data_\d+\.\w+")
 
 _MAGIC = {
     b"\x89HDF\r\n\x1a\n": HDF5,
@@ -96,6 +99,20 @@ def name_of(path: Path) -> str:
     while name.lower().endswith(_ENDINGS):
         name = name.rpartition(".")[0]
     return name or path.name
+
+
+def without_parts(paths: Sequence[Path]) -> list[Path]:
+    """Return the files without those whose frames another of them links to.
+
+    People drop all that a detector has written: NAME_master.h5 with its NAME_data_000001.h5, ...
+    """
+    masters = {(path.parent, found[1]) for path in paths if (found := _MASTER.fullmatch(path.name))}
+    parts = [_PART.fullmatch(path.name) for path in paths]
+    return [
+        path
+        for path, part in zip(paths, parts, strict=True)
+        if not part or (path.parent, part[1]) not in masters
+    ]
 
 
 def existing(path: str | os.PathLike[str]) -> Path:
