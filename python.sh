@@ -13,6 +13,7 @@ make_venv() {
       echo "Python 3.11 or newer with venv is needed (Debian: apt-get install python3.11-venv)." >&2
       return 2
     fi
+    [ -f "$folder" ] && rm "$folder" # tox leaves a file of this name that points to its own
     "$python" -m venv "$folder"
   fi
   "$folder/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt "$@"
