@@ -126,7 +126,8 @@ def inside(random: Random, data: bytes) -> tuple[str, bytes] | None:
         target, "w", random.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
     ) as made:
         for member, content in members.items():
-            made.writestr(member, content)
+            info = zipfile.ZipInfo(member)  # of no time: the same bytes again
+            made.writestr(info, content, made.compression)
     return f"zip of {name} {how}", target.getvalue()
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from napari_ptycho.errors import FileError, ScanError
 from napari_ptycho.io import frames, hdf5, hdf5_frames, read_scan
+from napari_ptycho.io.attributes import Attributes
 
 
 @pytest.fixture
@@ -242,3 +243,35 @@ def test_numbered_virtual_sources_are_looked_for_by_the_first(tmp_path):
         file["data"] = np.ones((2, 8, 8), "u2")
     with hdf5.open_file(path) as file:
         assert hdf5.find(file, "data")[0].sum() == 64
+
+
+def test_attributes_are_numbers_and_texts_others_count_as_absent(tmp_path):
+    with h5py.File(tmp_path / "made.h5", "w") as file:
+        file.attrs["number"], file.attrs["text"] = 3.5, "µm"
+        ragged = np.empty(1, object)
+        ragged[0] = np.arange(2)
+        file.attrs.create("ragged", ragged, dtype=h5py.vlen_dtype(np.int64))
+        file.attrs["link"] = file.ref
+        found = Attributes(file)
+        assert (found["number"], found.get("text")) == (3.5, "µm")
+        assert found.get("ragged") is None
+        assert found.get("link", "") == ""
+        assert "ragged" not in found
+        assert "number" in found
+
+
+def test_lists_of_varying_length_are_refused(tmp_path):
+    with h5py.File(tmp_path / "made.h5", "w") as file:
+        file.create_dataset("ragged", (3,), h5py.vlen_dtype(float))
+    with hdf5.open_file(tmp_path / "made.h5") as file:
+        with pytest.raises(FileError, match="'/ragged' holds lists of varying length; need an arr"):
+            hdf5.find(file, "ragged")
+        assert hdf5.names(file, "ragged") == []
+        assert hdf5.names(file, "/") == ["ragged"]
+
+
+def test_frames_that_no_detector_has_are_refused_before_they_are_made(tmp_path):
+    with h5py.File(tmp_path / "made.h5", "w") as file:
+        file.create_dataset("frames", (4, 100_000, 100_000), "u2", chunks=(1, 16, 16))
+        with pytest.raises(ScanError, match="frames of 100000 x 100000 pixels; none larger than"):
+            hdf5_frames.Hdf5Frames(file["frames"])

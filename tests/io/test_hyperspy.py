@@ -114,3 +114,12 @@ def test_an_image_is_no_scan(hspy, tmp_path):
         file["Experiments/image/data"] = np.ones((64, 64))
     with pytest.raises(ScanError, match=r"image.hspy: none of its experiments has frames"):
         read_scan(tmp_path / "image.hspy")
+
+
+def test_experiments_that_are_no_group_are_a_sentence(tmp_path):
+    path = tmp_path / "endless.hspy"
+    with h5py.File(path, "w") as file:
+        file.attrs["file_format"] = "HyperSpy"
+        file.create_dataset("Experiments", (10**12,), "u1", chunks=(10**6,))
+    with pytest.raises(ScanError, match="none of its experiments has frames"):
+        read_scan(path)

@@ -12,7 +12,7 @@ from napari_ptycho.errors import OptionsError, ScanError
 from napari_ptycho.io import corrections
 from napari_ptycho.io.counts import Told
 from napari_ptycho.io.files import name_of
-from napari_ptycho.io.frames import Frames
+from napari_ptycho.io.frames import Frames, check_frame
 from napari_ptycho.io.interpret import interpret
 from napari_ptycho.io.layout import Layout
 from napari_ptycho.io.matching import placed, without_dark
@@ -20,7 +20,6 @@ from napari_ptycho.model import Geometry, Scan
 from napari_ptycho.model.arrays import Bools
 
 GEOMETRY = tuple(item.name for item in fields(Geometry))
-MOST_PIXELS = 2**25
 RARE = ("particle", "detector_pixel_rad")
 """Of electron microscopes: not missed where they are not told."""
 
@@ -149,11 +148,7 @@ class Draft:
         shape, dtype = tuple(self.patterns.shape), np.dtype(self.patterns.dtype)
         if len(shape) != 3 or 0 in shape:
             raise ScanError(f"{self.file.name}: patterns have shape {shape}; need (N, H, W)")
-        if shape[1] * shape[2] > MOST_PIXELS:
-            raise ScanError(
-                f"{self.file.name}: frames of {shape[1]} x {shape[2]} pixels; none larger than "
-                f"{MOST_PIXELS} pixels are read"
-            )
+        check_frame(self.file, shape)
         if dtype.kind not in "uif":
             raise ScanError(f"{self.file.name}: patterns are {dtype}; need real counts")
 

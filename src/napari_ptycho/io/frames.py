@@ -15,6 +15,7 @@ import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_ptycho.errors import ScanError
 from napari_ptycho.io.files import size_text, translated
 
 CHUNK_BYTES = 32 * 2**20
@@ -22,6 +23,8 @@ CHUNK_BYTES_MOST = 256 * 2**20
 KEPT_BYTES = 32 * 2**20
 """Of frames that were decoded together with those asked for."""
 MOST_OPEN = 16
+MOST_PIXELS = 2**25
+"""No frame has more; what claims more is damaged."""
 
 _readers: "weakref.WeakSet[Frames]" = weakref.WeakSet()
 
@@ -48,6 +51,7 @@ class Frames(ABC):
             chunks: What is decoded together, its first axis along the frames; None: single frames.
         """
         self.parts = tuple(Path(part).absolute() for part in parts)
+        check_frame(self.path, shape)
         self.dtype = np.dtype(dtype)
         self.chunks = chunks
         self.keep: NDArray[np.intp] | None = None
@@ -170,6 +174,20 @@ class Frames(ABC):
             asarray=False,
             fancy=True,  # only so does dask ask for one frame where one frame is wanted
             meta=np.empty((0, 0, 0), source.dtype),
+        )
+
+
+def check_frame(path: Path, shape: Sequence[int]) -> None:
+    """Refuse frames (N, H, W) that no detector has, before anything of their size is made.
+
+    Raises:
+        ScanError: H x W is larger than `MOST_PIXELS`.
+    """
+    height, width = shape[-2:]
+    if height * width > MOST_PIXELS:
+        raise ScanError(
+            f"{path.name}: frames of {height} x {width} pixels; none larger than {MOST_PIXELS} "
+            "pixels are read"
         )
 
 

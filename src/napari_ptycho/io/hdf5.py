@@ -15,6 +15,7 @@ from scipy.constants import e
 
 from napari_ptycho.errors import FileError, ScanError
 from napari_ptycho.io import chunks, heaps
+from napari_ptycho.io.attributes import Attributes
 from napari_ptycho.io.files import HDF5, existing, kind_of, read_head, size_text, stranger
 
 LENGTHS = {
@@ -119,11 +120,19 @@ def find(file: h5py.File, name: str) -> h5py.Dataset | None:
         found = found.get("data")
     if not isinstance(found, h5py.Dataset):
         return None
+    _check_type(found, file)
     _check_filters(found, file)
     _check_storage(found, file)
     _check_virtual(found, file)
     chunks.check_small(found)
     return found
+
+
+def _check_type(dataset: h5py.Dataset, file: h5py.File) -> None:
+    if dataset.id.get_type().get_class() == h5py.h5t.VLEN:
+        raise FileError(
+            f"{_owner(file)}: '{dataset.name}' holds lists of varying length; need an array"
+        )
 
 
 def require(file: h5py.File, name: str, what: str) -> h5py.Dataset:
@@ -250,6 +259,12 @@ def _here(path: Path) -> bool:
     return Path(path.name).is_file()  # HDF5 looks in the working folder too
 
 
+def names(file: h5py.File, path: str) -> list[str]:
+    """Return the names in a group; none where there is no group."""
+    group = file.get(path)
+    return list(group) if isinstance(group, h5py.Group) else []
+
+
 def number(dataset: h5py.Dataset | None, factors: Mapping[str, float]) -> float | None:
     """Return the first number of a dataset in base units, by its `units` attribute if it has one.
 
@@ -268,7 +283,7 @@ def number(dataset: h5py.Dataset | None, factors: Mapping[str, float]) -> float 
 
 def unit(dataset: h5py.Dataset) -> str:
     """Return the `units` attribute of a dataset, "" if there is none."""
-    value = dataset.attrs.get("units", "")
+    value = Attributes(dataset).get("units", "")
     return (value.decode(errors="replace") if isinstance(value, bytes) else str(value)).strip()
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_ptycho.errors import NeedsPositions
 from napari_ptycho.io import hdf5
+from napari_ptycho.io.attributes import Attributes
 from napari_ptycho.io.draft import Draft, Request
 from napari_ptycho.io.formats import stored
 from napari_ptycho.io.formats.beam import off_centre
@@ -138,7 +139,7 @@ def _raw(stack: Stack, value: Value) -> _Raw | None:
         return None
     unit, source = hdf5.unit(dataset), str(dataset.name)
     if attribute:
-        held, unit, source = dataset.attrs.get(attribute), "", f"{source}@{attribute}"
+        held, unit, source = Attributes(dataset).get(attribute), "", f"{source}@{attribute}"
     else:
         held = dataset[()] if dataset.size < MOST_VALUES else None
     flat = np.ravel(np.asarray(held)) if held is not None else np.empty(0)

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_ptycho.errors import FileError, ScanError
 from napari_ptycho.io import hdf5
+from napari_ptycho.io.attributes import Attributes
 from napari_ptycho.io.formats import external, stored
 from napari_ptycho.io.frames import Frames, Joined
 from napari_ptycho.io.hdf5_frames import Hdf5Frames
@@ -20,7 +21,7 @@ A_MASTER = "a DECTRIS master"
 
 def links(file: h5py.File) -> dict[int, str]:
     """Return the numbered parts of the frames, by number."""
-    names = [name for name in file[DATA] if re.fullmatch(r"data_\d{1,9}", name)]
+    names = [name for name in hdf5.names(file, DATA) if re.fullmatch(r"data_\d{1,9}", name)]
     return dict(sorted((int(name[5:]), name) for name in names))
 
 
@@ -116,7 +117,7 @@ def _what(group: h5py.Group, name: str) -> str:
 
 def _check_first(dataset: h5py.Dataset, name: str, before: int, notes: list[str]) -> None:
     """Say so where a part does not go on where the last one ended."""
-    low = np.ravel(dataset.attrs.get(FIRST_IMAGE, ()))
+    low = np.ravel(Attributes(dataset).get(FIRST_IMAGE, ()))
     if len(low) == 1 and before and low[0] != before + 1:
         notes.append(
             f"{name} says that its first image is number {low[0]}, but {before} images lie before "

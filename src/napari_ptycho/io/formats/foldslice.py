@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from napari_ptycho.errors import FileError, NeedsPositions, ScanError
 from napari_ptycho.io import hdf5
+from napari_ptycho.io.attributes import Attributes
 from napari_ptycho.io.draft import Draft, Request
 from napari_ptycho.io.formats import HDF5_FILE, Format, external, product, stored
 from napari_ptycho.io.formats.beam import energy_of
@@ -172,7 +173,7 @@ class _Rest:
             if value is not None and field not in self.draft.geometry:
                 self.draft.geometry[field] = abs(value)
                 self.draft.sources[field] = self._source(f"/@{name}")
-        near = not np.ravel(self.file.attrs.get(product.FAR, True)).all()
+        near = not np.ravel(Attributes(self.file).get(product.FAR, True)).all()
         if near:
             self.draft.geometry["propagation"] = "near"
             self.draft.sources["propagation"] = self._source(f"/@{product.FAR}")
@@ -190,7 +191,7 @@ class _Rest:
 
     def _attribute(self, holder: Any, name: str) -> float | None:
         """Return a number among the attributes; a product writes 0 for what is not known."""
-        value = np.ravel(np.asarray(holder.attrs.get(name, 0.0)))
+        value = np.ravel(np.asarray(Attributes(holder).get(name, 0.0)))
         if value.size != 1 or value.dtype.kind not in "iuf" or not np.isfinite(value[0]):
             return None
         return float(value[0]) or None

@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_ptycho.errors import ScanError
 from napari_ptycho.io import hdf5
+from napari_ptycho.io.attributes import Attributes
 from napari_ptycho.io.draft import Draft, Request
 from napari_ptycho.io.formats import HDF5_FILE, Format, electrons, rasters
 from napari_ptycho.io.formats.electrons import Axis
@@ -21,7 +22,7 @@ MICROSCOPE = "metadata/Acquisition_instrument/TEM"
 
 def recognises(file: h5py.File) -> bool:
     """Whether HyperSpy wrote the file."""
-    return ROOT in file and hdf5.text(file.attrs.get("file_format", "")) == "HyperSpy"
+    return ROOT in file and hdf5.text(Attributes(file).get("file_format", "")) == "HyperSpy"
 
 
 def read_scan(file: h5py.File, request: Request) -> Scan:
@@ -32,7 +33,7 @@ def read_scan(file: h5py.File, request: Request) -> Scan:
         ScanError: No experiment has three axes or more, or axes are left over.
     """
     path = Path(file.filename)
-    names = [name for name in file[ROOT] if _axes_count(file, name) > 2]
+    names = [name for name in hdf5.names(file, ROOT) if _axes_count(file, name) > 2]
     if not names:
         raise ScanError(f"{path.name}: none of its experiments has frames on three axes or more")
     base = f"{ROOT}/{names[0]}"
@@ -69,7 +70,7 @@ def _axes_count(file: h5py.File, name: str) -> int:
 
 def _attributes(file: h5py.File, name: str) -> Any:
     group = file.get(name)
-    return {} if group is None else group.attrs
+    return {} if group is None else Attributes(group)
 
 
 def _axis(file: h5py.File, base: str, number: int) -> Axis:

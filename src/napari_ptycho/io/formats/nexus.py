@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from napari_ptycho.errors import ScanError
 from napari_ptycho.io import hdf5
+from napari_ptycho.io.attributes import Attributes
 from napari_ptycho.io.coordinates import ONE_PIXEL, corners
 from napari_ptycho.io.formats import HDF5_FILE, Format, stored
 from napari_ptycho.io.settings import PROGRAM, geometry_in
@@ -22,7 +23,9 @@ A_RESULT = "a reconstruction of napari-ptycho in NeXus"
 def recognises(file: h5py.File) -> bool:
     """Whether a file is a NeXus file that this package has written."""
     group = file.get(f"{ENTRY}/{SETTINGS}")
-    return isinstance(group, h5py.Group) and hdf5.text(file.attrs.get("creator", "")) == PROGRAM
+    return (
+        isinstance(group, h5py.Group) and hdf5.text(Attributes(file).get("creator", "")) == PROGRAM
+    )
 
 
 def read(file: h5py.File) -> Reconstruction:

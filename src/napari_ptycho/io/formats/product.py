@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from napari_ptycho.errors import ScanError
 from napari_ptycho.io import hdf5
 from napari_ptycho.io.archive import Archive
+from napari_ptycho.io.attributes import Attributes
 from napari_ptycho.io.coordinates import corners
 from napari_ptycho.io.files import name_of
 from napari_ptycho.io.formats import ARRAYS, HDF5_FILE, Format, extras
@@ -61,14 +62,15 @@ def read(content: h5py.File | Archive) -> Reconstruction:
 
 def _from_hdf5(file: h5py.File) -> dict[str, Any]:
     """Return the values under the names that a product in .npz gives them."""
-    values: dict[str, Any] = {name: file.attrs[name] for name in ROOT if name in file.attrs}
+    own = Attributes(file)
+    values: dict[str, Any] = {name: own[name] for name in ROOT if name in own}
     for name in ARRAY_NAMES:
         values[name] = loaded(hdf5.require(file, name, "a product"))
     for name in (*LOSSES, EXTRA, "opr_weights"):
         if name in file:
             values[name] = loaded(hdf5.require(file, name, "a product"))
     for array, names in ATTRIBUTES.items():
-        found = file[array].attrs
+        found = Attributes(file[array])
         values |= {f"{array}_{name}": found[name] for name in names if name in found}
         if "opr_weights" in found:
             values["opr_weights"] = found["opr_weights"]

@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_ptycho.errors import ScanError
 from napari_ptycho.io import hdf5
+from napari_ptycho.io.attributes import Attributes
 from napari_ptycho.io.draft import Draft, Request
 from napari_ptycho.io.formats import HDF5_FILE, Format, stored
 from napari_ptycho.io.formats.beam import energy_of
@@ -94,7 +95,9 @@ def _experiment(file: h5py.File, draft: Draft) -> None:
 def _orientation(file: h5py.File, draft: Draft, request: Request) -> None:
     """Say which orientation PtyLab gives the frames, unless the person has said one."""
     dataset = hdf5.find(file, ORIENTATION)
-    values = np.ravel(file.attrs.get(ORIENTATION, 0) if dataset is None else stored.loaded(dataset))
+    values = np.ravel(
+        Attributes(file).get(ORIENTATION, 0) if dataset is None else stored.loaded(dataset)
+    )
     if values.size != 1 or values.dtype.kind not in "uif" or request.layout.orientation:
         return
     if 0 < values[0] < 8:

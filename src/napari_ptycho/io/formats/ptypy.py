@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from napari_ptycho.errors import ScanError
 from napari_ptycho.io import hdf5
+from napari_ptycho.io.attributes import Attributes
 from napari_ptycho.io.formats import HDF5_FILE, Format, stored
 from napari_ptycho.io.formats.results import Result, first_layer
 from napari_ptycho.io.settings import geometry_in
@@ -78,7 +79,7 @@ def dataset(file: h5py.File, name: str) -> h5py.Dataset | None:
         FileError: See `hdf5.find`.
     """
     found = hdf5.find(file, name)
-    kind = "" if found is None else hdf5.text(found.attrs.get(TYPE, ""))
+    kind = "" if found is None else hdf5.text(Attributes(found).get(TYPE, ""))
     if kind in PICKLED:
         raise ScanError(
             f"{Path(file.filename).name}: '{name}' is stored as a {kind}, which is never opened "

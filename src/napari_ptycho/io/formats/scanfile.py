@@ -14,6 +14,7 @@ import numpy as np
 
 from napari_ptycho.errors import FileError
 from napari_ptycho.io import hdf5
+from napari_ptycho.io.attributes import Attributes
 from napari_ptycho.io.draft import GEOMETRY, Request, geometry_of
 from napari_ptycho.io.formats import HDF5_FILE, Format
 from napari_ptycho.io.formats.stored import loaded
@@ -29,7 +30,7 @@ OPTIONAL = ("positions_m", "positions_px", "probe", "exposure")
 
 def recognises(file: h5py.File) -> bool:
     """Whether a file says that it is one of ours."""
-    return hdf5.text(file.attrs.get("format", "")) == NAME
+    return hdf5.text(Attributes(file).get("format", "")) == NAME
 
 
 def write(scan: Scan, path: str | os.PathLike[str]) -> None:
@@ -78,7 +79,7 @@ def read(file: h5py.File, request: Request) -> Scan:
         FileError: The file was written by a newer version, or is damaged.
         ScanError: A part is missing.
     """
-    version = int(file.attrs.get("version", 0))
+    version = int(Attributes(file).get("version", 0))
     name = Path(file.filename).name
     if not 1 <= version <= VERSION:
         raise FileError(
@@ -97,7 +98,7 @@ def read(file: h5py.File, request: Request) -> Scan:
         patterns=frames.lazy() if lazy else frames[:],
         valid=valid,
         geometry=geometry_of(known, request.overrides(), sources),
-        name=hdf5.text(file.attrs.get("name", "scan")),
+        name=hdf5.text(Attributes(file).get("name", "scan")),
         sources=sources,
         notes=tuple(map(str, _json(file, "notes", list))),
         **{part: None if data is None else loaded(data) for part, data in parts.items()},

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from napari_ptycho.errors import ScanError
 from napari_ptycho.io import hdf5
+from napari_ptycho.io.attributes import Attributes
 from napari_ptycho.io.draft import Draft, Request
 from napari_ptycho.io.formats import HDF5_FILE, Format, stored
 from napari_ptycho.io.frames import Frames
@@ -173,7 +174,7 @@ def _old(file: h5py.File, names: list[str]) -> Draft:
                 f"{Path(file.filename).name}: '{dataset.name}' is {dataset.dtype} of shape "
                 f"{dataset.shape}; need numbers of shape (H, W), the same in all frames"
             )
-    power = np.ravel(file[OLD].attrs.get("max_power", 0.0))
+    power = np.ravel(Attributes(file[OLD]).get("max_power", 0.0))
     known = power.size == 1 and power.dtype.kind in "uif" and 0 < power[0] < np.inf
     draft = Draft(
         Path(file.filename),
@@ -199,7 +200,7 @@ def _old(file: h5py.File, names: list[str]) -> Draft:
 
 def _place(file: h5py.File, name: str) -> NDArray[np.float64]:
     """Return the (row, column) of a frame of the older layout, NaN where it has none."""
-    value = np.ravel(file[f"{OLD}/{name}"].attrs.get("position", ()))
+    value = np.ravel(Attributes(file[f"{OLD}/{name}"]).get("position", ()))
     if value.size != 2 or value.dtype.kind not in "uif":
         return np.full(2, np.nan)
     return value.astype(np.float64)

@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 
 from napari_ptycho.io import hdf5
+from napari_ptycho.io.attributes import Attributes
 from napari_ptycho.io.draft import Draft, Request
 from napari_ptycho.io.formats import HDF5_FILE, Format, electrons, rasters
 from napari_ptycho.io.formats.electrons import Axis
@@ -140,7 +141,7 @@ def _turned(file: h5py.File, name: str, places: Floats, notes: list[str]) -> Flo
 def _kilovolts(file: h5py.File) -> tuple[float, str] | None:
     """Return the energy that Prismatic notes, in keV."""
     group = file.get(SIMULATION)
-    value = None if group is None else group.attrs.get("E")
+    value = None if group is None else Attributes(group).get("E")
     if value is None or np.asarray(value).dtype.kind not in "uif" or np.size(value) != 1:
         return None
     return float(np.ravel(value)[0]), f"{SIMULATION}: E"
