@@ -21,6 +21,7 @@ NAMES = (
     "hallucination",
     "networks",
     "formats",
+    "orientation",
     "robustness",
 )
 PAGES = [HERE.parent / "docs" / f"{name}.md" for name in NAMES]
