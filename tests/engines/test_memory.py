@@ -55,9 +55,13 @@ def test_a_batch_that_does_not_fit_is_made_smaller(make):
 
 
 def storages():
-    """Return where the tensors of this process lie, and how large they are."""
+    """Return where the tensors of this process lie, and how large they are.
+
+    By ``type`` and not ``isinstance``: the latter asks a weak proxy for its
+    class, and a proxy whose object is gone raises.
+    """
     gc.collect()
-    found = (thing for thing in gc.get_objects() if isinstance(thing, torch.Tensor))
+    found = (thing for thing in gc.get_objects() if issubclass(type(thing), torch.Tensor))
     return {one.untyped_storage().data_ptr(): one.numel() * one.element_size() for one in found}
 
 
