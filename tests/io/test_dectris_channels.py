@@ -6,17 +6,14 @@ from napari_ptycho.errors import FileError, ScanError
 from napari_ptycho.io import read_scan
 from napari_ptycho.io.layout import Layout
 
-H, W = 20, 26
 DETECTOR = "entry/instrument/detector"
 RASTER = Layout(raster_rows=1, step_y=1.0)
 
 
 @pytest.fixture
-def frames(rng):
-    """(12, H, W) uint32, bright in the middle."""
-    y, x = np.ogrid[:H, :W]
-    mean = 300 * np.exp(-((y - H // 2) ** 2 + (x - W // 2) ** 2) / 16) + 0.5
-    return rng.poisson(np.broadcast_to(mean, (12, H, W))).astype(np.uint32)
+def frames(counts):
+    """(N, H, W) uint32, bright in the middle."""
+    return counts.astype(np.uint32)
 
 
 @pytest.fixture
@@ -38,7 +35,7 @@ def channels(tmp_path, frames):
                 file["entry/data/data"] = both
             file["entry/data/channel"] = [b"threshold_1", b"threshold_2"]
             for number in (1, 2):
-                mask = np.zeros((H, W), np.uint32)
+                mask = np.zeros(frames.shape[1:], np.uint32)
                 mask[number, 0] = 2
                 file[f"{DETECTOR}/threshold_{number}_channel/pixel_mask"] = mask
             file["entry/instrument/beam/incident_energy"] = 8.0
@@ -84,7 +81,7 @@ def test_all_frames_in_the_master(tmp_path, frames):
 def test_frames_without_a_stack_are_refused(tmp_path):
     with h5py.File(tmp_path / "one_master.h5", "w") as file:
         file["entry/definition"] = "NXmx"
-        file["entry/data/data"] = np.zeros((H, W), np.uint16)
+        file["entry/data/data"] = np.zeros((20, 26), np.uint16)
     with pytest.raises(ScanError, match=r"has shape \(20, 26\); need frames \(n, H, W\)"):
         read_scan(tmp_path / "one_master.h5", layout=RASTER)
     with h5py.File(tmp_path / "one_master.h5", "a") as file:
