@@ -118,7 +118,7 @@ def read_scan(
 
 
 def read_reconstruction(path: str | os.PathLike[str]) -> Reconstruction:
-    """Read a reconstruction: our own, or a product of Ptychodus (.h5 or .npz).
+    """Read a reconstruction from a file of any format in `FORMATS` that holds one.
 
     Raises:
         FileError: The file is absent, broken, or holds no reconstruction.
