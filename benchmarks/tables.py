@@ -23,6 +23,7 @@ NAMES = (
     "formats",
     "orientation",
     "robustness",
+    "scale",
 )
 PAGES = [HERE.parent / "docs" / f"{name}.md" for name in NAMES]
 

@@ -21,9 +21,9 @@ from napari_ptycho.assess import (
     ProfileOptions,
 )
 from napari_ptycho.cli.listing import allowed
-from napari_ptycho.cli.stages import in_words
 from napari_ptycho.denoise import ClassicalOptions, DenoiseOptions
 from napari_ptycho.engines import ENGINES, PRESETS, EngineOptions
+from napari_ptycho.engines.stages import in_words
 from napari_ptycho.io.forms.table import WRITERS
 from napari_ptycho.io.layout import Layout
 from napari_ptycho.io.opened import known_formats
@@ -39,6 +39,7 @@ from napari_ptycho.networks.cost import cost
 from napari_ptycho.options import Options, Parameter, describe
 from napari_ptycho.prepare import Optics
 from napari_ptycho.prepare.detector import DetectorOptions
+from napari_ptycho.recipes import AssessOptions, BinningOptions, OutputOptions
 from napari_ptycho.samples import SampleOptions
 
 PAGES = Path(__file__).parent
@@ -134,6 +135,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "extras": extras,
     "formats": formats,
     "align": partial(all_of, AlignOptions),
+    "assess": partial(all_of, AssessOptions),
+    "binning": partial(all_of, BinningOptions),
     "check": partial(all_of, CheckOptions),
     "classical": partial(all_of, ClassicalOptions),
     "denoise": partial(all_of, DenoiseOptions),
@@ -150,6 +153,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "map": partial(all_of, MapOptions),
     "numbers": partial(more_than_align, MetricsOptions),
     "optics": partial(all_of, Optics),
+    "output": partial(all_of, OutputOptions),
     "profile": partial(all_of, ProfileOptions),
     "sample": partial(all_of, SampleOptions),
 }

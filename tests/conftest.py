@@ -1,9 +1,13 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import settings
+
+from napari_ptycho.io.autosave import Autosave, alive, read_checkpoint
 
 settings.register_profile("ours", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("ours")
@@ -25,6 +29,84 @@ def presets_folder(tmp_path_factory, monkeypatch):
     folder = tmp_path_factory.mktemp("presets")
     monkeypatch.setenv("NAPARI_PTYCHO_PRESETS", str(folder))
     return folder
+
+
+@pytest.fixture(autouse=True)
+def autosaves_folder(tmp_path_factory, monkeypatch):
+    """An empty folder for checkpoints: what the user's own windows have left is never touched."""
+    folder = tmp_path_factory.mktemp("autosaves")
+    monkeypatch.setenv("NAPARI_PTYCHO_AUTOSAVES", str(folder))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def jobs_folder(tmp_path_factory, monkeypatch):
+    """An empty queue of jobs: the user's own is never touched."""
+    folder = tmp_path_factory.mktemp("jobs")
+    monkeypatch.setenv("NAPARI_PTYCHO_JOBS", str(folder))
+    return folder
+
+
+class Kept(Autosave):
+    """Keeps the checkpoints of some points, as they were read from the file."""
+
+    def __init__(self, path, at):
+        super().__init__(path, every_s=0)
+        self.at, self.all = list(at), []
+
+    def save(self, checkpoint):
+        if self.at and checkpoint.done >= self.at[0]:
+            self.at.pop(0)
+            super().save(checkpoint)
+            assert not self.notes
+            self.all.append(read_checkpoint(self.path))
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """Return an autosave that keeps the first checkpoints at or after these epochs done."""
+    return lambda *at: Kept(tmp_path / "job.autosave", at)
+
+
+DYING = """
+import os, signal, sys
+from napari_ptycho import device
+from napari_ptycho.io.autosave import Autosave
+
+
+class Dying(Autosave):
+    def save(self, checkpoint):
+        if not self.path.exists() and checkpoint.done >= float(sys.argv[2]):
+            super().save(checkpoint)
+        elif checkpoint.done >= float(sys.argv[3]):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+autosave = Dying(sys.argv[1], every_s=0)
+with device.threads(1):
+    for update in job(autosave):
+        pass
+"""
+
+
+@pytest.fixture
+def killed(tmp_path):
+    """Run a script with a `job(autosave)` in a process that dies by kill -9 after a checkpoint.
+
+    Give the script, when a checkpoint is written and when it dies (epochs done); get what it left.
+    """
+
+    def left(script, saved, died):
+        path = tmp_path / "killed.autosave"
+        words = [sys.executable, "-c", script + DYING, str(path), str(saved), str(died)]
+        process = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert process.returncode == -9, process.stderr
+        checkpoint = read_checkpoint(path)
+        assert not alive(checkpoint.about)
+        assert saved <= checkpoint.done < died
+        return checkpoint
+
+    return left
 
 
 @pytest.fixture

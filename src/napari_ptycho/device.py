@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import torch
 
 CHOICES = ("auto", "cpu", "cuda", "mps")
+SPARE = 0.9  # of the free memory that a job may take
 
 
 def pick(name: str = "auto") -> "torch.device":

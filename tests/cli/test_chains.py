@@ -20,6 +20,7 @@ from napari_ptycho.engines import (
     reconstruct,
 )
 from napari_ptycho.engines.memory import estimate
+from napari_ptycho.engines.stages import name_of
 from napari_ptycho.engines.suggest import suggest
 from napari_ptycho.errors import OptionsError
 from napari_ptycho.job import Update, run_to_end
@@ -337,7 +338,7 @@ def test_an_error_that_is_no_number_is_null(star_file, tmp_path, capsys, monkeyp
     from napari_ptycho import engines
     from napari_ptycho.prepare import first_guess
 
-    def job(scan, options, start=None, device="auto", memory_bytes=None):
+    def job(scan, options, start=None, device="auto", memory_bytes=None, **_):
         yield Update(1, 1, {"error": (np.nan,)}, replace(first_guess(scan), errors=(np.nan,)))
 
     monkeypatch.setattr(engines, "reconstruct", job)
@@ -349,4 +350,4 @@ def test_an_error_that_is_no_number_is_null(star_file, tmp_path, capsys, monkeyp
 
 def test_stages_of_one_engine_are_told_apart():
     stages = (MpieOptions(epochs=3), RpieOptions(epochs=3))
-    assert [chainfile.name_of(options) for options in stages] == ["mpie", "rpie"]
+    assert [name_of(options) for options in stages] == ["mpie", "rpie"]

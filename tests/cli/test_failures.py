@@ -92,7 +92,7 @@ def test_an_existing_file_is_replaced_on_request(capsys, tmp_path, scan_file):
 def interrupted(after):
     """Return a job that Ctrl-C stops after some updates."""
 
-    def job(scan, options, start=None, device="auto", memory_bytes=None):
+    def job(scan, options, start=None, device="auto", memory_bytes=None, **_):
         result = first_guess(scan)
         total = sum(stage.epochs for stage in options)
         for done in range(1, after + 1):

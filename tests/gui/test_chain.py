@@ -171,7 +171,7 @@ def test_a_failing_estimate_does_not_break_the_dock(docks, monkeypatch, notifica
     def broken(*_):
         raise AssertionError("no estimate today")
 
-    monkeypatch.setattr(advice, "estimate", broken)
+    monkeypatch.setattr(advice, "outlook", broken)
     docks.show()
     docks.run(1)
     docks.qtbot.waitUntil(lambda: "no estimate today" in docks.reconstruct.memory_note.text())
@@ -182,7 +182,7 @@ def test_a_failing_estimate_does_not_break_the_dock(docks, monkeypatch, notifica
 def test_too_little_memory_is_a_warning(monkeypatch):
     monkeypatch.setattr(advice.device, "free_ram", lambda: 10**4)
     line, warning = advice.memory_text(make_scan(), SHORT, None)
-    assert "1 MB are free" in line
+    assert "9 kB are free" in line
     assert "disk" in warning
     gpu = advice.Advice(None, None, "", "cuda", 60 * 10**9)
     assert advice.memory_text(make_scan(), SHORT, gpu)[0].endswith("of GPU memory; 60 GB are free")

@@ -352,7 +352,7 @@ def test_stopping_and_failing(net, network, reconstructed, monkeypatch):
     windows = np.zeros((2, 2, FRAME, FRAME), np.float32)
     closed = []
 
-    def slow(pairs, options, start, device):
+    def slow(pairs, options, start, device, **_):
         try:
             for epoch in range(1, 10_000):
                 history = dict.fromkeys(("epoch", "loss", "validation"), (1 / epoch,) * epoch)

@@ -7,6 +7,7 @@ import typer
 
 import napari_ptycho
 from napari_ptycho.cli import flags, show
+from napari_ptycho.cli.batch import BatchFlags, batch
 from napari_ptycho.cli.bin import BinFlags, bin_scan
 from napari_ptycho.cli.browse import BrowseFlags, browse
 from napari_ptycho.cli.check import CheckFlags, check
@@ -16,6 +17,7 @@ from napari_ptycho.cli.export import ExportFlags, export, forms
 from napari_ptycho.cli.finetune import FinetuneFlags, finetune
 from napari_ptycho.cli.frc import FrcFlags, frc
 from napari_ptycho.cli.info import InfoFlags, info
+from napari_ptycho.cli.jobs import JobsFlags, jobs
 from napari_ptycho.cli.listing import (
     EnginesFlags,
     FormatsFlags,
@@ -30,8 +32,10 @@ from napari_ptycho.cli.orient import OrientFlags, orient
 from napari_ptycho.cli.predict import PredictFlags, predict
 from napari_ptycho.cli.reconstruct import ReconstructFlags, named, reconstruct
 from napari_ptycho.cli.resolution_map import ResolutionMapFlags, resolution_map
+from napari_ptycho.cli.run import RunFlags, run_recipe
 from napari_ptycho.cli.simulate import SimulateFlags, simulate
 from napari_ptycho.cli.train import TrainFlags, train
+from napari_ptycho.cli.watch import WatchFlags, watch
 from napari_ptycho.cli.window import OpenFlags, open_window
 from napari_ptycho.errors import PtychoError
 
@@ -50,7 +54,10 @@ flags.add(app, "browse", BrowseFlags, browse)
 flags.add(app, "bin", BinFlags, bin_scan)
 flags.add(app, "export", ExportFlags, export, forms)
 flags.add(app, "orient", OrientFlags, orient)
+flags.add(app, "run", RunFlags, run_recipe)
 flags.add(app, "reconstruct", ReconstructFlags, reconstruct, named)
+flags.add(app, "batch", BatchFlags, batch)
+flags.add(app, "watch", WatchFlags, watch, named)
 flags.add(app, "denoise", DenoiseFlags, denoise)
 flags.add(app, "train", TrainFlags, train)
 flags.add(app, "predict", PredictFlags, predict)
@@ -59,6 +66,7 @@ flags.add(app, "frc", FrcFlags, frc)
 flags.add(app, "compare", CompareFlags, compare)
 flags.add(app, "resolution-map", ResolutionMapFlags, resolution_map)
 flags.add(app, "check", CheckFlags, check)
+flags.add(app, "jobs", JobsFlags, jobs)
 flags.add(app, "engines", EnginesFlags, engines)
 flags.add(app, "presets", PresetsFlags, presets)
 flags.add(app, "networks", NetworksFlags, networks)

@@ -14,7 +14,6 @@ from napari_ptycho.cli.flags import (
     Output,
     Overwrite,
     check_output,
-    parse_size,
 )
 from napari_ptycho.cli.reading import ReadFlags, read_scan
 
@@ -33,6 +32,8 @@ class BinFlags(ReadFlags):
 
 def bin_scan(flags: BinFlags) -> int:
     """Print the report and write the binned scan."""
+    from napari_ptycho.prepare.text import parse_size
+
     size = parse_size(flags.size)
     check_output(flags.output, flags.overwrite, {"scan": flags.file, "positions": flags.positions})
 

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import tomli_w
 
@@ -11,20 +11,12 @@ from napari_ptycho.errors import OptionsError
 if TYPE_CHECKING:
     from napari_ptycho.engines import EngineOptions
 
-KEY, ENGINE = "stage", "engine"
 
-
-def name_of(options: "EngineOptions") -> str:
-    """Return the name of an engine on the command line and in files."""
-    from napari_ptycho.engines import ENGINES
-
-    return next(name for name, kind in ENGINES.items() if kind is type(options))
-
-
-def dumps(stages: "Sequence[EngineOptions]") -> str:
+def dumps(chain: "Sequence[EngineOptions]") -> str:
     """Return a chain as TOML, with all options: it stays what it is when defaults change."""
-    tables = [{ENGINE: name_of(options), **options.as_dict()} for options in stages]
-    return tomli_w.dumps({KEY: tables})
+    from napari_ptycho.engines.stages import KEY, as_tables
+
+    return tomli_w.dumps({KEY: as_tables(chain)})
 
 
 def loads(text: str, owner: str) -> "tuple[EngineOptions, ...]":
@@ -37,6 +29,8 @@ def loads(text: str, owner: str) -> "tuple[EngineOptions, ...]":
     Raises:
         OptionsError: No TOML, no stages, or a stage that is none.
     """
+    from napari_ptycho.engines.stages import KEY, of_tables
+
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -46,20 +40,4 @@ def loads(text: str, owner: str) -> "tuple[EngineOptions, ...]":
         raise OptionsError(
             f"{owner}: '{strange[0]}' belongs to no stage; a chain holds [[{KEY}]] tables only"
         )
-    tables = values.get(KEY, [])
-    if not tables or not isinstance(tables, list):
-        raise OptionsError(f'{owner}: there is no stage; write [[{KEY}]] and {ENGINE} = "..."')
-    return tuple(_stage(table, f"{owner}, stage {n}") for n, table in enumerate(tables, 1))
-
-
-def _stage(table: Any, owner: str) -> "EngineOptions":
-    from napari_ptycho.engines import ENGINES
-
-    name = table.get(ENGINE) if isinstance(table, dict) else None
-    if not isinstance(name, str) or name not in ENGINES:
-        found = "names no engine" if name is None else f"has no engine {name!r}"
-        raise OptionsError(f"{owner}: {found}; there is {', '.join(ENGINES)}")
-    try:
-        return ENGINES[name].from_dict({key: table[key] for key in table if key != ENGINE})
-    except OptionsError as error:
-        raise OptionsError(f"{owner}: {error}") from error
+    return of_tables(values.get(KEY, []), owner)

@@ -11,6 +11,7 @@ import typer
 from napari_ptycho.cli import show
 from napari_ptycho.cli.flags import Json, Output, Overwrite, check_output, pairs
 from napari_ptycho.cli.reading import ReadFlags, read_scan
+from napari_ptycho.cli.resuming import AutosaveEvery, Restart, announced, autosave_of, left_behind
 from napari_ptycho.denoise.options import (
     ARCHITECTURES,
     RULES,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:  # --help must open at once
     from napari_ptycho.denoise.result import Denoised
     from napari_ptycho.denoise.subject import Subject
     from napari_ptycho.engines.denoising import Restored
+    from napari_ptycho.io.autosave import Checkpoint
     from napari_ptycho.job import Update
 
 
@@ -81,6 +83,8 @@ class DenoiseFlags(ReadFlags):
     ] = None
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto"
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; else all cores.")] = None
+    autosave: AutosaveEvery = 60.0
+    restart: Restart = False
     overwrite: Overwrite = False
     json: Json = False
 
@@ -92,6 +96,7 @@ def denoise(flags: DenoiseFlags) -> int:
     check_output(flags.output, flags.overwrite, {**sources, "scan": flags.scan})
 
     from napari_ptycho import device
+    from napari_ptycho.io.autosave import beside
 
     began = time.monotonic()
     with device.threads(flags.threads):
@@ -107,6 +112,7 @@ def denoise(flags: DenoiseFlags) -> int:
             show.lines((f"- {note}" for note in last.notes), flags.json)
             result = replace(result, notes=last.notes)
     _write(flags, subject, result)
+    beside(flags.output).unlink(missing_ok=True)
     _say(flags, result, time.monotonic() - began, stopped)
     return 130 if stopped else 0
 
@@ -140,8 +146,11 @@ def options_of(flags: DenoiseFlags) -> DenoiseOptions | ClassicalOptions:
 
 
 def _driven(flags: DenoiseFlags, options: DenoiseOptions) -> "tuple[Update[Restored] | None, bool]":
+    from napari_ptycho.io.autosave import beside
+
     last, stopped = None, False
-    job = _job(flags, options)
+    resume = left_behind(beside(flags.output), flags.restart)
+    job = announced(_job(flags, options, resume), resume, "iteration", flags.json)
     with show.Bar(options.title, options.iterations) as bar:
         try:
             for update in job:
@@ -172,18 +181,25 @@ def _progress(update: "Update[Restored]") -> str:
     return f"iteration {result.done}, {', '.join(known)}"
 
 
-def _job(flags: DenoiseFlags, options: DenoiseOptions) -> "Iterator[Update[Restored]]":
+def _job(
+    flags: DenoiseFlags, options: DenoiseOptions, resume: "Checkpoint | None"
+) -> "Iterator[Update[Restored]]":
     from napari_ptycho import io
     from napari_ptycho.engines.denoising import denoise_reconstruction, denoise_subject
 
+    about = {"title": options.title, "scan": str(flags.file)}
+    autosave = autosave_of(flags.output, flags.autosave, about)
+    saved: dict[str, Any] = {"autosave": autosave, "resume": resume}
     if flags.scan is None:
-        yield from denoise_subject(_subject(flags), options, flags.device)
+        yield from denoise_subject(_subject(flags), options, flags.device, **saved)
         return
     if io.is_image(flags.file) or flags.second is not None:
         raise OptionsError("--scan makes halves of a reconstruction; leave it out, or --second")
     scan, whole = read_scan(flags.scan, flags), io.read_reconstruction(flags.file)
     truth = _other(flags, flags.reference)
-    yield from denoise_reconstruction(whole, flags.channel, options, scan, truth, flags.device)
+    yield from denoise_reconstruction(
+        whole, flags.channel, options, scan, truth, flags.device, **saved
+    )
 
 
 def _subject(flags: DenoiseFlags) -> "Subject":

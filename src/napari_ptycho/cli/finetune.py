@@ -25,6 +25,7 @@ from napari_ptycho.cli.network import (
 )
 from napari_ptycho.cli.predict import in_words, numbers
 from napari_ptycho.cli.reading import ReadFlags, read_scan
+from napari_ptycho.cli.resuming import AutosaveEvery, Restart, announced, autosave_of, left_behind
 from napari_ptycho.errors import FileError
 from napari_ptycho.networks.options import FinetuneOptions
 
@@ -55,6 +56,8 @@ class FinetuneFlags(ReadFlags):
     set_: Set = None
     device: Device = "auto"
     threads: Threads = None
+    autosave: AutosaveEvery = 60.0
+    restart: Restart = False
     overwrite: Overwrite = False
     json: Json = False
 
@@ -66,11 +69,18 @@ def finetune(flags: FinetuneFlags) -> int:
     network, probe = opened(flags.checkpoint), probe_of(flags.probe_from)
 
     from napari_ptycho import device, io, networks
+    from napari_ptycho.io.autosave import beside
 
+    resume = left_behind(beside(flags.output), flags.restart)
     scan = read_scan(flags.file, flags)
     began = time.monotonic()
+    about = {"title": options.title, "scan": str(flags.file)}
+    autosave = autosave_of(flags.output, flags.autosave, about)
     with device.threads(flags.threads):
-        job = networks.finetune(scan, network, options, probe, flags.device)
+        job = networks.finetune(
+            scan, network, options, probe, flags.device, autosave=autosave, resume=resume
+        )
+        job = announced(job, resume, "epoch", flags.json)
         last, stopped = driven(job, show.Bar(options.title, options.epochs), _progress)
     if last is None:
         show.error("stopped before anything was reached; nothing was written")
@@ -78,6 +88,7 @@ def finetune(flags: FinetuneFlags) -> int:
     io.write_reconstruction(last.result.predicted.reconstruction, flags.output)
     if flags.save_network is not None:
         networks.save(last.result.network, flags.save_network)
+    beside(flags.output).unlink(missing_ok=True)
     _say(flags, last, time.monotonic() - began, stopped)
     return 130 if stopped else 0
 

@@ -83,18 +83,6 @@ def add(
     app.command(name, cls=Command)(command)
 
 
-def parse_size(word: str) -> int | tuple[int, int]:
-    """Turn "4" into 4 and "2x3" into (2, 3).
-
-    Raises:
-        OptionsError: It is neither.
-    """
-    sides = word.lower().split("x")
-    if len(sides) > 2 or not all(side.isascii() and side.isdigit() for side in sides):
-        raise OptionsError(f"bin size is '{word}'; it must be like 2x2 (a raster block) or 4")
-    return int(sides[0]) if len(sides) == 1 else (int(sides[0]), int(sides[1]))
-
-
 def pairs(words: Sequence[str], flag: str) -> dict[str, str]:
     """Turn "name=value" words into a dictionary.
 

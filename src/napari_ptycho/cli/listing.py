@@ -8,7 +8,6 @@ import typer
 
 from napari_ptycho.cli import chainfile, show
 from napari_ptycho.cli.flags import Json
-from napari_ptycho.cli.stages import in_words
 from napari_ptycho.errors import OptionsError
 from napari_ptycho.options import Parameter, describe
 
@@ -105,6 +104,7 @@ def presets(flags: PresetsFlags) -> int:
         OptionsError: There is no such preset.
     """
     from napari_ptycho.engines import PRESETS
+    from napari_ptycho.engines.stages import as_tables, in_words
 
     if flags.name and flags.name not in PRESETS:
         raise OptionsError(f"no preset '{flags.name}'; there is {', '.join(PRESETS)}")
@@ -115,10 +115,7 @@ def presets(flags: PresetsFlags) -> int:
                 name: {
                     "title": preset.title,
                     "help": preset.help,
-                    "stages": [
-                        {"engine": chainfile.name_of(options), **options.as_dict()}
-                        for options in preset.stages
-                    ],
+                    "stages": as_tables(preset.stages),
                 }
                 for name, preset in chosen.items()
             }

@@ -45,16 +45,9 @@ def opened(word: str) -> "Network":
     Raises:
         FileError: There is neither, or the file holds no network.
     """
-    from napari_ptycho import networks
+    from napari_ptycho.recipes.reading import open_network
 
-    if word in SHIPPED:
-        return networks.shipped(word)
-    if not Path(word).exists():
-        raise FileError(
-            f"{word}: there is no such file, and no network that comes along is called so; there "
-            f"is {', '.join(SHIPPED)}"
-        )
-    return networks.load(word)
+    return open_network(word)
 
 
 def file_of(word: str) -> Path | None:

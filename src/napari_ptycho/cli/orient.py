@@ -8,8 +8,7 @@ import typer
 
 from napari_ptycho.cli import show
 from napari_ptycho.cli.flags import File, Json, Overwrite, check_output, pairs
-from napari_ptycho.cli.reading import ReadFlags, read_scan
-from napari_ptycho.cli.reconstruct import Number, geometry
+from napari_ptycho.cli.reading import GeometryFlags, geometry, read_scan
 from napari_ptycho.errors import OptionsError
 
 if TYPE_CHECKING:  # --help must open at once
@@ -21,7 +20,7 @@ UNDECIDED = 1
 
 
 @dataclass(frozen=True)
-class OrientFlags(ReadFlags):
+class OrientFlags(GeometryFlags):
     """Find how the frames lie: short reconstructions of all 8 orientations, ranked by error.
 
     In the far field they come in pairs that cannot be told apart; -o then takes the one that turns
@@ -41,11 +40,6 @@ class OrientFlags(ReadFlags):
         typer.Option(metavar="NAME=VALUE", help="frames, first_epochs, epochs."),
     ] = None
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto"
-    energy_ev: Number = None
-    distance_m: Number = None
-    detector_pixel_m: Number = None
-    focus_to_sample_m: Number = None
-    near: Annotated[bool, typer.Option("--near", help="Near field (angular spectrum).")] = False
     overwrite: Overwrite = False
     json: Json = False
 

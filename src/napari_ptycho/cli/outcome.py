@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from napari_ptycho.cli import chainfile, show
+from napari_ptycho.cli import show
 
 if TYPE_CHECKING:
     from napari_ptycho.cli.reconstruct import ReconstructFlags
@@ -29,22 +29,15 @@ class Facts:
 
 def progress(update: "Update[Reconstruction]", stages: "Sequence[EngineOptions]") -> str:
     """Return stage, epoch and error in a few words."""
-    number, epoch = _place(update.done, stages)
+    from napari_ptycho.engines.stages import place
+
+    number, epoch = place(update.done, stages)
     errors = update.history.get("error", ())
     error = f", error {errors[-1]:.4f}" if errors else ""
-    place = f"epoch {int(epoch)}/{stages[number].epochs}{error}"
+    text = f"epoch {int(epoch)}/{stages[number].epochs}{error}"
     if len(stages) == 1:
-        return place
-    return f"stage {number + 1}/{len(stages)} {stages[number].title}, {place}"
-
-
-def _place(done: float, stages: "Sequence[EngineOptions]") -> tuple[int, float]:
-    """Return the stage under way (from 0) and its epochs done; an end belongs to its stage."""
-    for number, options in enumerate(stages):
-        if done <= options.epochs or number + 1 == len(stages):
-            return number, done
-        done -= options.epochs
-    raise AssertionError("a chain has at least one stage")
+        return text
+    return f"stage {number + 1}/{len(stages)} {stages[number].title}, {text}"
 
 
 def say(flags: "ReconstructFlags", last: "Update[Reconstruction]", facts: Facts) -> None:
@@ -89,6 +82,8 @@ def _stages(
     last: "Update[Reconstruction]", stages: "Sequence[EngineOptions]"
 ) -> list[dict[str, Any]]:
     """Return what was asked of each stage, and how far it came."""
+    from napari_ptycho.engines.stages import name_of
+
     errors = last.result.errors
     own = list(errors[max(0, len(errors) - int(last.done)) :])  # those before came with --start
     left, said = last.done, []
@@ -98,7 +93,7 @@ def _stages(
         left -= done
         said.append(
             {
-                "engine": chainfile.name_of(options),
+                "engine": name_of(options),
                 "title": options.title,
                 "epochs": options.epochs,
                 "done": done,

@@ -114,9 +114,9 @@ def write(flags: PredictFlags, found: "Predicted", scan: "Scan") -> None:
         about = {"spread": made["predicted"]["network"], "of": flags.file.name}
         io.write_image(found.spread, flags.spread, about)
     if flags.report is not None:
-        from napari_ptycho.cli.report import write_report
+        from napari_ptycho.assess.picture import write_picture
 
-        write_report(found.reconstruction, scan, flags.report)
+        write_picture(found.reconstruction, scan, flags.report)
 
 
 def _progress(update: "Update[Predicted]") -> str:

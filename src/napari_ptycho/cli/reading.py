@@ -15,6 +15,8 @@ if TYPE_CHECKING:  # imported when a command runs, so that --help is quick
     from napari_ptycho.model import Scan
 
 PANEL = "How the scan is read"
+GEOMETRY = ("energy_ev", "distance_m", "detector_pixel_m", "focus_to_sample_m")
+Number = Annotated[float | None, typer.Option(help="Replaces what the file says.")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +55,28 @@ class ReadFlags:
     ] = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class GeometryFlags(ReadFlags):
+    """What replaces the geometry that a file says."""
+
+    energy_ev: Number = None
+    distance_m: Number = None
+    detector_pixel_m: Number = None
+    focus_to_sample_m: Number = None
+    near: Annotated[bool, typer.Option("--near", help="Near field (angular spectrum).")] = False
+
+
+def geometry(flags: GeometryFlags) -> dict[str, Any]:
+    """Return the fields of the geometry that the flags of a command replace."""
+    given = {name: getattr(flags, name) for name in GEOMETRY}
+    fields: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if flags.detector_pixel_m is not None:
+        fields["detector_pixel_m"] = (flags.detector_pixel_m, flags.detector_pixel_m)
+    if flags.near:
+        fields["propagation"] = "near"
+    return fields
+
+
 def read_scan(path: Path, flags: ReadFlags, geometry: Mapping[str, Any] | None = None) -> "Scan":
     """Read a scan as the flags say.
 
@@ -67,6 +91,20 @@ def read_scan(path: Path, flags: ReadFlags, geometry: Mapping[str, Any] | None =
         ScanError: It lacks what a scan needs.
     """
     from napari_ptycho import io
+
+    return io.read_scan(path, **how_read(flags, geometry))
+
+
+def how_read(flags: ReadFlags, geometry: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return what the flags say of reading, as `io.read_scan` and `io.open_growing` take it.
+
+    Args:
+        flags: Of any command.
+        geometry: Fields of `Geometry` that replace those of the file and of the preset.
+
+    Raises:
+        OptionsError: A flag names no such option or preset.
+    """
     from napari_ptycho.io import presets
     from napari_ptycho.prepare.detector import DetectorOptions
 
@@ -76,13 +114,12 @@ def read_scan(path: Path, flags: ReadFlags, geometry: Mapping[str, Any] | None =
         detector = DetectorOptions.from_words(pairs(flags.detector, "--detector"))
     if preset is not None:
         geometry = {**preset.geometry, **(geometry or {})}
-    return io.read_scan(
-        path,
-        geometry or None,
-        layout=layout_of(flags, preset),
-        positions=flags.positions,
-        detector=detector,
-    )
+    return {
+        "geometry": geometry or None,
+        "layout": layout_of(flags, preset),
+        "positions": flags.positions,
+        "detector": detector,
+    }
 
 
 def layout_of(flags: ReadFlags, preset: "Preset | None" = None) -> "Layout | None":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from napari_ptycho.cli import chainfile, outcome, show
+from napari_ptycho.cli.carried import carrying
 from napari_ptycho.cli.flags import (
     SIZE_HELP,
     File,
@@ -20,16 +21,16 @@ from napari_ptycho.cli.flags import (
     check_output,
     pairs,
     parse_bytes,
-    parse_size,
 )
-from napari_ptycho.cli.reading import ReadFlags, read_scan
+from napari_ptycho.cli.reading import geometry, read_scan
+from napari_ptycho.cli.resuming import AutosaveEvery, Restart, announced, autosave_of, left_behind
 from napari_ptycho.cli.stages import (
-    DEFAULT,
     SUGGESTED,
+    ChainFlags,
     Chosen,
     changed,
     chosen,
-    in_words,
+    memory_lines,
     suggestion,
 )
 from napari_ptycho.errors import FileError, OptionsError, ScanError
@@ -39,35 +40,16 @@ if TYPE_CHECKING:  # imported when a command runs, so that --help is quick
     from napari_ptycho.job import Update
     from napari_ptycho.model import Reconstruction, Scan
 
-GEOMETRY = ("energy_ev", "distance_m", "detector_pixel_m", "focus_to_sample_m")
-Number = Annotated[float | None, typer.Option(help="Replaces what the file says.")]
-
 
 @dataclass(frozen=True)
-class ReconstructFlags(ReadFlags):
+class ReconstructFlags(ChainFlags):
     """Reconstruct object and probe of a scan; Ctrl-C keeps what was reached."""
 
     file: File
     output: Output
-    engine: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help=f"One algorithm, {DEFAULT} if none: {{engines}}."),
-    ] = None
-    preset: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help=f"Several in a row: {{presets}}; {SUGGESTED}: the scan decides."
-        ),
-    ] = None
-    chain: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.toml", help="Several in a row from a file, a table for each."),
-    ] = None
     save_chain: Annotated[
         Path | None, typer.Option(metavar="FILE.toml", help="Also write what runs for --chain.")
     ] = None
-    epochs: Annotated[int | None, typer.Option(help="Passes over all positions, per stage.")] = None
-    modes: Annotated[int | None, typer.Option(help="Probe modes, in all stages.")] = None
     bin: Annotated[str, typer.Option(metavar="SIZE", help=SIZE_HELP)] = "1"
     neighbours: Neighbours = "path"
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto"
@@ -76,16 +58,6 @@ class ReconstructFlags(ReadFlags):
         typer.Option(
             metavar="SIZE", help="Most to take on the device, like 2GB; else what is free."
         ),
-    ] = None
-    set: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=VALUE",
-            help="Any option of the engine, in all stages; 2.NAME=VALUE in the second only.",
-        ),
-    ] = None
-    options: Annotated[
-        Path | None, typer.Option(metavar="FILE.toml", help="One engine's options; flags win.")
     ] = None
     start: Annotated[
         Path | None, typer.Option(metavar="RECON.h5", help="Go on from this reconstruction.")
@@ -98,15 +70,12 @@ class ReconstructFlags(ReadFlags):
         list[str] | None,
         typer.Option(metavar="NAME=VALUE", help="Of --probe optics: {optics}."),
     ] = None
-    energy_ev: Number = None
-    distance_m: Number = None
-    detector_pixel_m: Number = None
-    focus_to_sample_m: Number = None
-    near: Annotated[bool, typer.Option("--near", help="Near field (angular spectrum).")] = False
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; else all cores.")] = None
     report: Annotated[
         Path | None, typer.Option(metavar="OUT.png", help="Also draw the result.")
     ] = None
+    autosave: AutosaveEvery = 60.0
+    restart: Restart = False
     overwrite: Overwrite = False
     json: Json = False
 
@@ -126,6 +95,8 @@ def named() -> dict[str, str]:
 
 def reconstruct(flags: ReconstructFlags) -> int:
     """Do what the flags say and return the exit code."""
+    from napari_ptycho.prepare.text import parse_size
+
     plan = chosen(flags)
     plan = plan and replace(plan, stages=changed(plan.stages, flags))
     size = parse_size(flags.bin)
@@ -134,24 +105,33 @@ def reconstruct(flags: ReconstructFlags) -> int:
     _check_start(flags)
 
     from napari_ptycho import device, engines, io
+    from napari_ptycho.io.autosave import beside
 
+    resume = left_behind(beside(flags.output), flags.restart)
     scan, notes = _read(flags, size)
     plan, warnings = _settled(flags, scan, plan)
     stages = plan.stages
     _save_chain(flags, stages)
     start = first(flags, scan, stages[0])
     began = time.monotonic()
+    about = {"title": plan.title, "scan": str(flags.file)}
+    autosave = autosave_of(flags.output, flags.autosave, about)
     with device.threads(flags.threads):
-        job = engines.reconstruct(scan, stages, start, flags.device, memory)
-        last, stopped = drive(job, stages, plan.title)
+        show.lines(memory_lines(scan, stages, flags.device, memory), flags.json)
+        job = engines.reconstruct(
+            scan, stages, start, flags.device, memory, autosave=autosave, resume=resume
+        )
+        last, stopped = drive(announced(job, resume, "epoch", flags.json), stages, plan.title)
     if last is None:
         show.error("stopped before anything was reached; nothing was written")
         return 130
-    io.write_reconstruction(last.result, flags.output)
+    result = carrying(last.result, flags, stages, geometry(flags))
+    io.write_reconstruction(result, flags.output)
+    beside(flags.output).unlink(missing_ok=True)
     if flags.report is not None:
-        from napari_ptycho.cli.report import write_report
+        from napari_ptycho.assess.picture import write_picture
 
-        write_report(last.result, scan, flags.report)
+        write_picture(last.result, scan, flags.report)
     seconds = time.monotonic() - began
     outcome.say(flags, last, outcome.Facts(stages, seconds, stopped, notes, plan.reasons, warnings))
     return 130 if stopped else 0
@@ -176,6 +156,7 @@ def _settled(
     flags: ReconstructFlags, scan: "Scan", plan: Chosen | None
 ) -> tuple[Chosen, tuple[str, ...]]:
     """Return what runs, and what is wrong with the scan; print both, and why it was chosen."""
+    from napari_ptycho.engines.stages import in_words
     from napari_ptycho.engines.suggest import warnings as raster_warnings
 
     warnings: tuple[str, ...] = ()
@@ -216,17 +197,6 @@ def drive(
         finally:
             getattr(job, "close", lambda: None)()
     return last, stopped
-
-
-def geometry(flags: Any) -> dict[str, Any]:
-    """Return the fields of the geometry that the flags of a command replace."""
-    given = {name: getattr(flags, name) for name in GEOMETRY}
-    fields: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    if flags.detector_pixel_m is not None:
-        fields["detector_pixel_m"] = (flags.detector_pixel_m, flags.detector_pixel_m)
-    if flags.near:
-        fields["propagation"] = "near"
-    return fields
 
 
 def first(

@@ -3,21 +3,55 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from napari_ptycho.cli import chainfile
 from napari_ptycho.cli.flags import pairs
-from napari_ptycho.errors import FileError, OptionsError
+from napari_ptycho.cli.reading import GeometryFlags
+from napari_ptycho.errors import FileError, OptionsError, ScanError
 from napari_ptycho.options import describe
 
 if TYPE_CHECKING:
-    from napari_ptycho.cli.reconstruct import ReconstructFlags
     from napari_ptycho.engines import EngineOptions
     from napari_ptycho.engines.suggest import Suggestion
     from napari_ptycho.model import Scan
 
 DEFAULT = "rpie"
 SUGGESTED = "suggested"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChainFlags(GeometryFlags):
+    """Which engines run, of any command that has them."""
+
+    engine: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help=f"One algorithm, {DEFAULT} if none: {{engines}}."),
+    ] = None
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help=f"Several in a row: {{presets}}; {SUGGESTED}: the scan decides."
+        ),
+    ] = None
+    chain: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.toml", help="Several in a row from a file, a table for each."),
+    ] = None
+    epochs: Annotated[int | None, typer.Option(help="Passes over all positions, per stage.")] = None
+    modes: Annotated[int | None, typer.Option(help="Probe modes, in all stages.")] = None
+    set: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="Any option of the engine, in all stages; 2.NAME=VALUE in the second only.",
+        ),
+    ] = None
+    options: Annotated[
+        Path | None, typer.Option(metavar="FILE.toml", help="One engine's options; flags win.")
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -30,7 +64,7 @@ class Chosen:
     """Why, where the scan has decided."""
 
 
-def chosen(flags: "ReconstructFlags") -> Chosen | None:
+def chosen(flags: ChainFlags) -> Chosen | None:
     """Return what the flags ask for; None where the scan decides.
 
     Raises:
@@ -90,9 +124,33 @@ def suggestion(scan: "Scan", device: str) -> "Suggestion":
     return suggest(scan, gpu=pick(device).type != "cpu")
 
 
-def changed(
-    stages: "Sequence[EngineOptions]", flags: "ReconstructFlags"
-) -> "tuple[EngineOptions, ...]":
+def memory_lines(
+    scan: "Scan", stages: "Sequence[EngineOptions]", name: str, limit: int | None
+) -> list[str]:
+    """Return how much memory the engines take on a device, and what if that is too little.
+
+    Args:
+        scan: The scan; nothing is said where the size of its object is unknown.
+        stages: The engines.
+        name: Of the device, or of several.
+        limit: Most bytes to take; None: what is free.
+
+    Raises:
+        JobError: The device is not there.
+    """
+    from napari_ptycho import device
+    from napari_ptycho.engines.memory import outlook
+
+    where = device.pick(device.each(name)[0])
+    free = int(device.SPARE * device.free_bytes(where)) if limit is None else limit
+    try:
+        said = outlook(scan, stages, where.type, free)
+    except ScanError:  # the engine tells what is missing, unless a start brings it
+        return []
+    return [f"- {text}" for text in said if text]
+
+
+def changed(stages: "Sequence[EngineOptions]", flags: ChainFlags) -> "tuple[EngineOptions, ...]":
     """Return the stages with --epochs, --modes and --set.
 
     An option without a number belongs to all stages, which must all have it; one like
@@ -144,13 +202,3 @@ def _check_common(stages: "Sequence[EngineOptions]", words: Mapping[str, str]) -
                 f"--set {name}={text}: stage {other + 1}, {stages[other].title}, has no such "
                 f"option; name the stage that is meant, as in --set {first}.{name}={text}"
             )
-
-
-def in_words(options: "EngineOptions") -> str:
-    """Return a stage in one line: engine, epochs, and what is not a default."""
-    parts = [f"{options.title}, {options.epochs} epochs"]
-    for parameter in describe(type(options)):
-        value = getattr(options, parameter.name)
-        if parameter.name != "epochs" and value != parameter.default:
-            parts.append(f"{parameter.name} = {str(value).lower()}")
-    return ", ".join(parts)

@@ -23,6 +23,7 @@ from napari_ptycho.cli.network import (
     probe_of,
 )
 from napari_ptycho.cli.reading import ReadFlags, read_scan
+from napari_ptycho.cli.resuming import AutosaveEvery, Restart, announced, autosave_of, left_behind
 from napari_ptycho.errors import OptionsError
 from napari_ptycho.networks.architectures import ARCHITECTURES, ArchitectureName
 from napari_ptycho.networks.options import SimulationOptions, TrainOptions
@@ -41,7 +42,8 @@ class TrainFlags(ReadFlags):
     """Teach a network to lead from patterns to the object, by reconstructions or a simulation.
 
     Each reconstruction needs its scan: --scan once for each, in the same order. What validates is
-    never what was learnt: whole scans, or the last lines of a single one. Ctrl-C keeps the best.
+    never what was learnt: whole scans, or the last lines of a single one. Ctrl-C keeps the best; a
+    training that was killed goes on with the same command.
     """
 
     output: Output
@@ -83,6 +85,8 @@ class TrainFlags(ReadFlags):
     set_: Set = None
     device: Device = "auto"
     threads: Threads = None
+    autosave: AutosaveEvery = 60.0
+    restart: Restart = False
     overwrite: Overwrite = False
     json: Json = False
 
@@ -97,15 +101,21 @@ def train(flags: TrainFlags) -> int:
         options = _as(start, flags)
 
     from napari_ptycho import device, networks
+    from napari_ptycho.io.autosave import beside
 
+    resume = left_behind(beside(flags.output), flags.restart)
     began = time.monotonic()
+    autosave = autosave_of(flags.output, flags.autosave, {"title": options.title})
     with device.threads(flags.threads):
-        job = networks.train(pairs_of(flags), options, start, flags.device)
+        known = pairs_of(flags)
+        job = networks.train(known, options, start, flags.device, autosave=autosave, resume=resume)
+        job = announced(job, resume, "epoch", flags.json)
         last, stopped = driven(job, show.Bar(options.title, options.epochs), _progress)
     if last is None:
         show.error("stopped before anything was reached; nothing was written")
         return 130
     networks.save(last.result.network, flags.output)
+    beside(flags.output).unlink(missing_ok=True)
     _say(flags, last, time.monotonic() - began, stopped)
     return 130 if stopped else 0
 

@@ -15,12 +15,13 @@ from napari_ptycho.denoise.options import (
 
 if TYPE_CHECKING:  # options alone must open at once: forms and --help need no arrays
     from napari_ptycho.denoise.result import Denoised
+    from napari_ptycho.io.autosave import Autosave, Checkpoint
     from napari_ptycho.job import Update
 
 __all__ = ["ARCHITECTURES", "RULES", "ClassicalOptions", "DenoiseOptions", "classical", "dip"]
 
 
-def dip(
+def dip(  # noqa: PLR0913 - what may be known beside an image, and how it runs
     image: Any,
     options: DenoiseOptions | None = None,
     reference: Any = None,
@@ -28,7 +29,8 @@ def dip(
     second: Any = None,
     weight: Any = None,
     device: str = "auto",
-    resume: "Denoised | None" = None,
+    autosave: "Autosave | None" = None,
+    resume: "Denoised | Checkpoint | None" = None,
 ) -> "Iterator[Update[Denoised]]":
     """Denoise an image by a Deep Image Prior: a job.
 
@@ -41,20 +43,24 @@ def dip(
             first of them, and the other one judges that.
         weight: (H, W) real >= 0, how well each pixel is known; pixels of 0 stay as they are.
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
-        resume: A result of this session to go on from, `options.iterations` more at most.
+        autosave: Where and how often to write a checkpoint; whoever keeps the result discards it.
+        resume: A result of this session to go on from, `options.iterations` more at most; or a
+            checkpoint of this very job, whose process died: it goes on to its end.
 
     Yields:
         Updates whose history has the curves of `Denoised.curves`.
 
     Raises:
         OptionsError: An image is none (NaN, constant, one pixel ...), or they do not fit together.
-        JobError: The device is not there, or has too little memory.
+        JobError: The device is not there, or has too little memory; or the checkpoint is of
+            another job.
     """
     from napari_ptycho.denoise.fit import dip_job
     from napari_ptycho.denoise.target import Beside
 
     beside = Beside.of(reference, second, weight)
-    yield from dip_job(image, options or DenoiseOptions(), beside, device, resume)
+    options = options or DenoiseOptions()
+    yield from dip_job(image, options, beside, device, (autosave, resume))
 
 
 def classical(

@@ -1,7 +1,7 @@
 """The networks of a run: one, or an ensemble, that learn side by side."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from napari_ptycho.denoise.layers import make_quick
 from napari_ptycho.denoise.options import ARCHITECTURES, DenoiseOptions
 from napari_ptycho.denoise.skip import SkipNet
 from napari_ptycho.denoise.unet import ARCH1, ARCH2, UNet
+from napari_ptycho.torch_state import adam_state, load_adam, load_random, put, random_state
 
 SETTLING = 10.0  # the mean output forgets the first ones faster
 
@@ -103,6 +104,27 @@ class Members:
         self.done += 1
         return torch.stack(losses).sum() / len(self)
 
+    def state(self) -> dict[str, Any]:
+        """Return all that they have become, as a tree (see `io.autosave.flat`)."""
+        return {
+            "groups": [group.state() for group in self.groups],
+            "adam": adam_state(self.optimiser),
+            "mean": self.mean,
+            "done": self.done,
+        }
+
+    def load(self, tree: Mapping[str, Any]) -> None:
+        """Become what others were that began in the same way.
+
+        Raises:
+            JobError: They have other weights.
+        """
+        for group, found in zip(self.groups, tree["groups"], strict=True):
+            group.load(found)
+        load_adam(self.optimiser, tree["adam"])
+        put({"mean": self.mean}, {"mean": tree["mean"]})
+        self.done = tree["done"]
+
 
 class _Group:
     """Networks of one architecture."""
@@ -159,6 +181,16 @@ class _Group:
             output[number] = found.detach()[0]
             losses.append(loss.detach())
         return torch.stack(losses).sum()
+
+    def state(self) -> dict[str, Any]:
+        return {"weights": self._named(), "random": random_state(self.random)}
+
+    def load(self, tree: Mapping[str, Any]) -> None:
+        put(self._named(), tree["weights"])
+        load_random(self.random, tree["random"])
+
+    def _named(self) -> dict[str, Tensor]:
+        return {str(number): weight for number, weight in enumerate(self.weights)}
 
     def _together(self, seen: Tensor, targets: Tensor, weight: Tensor, output: Tensor) -> Tensor:
         def one(weights: dict[str, Tensor], image: Tensor) -> Tensor:

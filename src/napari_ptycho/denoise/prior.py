@@ -4,13 +4,23 @@ The deep image prior (Ulyanov, Vedaldi & Lempitsky 2020) of a complex image: two
 imaginary part, in units in which the first image has mean 0 and spread 1.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from napari_ptycho.denoise.skip import SkipNet
+from napari_ptycho.torch_state import (
+    adam_state,
+    laid_out,
+    load_adam,
+    load_random,
+    put,
+    random_state,
+    restored,
+)
 
 Feed = Literal["object", "noise"]
 WIDTHS, SKIPS = (8, 16, 32, 64), (0, 0, 4, 4)
@@ -110,6 +120,33 @@ class Prior:
     def scaled(self, factor: float) -> None:
         """Multiply the image."""
         self.middle, self.spread = self.middle * factor, self.spread * factor
+
+    def state(self) -> dict[str, Any]:
+        """Return all that it has become, as a tree (see `io.autosave.flat`)."""
+        return {
+            "weights": self.net.state_dict(),
+            "adam": adam_state(self.optimiser),
+            "input": laid_out(self.input),
+            "random": random_state(self.random),
+            "mean": laid_out(self.mean),
+            "units": [self.middle.real, self.middle.imag, self.spread],
+        }
+
+    def load(self, tree: Mapping[str, Any]) -> None:
+        """Become what another one was that began in the same way.
+
+        Raises:
+            JobError: It has other weights.
+        """
+        with torch.inference_mode(False):
+            put(self.net.state_dict(), tree["weights"])
+            load_adam(self.optimiser, tree["adam"])
+            seen = restored(tree["input"], self.input.device)
+            assert seen is not None  # every prior has an input
+            self.input, self.mean = seen, restored(tree["mean"], self.input.device)
+        load_random(self.random, tree["random"])
+        real, imaginary, self.spread = tree["units"]
+        self.middle = complex(real, imaginary)
 
     def _packed(self, image: Tensor) -> Tensor:
         """Return real and imaginary part (1, 2, H, W) of an image (H, W), in our units."""

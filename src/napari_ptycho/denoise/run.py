@@ -83,17 +83,23 @@ class Run:
         """Take so many more iterations at most; yield where the numbers are known."""
         self.begun, self.asked, self.stopped = self.members.done, iterations, False
         self.judge.go_on()
+        yield from self._iterating()
+
+    def resumed(self) -> Iterator["Run"]:
+        """Go on with what was loaded, to the end that it had; yield as `states`, and at once."""
+        yield self
+        yield from self._iterating()
+
+    def _iterating(self) -> Iterator["Run"]:
         size = 1 if self.device.type == "cpu" else BLOCK
-        for number in range(1, iterations + 1):
+        while self.done < self.asked and not self.stopped:
             self._iterate()
-            if number % size and number < iterations:
+            if self.done % size and self.done < self.asked:
                 continue
             self._collect()
-            if self.exploded or self._over:
-                self.stopped = True
+            self.stopped = self.exploded or self._over
+            if self.stopped:
                 self._remember()
-                yield self
-                return
             yield self
 
     @property

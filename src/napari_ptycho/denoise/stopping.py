@@ -6,11 +6,14 @@ decided on the CPU, from time to time.
 """
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from napari_ptycho.denoise.options import DenoiseOptions
+from napari_ptycho.torch_state import put
 
 WMV_WINDOW, WMV_PATIENCE = 100, 1000  # Wang et al. 2023 (arXiv 2112.06074), their defaults
 WMV_REFRESH = 200  # iterations after which the running sums are made anew
@@ -53,6 +56,14 @@ class Judge:
             self._least, self.best = number, self.done
         if loss < (1 - PLATEAU) * self._loss:
             self._loss, self._fell = loss, self.done
+
+    def state(self) -> dict[str, Any]:
+        """Return all that it knows, as plain values."""
+        return dict(vars(self))
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Know what another one knew."""
+        vars(self).update(state)
 
     @property
     def over(self) -> bool:
@@ -101,6 +112,18 @@ class Variance:
             return torch.full((), FAR, device=output.device, dtype=torch.float64)
         spread = self.squares / window - (self.total / window).square()
         return spread.mean()
+
+    def state(self) -> dict[str, Any]:
+        """Return the window and its sums, as a tree (see `io.autosave.flat`)."""
+        return {"sums": self._sums(), "count": self.count}
+
+    def load(self, tree: Mapping[str, Any]) -> None:
+        """Go on with the window of another one for images of this shape."""
+        put(self._sums(), tree["sums"])
+        self.count = tree["count"]
+
+    def _sums(self) -> dict[str, Tensor]:
+        return {"outputs": self.outputs, "total": self.total, "squares": self.squares}
 
 
 def held_out(shape: tuple[int, int], share: float, clump: int, random: torch.Generator) -> Tensor:

@@ -1,8 +1,8 @@
 """Images that do not fit: cut into overlapping tiles, a network each, and blended again."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -70,25 +70,86 @@ def _spans(n: int, side: int) -> list[slice]:
     return [slice(int(start), int(start) + side) for start in starts]
 
 
-@dataclass
-class _Sheet:
+class Told(NamedTuple):
+    """What stays of the result of a tile beside its image."""
+
+    done: int
+    curves: Mapping[str, tuple[float, ...]]
+    grid: Mapping[int, float]
+    notes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, result: Denoised) -> Self:
+        """Return what stays of a result."""
+        return cls(result.done, result.curves, result.grid, result.notes)
+
+    def tree(self) -> dict[str, Any]:
+        """Return it as a tree (see `io.autosave.flat`)."""
+        curves = {name: np.array(values) for name, values in self.curves.items()}
+        return {**self._asdict(), "curves": curves}
+
+    @classmethod
+    def of_tree(cls, tree: Mapping[str, Any]) -> Self:
+        """Return what `tree` has made a tree of."""
+        curves = {name: tuple(values.tolist()) for name, values in tree["curves"].items()}
+        grid = {int(period): score for period, score in tree["grid"].items()}
+        return cls(tree["done"], curves, grid, tuple(tree["notes"]))
+
+
+class Sheet:
     """The tiles that are done, blended; the image itself elsewhere."""
 
-    image: Image
-    total: Any
-    weight: Floats
+    def __init__(self, image: Image, side: int, members: int) -> None:
+        """Begin with no tile.
 
-    def add(self, box: Box, members: Image) -> None:
-        """Add a tile (K, h, w)."""
-        ramp = _ramp(members.shape[1:])
-        self.total[(slice(None), *box)] += members * ramp
+        Args:
+            image: (H, W).
+            side: Of the tiles, at most.
+            members: Networks of an ensemble.
+        """
+        self.image, self.side = image, side
+        self.places = boxes((int(image.shape[0]), int(image.shape[1])), side)
+        dtype = np.complex128 if image.dtype.kind == "c" else np.float64
+        self.total: Any = np.zeros((members, *image.shape), dtype)
+        self.weight: Floats = np.zeros(image.shape)
+        self.before: list[Told] = []
+        """Of the tiles that are done."""
+
+    @property
+    def note(self) -> str:
+        """What the user should know of it."""
+        return (
+            f"the image was cut into {len(self.places)} overlapping tiles of up to {self.side} "
+            "pixels a side"
+        )
+
+    def add(self, result: Denoised) -> None:
+        """Add the next tile."""
+        box = self.places[len(self.before)]
+        ramp = _ramp(result.members.shape[1:])
+        self.total[(slice(None), *box)] += result.members * ramp
         self.weight[box] += ramp
+        self.before.append(Told.of(result))
 
     def members(self) -> Image:
         """Return the members (K, H, W)."""
         done = self.weight > 0
         blended = self.total / np.where(done, self.weight, 1)
         return np.where(done, blended, self.image).astype(self.image.dtype)
+
+    def state(self) -> dict[str, Any]:
+        """Return the tiles that are done, as a tree (see `io.autosave.flat`)."""
+        return {
+            "side": self.side,
+            "total": self.total,
+            "weight": self.weight,
+            "before": [one.tree() for one in self.before],
+        }
+
+    def load(self, tree: Mapping[str, Any]) -> None:
+        """Have the tiles of another sheet of the same image."""
+        self.total[:], self.weight[:] = tree["total"], tree["weight"]
+        self.before = [Told.of_tree(one) for one in tree["before"]]
 
 
 def _ramp(shape: tuple[int, ...]) -> Floats:
@@ -98,43 +159,40 @@ def _ramp(shape: tuple[int, ...]) -> Floats:
     return np.asarray(np.outer(*edges), np.float64)
 
 
-def tiled(image: Image, side: int, options: DenoiseOptions, job: Job) -> Iterator[Update[Denoised]]:
-    """Denoise an image tile by tile; `job` denoises a part of it.
+def tiled(sheet: Sheet, options: DenoiseOptions, job: Job) -> Iterator[Update[Denoised]]:
+    """Denoise the tiles of a sheet that are not done, one by one.
 
     The curves of the tiles follow each other. Past outputs are not kept.
+
+    Args:
+        sheet: The image, and the tiles that are done.
+        options: Of each tile.
+        job: Denoises a part of the image.
     """
-    places = boxes((int(image.shape[0]), int(image.shape[1])), side)
-    note = f"the image was cut into {len(places)} overlapping tiles of up to {side} pixels a side"
-    sheet: _Sheet | None = None
-    before: list[Denoised] = []
-    for number, box in enumerate(places):
-        for update in job(box, replace(options, tile=0)):
+    total = float(len(sheet.places) * options.iterations)
+    result: Denoised | None = None
+    for number in range(len(sheet.before), len(sheet.places)):
+        result = None
+        for update in job(sheet.places[number], replace(options, tile=0)):
             result = update.result
-            if sheet is None:
-                dtype = np.complex128 if image.dtype.kind == "c" else np.float64
-                room = np.zeros((len(result.members), *image.shape), dtype)
-                sheet = _Sheet(image, room, np.zeros(image.shape))
-            whole = _joined(sheet, [*before, result], (box, note))
+            whole = _joined(sheet, result, sheet.places[number])
             done = number * options.iterations + update.done
-            total = float(len(places) * options.iterations)
             yield Update(done, total, whole.curves, whole, (*whole.notes, *update.notes))
-        sheet_of(sheet).add(box, result.members)
-        before.append(result)
-    last = _joined(sheet_of(sheet), before, (None, note))
+        sheet.add(there(result))
+    last = _joined(sheet, there(result))
     yield Update(total, total, last.curves, last, last.notes)
 
 
-def sheet_of(sheet: _Sheet | None) -> _Sheet:
-    """Return the sheet, which the first update of the first tile has made."""
-    if sheet is None:
+def there(result: Denoised | None) -> Denoised:
+    """Return the result of a tile, which its first update has brought."""
+    if result is None:
         raise JobError("a tile ended before it reached a result")
-    return sheet
+    return result
 
 
-def _joined(sheet: _Sheet, results: list[Denoised], of: tuple[Box | None, str]) -> Denoised:
-    """Return the tiles so far as one result."""
-    box, note = of
-    newest = results[-1]
+def _joined(sheet: Sheet, newest: Denoised, box: Box | None = None) -> Denoised:
+    """Return the tiles so far as one result; the newest is under way in its box, or done."""
+    results = sheet.before if box is None else [*sheet.before, Told.of(newest)]
     members = sheet.members()
     if box is not None:
         members[(slice(None), *box)] = newest.members
@@ -157,6 +215,6 @@ def _joined(sheet: _Sheet, results: list[Denoised], of: tuple[Box | None, str]) 
         curves=curves,
         grid=worst,
         stopped=box is None,
-        notes=(note, *notes),
+        notes=(sheet.note, *notes),
         run=None,
     )

@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # options alone must open at once: forms and --help need no a
     from napari_ptycho.engines.halves import reconstruct_halves
     from napari_ptycho.engines.orientation import find_orientation
     from napari_ptycho.engines.regularise import Hook
+    from napari_ptycho.io.autosave import Autosave, Checkpoint
     from napari_ptycho.job import Update
     from napari_ptycho.model import Reconstruction, Scan
 
@@ -79,19 +80,23 @@ def stages_of(options: EngineOptions | Sequence[EngineOptions]) -> tuple[EngineO
     return stages
 
 
-def reconstruct(
+def reconstruct(  # noqa: PLR0913 - keywords, for scripts
     scan: "Scan",
-    options: EngineOptions | Sequence[EngineOptions],
+    options: EngineOptions | Sequence[EngineOptions] | None,
     start: "Reconstruction | None" = None,
     device: str = "auto",
     memory_bytes: int | None = None,
     hook: "Hook | None" = None,
+    *,
+    autosave: "Autosave | None" = None,
+    resume: "Checkpoint | None" = None,
 ) -> "Iterator[Update[Reconstruction]]":
     """Reconstruct object and probe of a scan: a job.
 
     Args:
         scan: Patterns and positions; a lazy scan is read block by block.
         options: Of one engine, or of several that go on from each other (`PRESETS` has chains).
+            None takes those, and the start, of `resume`.
         start: Goes on from here (object, probe, errors so far); None starts from a flat object and
             the scan's own probe, or the mean pattern where it has none (`prepare.first_guess`).
         device: "auto", "cpu", "cuda", "cuda:1", "mps"; "cuda:0,cuda:1" or "cuda:all" share the
@@ -100,27 +105,39 @@ def reconstruct(
             not fit are sent batch by batch.
         hook: Called between epochs with the live state (`engines.state.LiveState`); may change
             object and probe, torch tensors, in place. For scripts, on one device.
+        autosave: Where and how often a checkpoint is written, on one device. The caller discards
+            it once the result is in safe hands.
+        resume: Goes on from this checkpoint, as if the run had never ended: bit by bit on a CPU
+            with as many threads. Scan, options and start must be the same.
 
     Yields:
         Updates whose history has "error", one value per epoch from the very start:
         sum(valid (|F| - sqrt I)^2) / sum(valid I).
 
     Raises:
-        OptionsError: These are not the options of an engine.
+        OptionsError: These are not the options of an engine, or not those of `resume`.
         ScanError: The scan lacks what the engine needs (a pixel size), or `start` does not fit.
-        JobError: The device is not there, or has too little memory.
+        JobError: The device is not there, or has too little memory; or `resume` is of another
+            run.
     """
-    stages = stages_of(options)
+    stages = None if options is None else stages_of(options)
     from napari_ptycho.engines.chain import chain
-    from napari_ptycho.prepare.start import first_guess
+    from napari_ptycho.engines.regularise import nothing
+    from napari_ptycho.engines.resuming import begun, resumed
 
-    guess = start or first_guess(scan, stages[0].modes)
     names = devices.each(device)
     if len(names) > 1:
         if hook is not None:
             raise JobError("a hook works on one device only; name one")
+        if resume is not None:
+            raise JobError("a run goes on from a checkpoint on one device only; name one")
         from napari_ptycho.engines.together import chain_together
 
-        yield from chain_together((scan, stages, guess, memory_bytes), names)
+        together = begun(scan, stages, start)
+        yield from chain_together((scan, together, memory_bytes), names, autosave is not None)
         return
-    yield from chain(scan, stages, guess, names[0], memory_bytes, hook=hook)
+    if resume is not None:
+        run = resumed(resume, stages, start, autosave)
+    else:
+        run = begun(scan, stages, start, autosave)
+    yield from chain(scan, run, names[0], memory_bytes, hook=hook or nothing)

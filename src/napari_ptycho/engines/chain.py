@@ -1,19 +1,21 @@
 """A chain of engines on one scan: a job that goes on from stage to stage."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 
 from napari_ptycho import device as devices
+from napari_ptycho import job
 from napari_ptycho.engines.coarse import Level, why_not
 from napari_ptycho.engines.frames import Frames, load
-from napari_ptycho.engines.loop import epochs
+from napari_ptycho.engines.loop import Loop
 from napari_ptycho.engines.memory import plan
 from napari_ptycho.engines.options import EngineOptions
 from napari_ptycho.engines.regularise import Hook, nothing
+from napari_ptycho.engines.resuming import Point, Run, checkpoint_of
 from napari_ptycho.engines.share import ALONE, Share
 from napari_ptycho.engines.state import (
     LiveState,
@@ -23,29 +25,35 @@ from napari_ptycho.engines.state import (
     provenance_of,
     run_of,
 )
-from napari_ptycho.job import Update, run
+from napari_ptycho.io.autosave import Checkpoint
+from napari_ptycho.io.resuming import saving
+from napari_ptycho.job import Update
 from napari_ptycho.model import Reconstruction, Scan
 from napari_ptycho.physics.propagate import propagator
 from napari_ptycho.prepare.start import fit_modes
 
 SHARED_PIXELS = 2**20  # of a batch, from which on its FFTs gain by more than one CPU thread
-Stages = Sequence[EngineOptions]
 
 
 @dataclass
 class Stage:
-    """What is reached in a chain: the live state of the engine under way, on its grid."""
+    """What is reached in a chain: the engine under way, on its grid."""
 
-    state: LiveState
+    loop: Loop
     level: Level
-    before: float
-    """Epochs of the stages before."""
-    made: dict[str, Any] = field(default_factory=dict)
+    point: Point
+    """Where it began."""
+    made: Mapping[str, Any]
+
+    @property
+    def state(self) -> LiveState:
+        """Object and probe under way."""
+        return self.loop.state
 
     @property
     def done(self) -> float:
         """Epochs done in the whole chain."""
-        return self.before + self.state.done
+        return self.point.before + self.state.done
 
     @property
     def history(self) -> dict[str, list[float]]:
@@ -55,26 +63,37 @@ class Stage:
 
 def chain(
     scan: Scan,
-    stages: Stages,
-    start: Reconstruction,
+    run: Run,
     device: str,
     memory_bytes: int | None = None,
     share: Share = ALONE,
-    hook: Hook | None = None,
+    hook: Hook = nothing,
 ) -> Iterator[Update[Reconstruction]]:
-    """Run engines one after the other; arguments and errors as in `engines.reconstruct`."""
+    """Run engines one after the other; errors as in `engines.reconstruct`.
+
+    Args:
+        scan: The scan.
+        run: The engines, where they start or go on, and where it is saved.
+        device: As in `engines.reconstruct`, and so are `memory_bytes` and `hook`.
+        memory_bytes: See above.
+        share: Which frames are this process's own.
+        hook: See above.
+    """
+    start = run.point.start
     check_start(scan, start)
     where = devices.pick(device)
-    kept = plan(scan, stages, start, where, memory_bytes)
-    stages = kept.stages
-    notes = list(kept.notes)
+    kept = plan(scan, run.fitting, start, where, memory_bytes)
+    notes = [*run.point.notes, *(note for note in kept.notes if note not in run.point.notes)]
     with torch.inference_mode():
-        saturation = max(stage.saturation for stage in stages)
-        frames = load(scan, where, saturation, kept.frames, share)
-    made = provenance_of(scan, frames, start, where)
-    made["runs"] = list(start.provenance.get("runs", []))
-    total = sum(stage.epochs for stage in stages)
-
+        saturation = max(stage.saturation for stage in kept.stages)
+        frames = load(scan, where, saturation, kept.frames, share, kept.block_bytes)
+    key = run.check(scan, frames.checksum)
+    point = run.point
+    if not run.key:
+        made = provenance_of(scan, frames, start, where)
+        point = replace(point, made={**made, "runs": list(start.provenance.get("runs", []))})
+    run = replace(run, point=point, batches=[stage.batch for stage in kept.stages])
+    total = float(sum(stage.epochs for stage in run.stages))
     latest = [start]
 
     def frozen(stage: Stage) -> Reconstruction:
@@ -83,40 +102,58 @@ def chain(
             latest[0] = stage.level.fine(result, stage.state.grown)
         return latest[0]
 
-    states = _stages(scan, stages, start, frames, (made, notes, share, hook or nothing))
-    yield from run(states, total, frozen, notes=lambda: tuple(notes))
+    def said() -> tuple[str, ...]:
+        return (*notes, *(run.autosave.notes if run.autosave is not None else ()))
+
+    def checkpoint(stage: Stage) -> Checkpoint | None:
+        if not stage.loop.whole:
+            return None
+        point = replace(stage.point, loop=stage.loop.saved(), notes=notes)
+        return checkpoint_of(run, point, key, (stage.done, total))
+
+    states = _stages(scan, run, frames, (notes, share, hook))
+    yield from job.run(saving(states, run.autosave, checkpoint), total, frozen, notes=said)
 
 
 def _stages(
-    scan: Scan,
-    stages: Stages,
-    start: Reconstruction,
-    frames: Frames,
-    context: tuple[dict[str, Any], list[str], Share, Hook],
+    scan: Scan, run: Run, frames: Frames, context: tuple[list[str], Share, Hook]
 ) -> Iterator[Stage]:
     """Run the stages; each begins where the one before has ended."""
-    made, notes, share, hook = context
-    before = 0.0
-    for number, asked in enumerate(stages):
+    notes, share, hook = context
+    point: Point | None = run.point
+    while point is not None:
         with torch.inference_mode():
-            seen, options = _seen(scan, frames, asked, (notes, share))
-        start = fit_modes(start, options.modes)
-        made = {**made, "runs": [*made["runs"], run_of(options, start, frames.device)]}
+            seen, options = _seen(scan, frames, run.fitting[point.number], (notes, share))
+        start = fit_modes(point.start, options.modes)
+        runs = [*point.made["runs"], run_of(options, start, frames.device)]
         level = Level(start, options.reduction, options.shifts)
         with torch.inference_mode():
             state = begin(level.coarse(seen.total / len(scan)), seen, options)
-        state.notes = notes
-        shape = (int(state.probe.shape[1]), int(state.probe.shape[2]))
-        beam = propagator(scan.geometry, shape, frames.device)
+            state.notes = notes
+            shape = (int(state.probe.shape[1]), int(state.probe.shape[2]))
+            beam = propagator(scan.geometry, shape, frames.device)
         small = options.batch * options.modes * options.fly_points * np.prod(shape) < SHARED_PIXELS
         threads = 1 if frames.device.type == "cpu" and small else None
-        stage = Stage(state, level, before, made)
-        for _ in guarded(epochs(seen, state, beam, options, share, hook), threads):
+        with torch.inference_mode(), devices.threads(threads):
+            loop = Loop(seen, state, beam, options, share, hook)
+            if point.loop is not None:
+                loop.restore(point.loop)
+        stage = Stage(loop, level, point, {**point.made, "runs": runs})
+        if point.loop is not None:
             yield stage
-        before += options.epochs
-        if number + 1 < len(stages):
-            result = freeze(state, level.start, seen, made)
-            start = replace(level.fine(result, state.grown), provenance=made)
+        for _ in guarded(loop.epochs(), threads):
+            yield stage
+        point = _next(stage, seen, run)
+
+
+def _next(stage: Stage, frames: Frames, run: Run) -> Point | None:
+    """Return where the next stage begins; None if there is none."""
+    at, state = stage.point, stage.state
+    if at.number + 1 == len(run.stages):
+        return None
+    result = freeze(state, stage.level.start, frames, stage.made)
+    start = replace(stage.level.fine(result, state.grown), provenance=stage.made)
+    return Point(start, at.number + 1, at.before + run.stages[at.number].epochs, stage.made)
 
 
 def _seen(

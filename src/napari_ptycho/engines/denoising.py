@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from napari_ptycho.denoise import DenoiseOptions, dip
 from napari_ptycho.denoise.result import Denoised, Image
 from napari_ptycho.denoise.subject import Subject, applied, subject_of
-from napari_ptycho.engines.halves import reconstruct_halves
+from napari_ptycho.engines.halves import Saved, known_of, reconstruct_halves
+from napari_ptycho.engines.resuming import as_tree, of_tree
 from napari_ptycho.errors import ScanError
+from napari_ptycho.io.autosave import Autosave, Checkpoint
+from napari_ptycho.io.resuming import Nest, digest, outer
 from napari_ptycho.job import Update
 from napari_ptycho.model import Reconstruction, Scan
 
@@ -36,10 +40,21 @@ def denoise_subject(
     subject: Subject,
     options: DenoiseOptions,
     device: str = "auto",
-    resume: Denoised | None = None,
+    resume: Denoised | Checkpoint | None = None,
     halves: Halves | None = None,
+    *,
+    autosave: Autosave | None = None,
 ) -> Iterator[Update[Restored]]:
-    """Denoise an image: `denoise.dip` with the subject beside its results."""
+    """Denoise an image: `denoise.dip` with the subject beside its results.
+
+    Args:
+        subject: The image.
+        options: The network, and when to stop.
+        device: As in `engines.reconstruct`.
+        resume: As in `denoise.dip`, and so is `autosave`.
+        halves: The half-count reconstructions that the subject was made with.
+        autosave: See above.
+    """
     job = dip(
         subject.image,
         seeded(options, subject.of),
@@ -47,6 +62,7 @@ def denoise_subject(
         second=subject.copies,
         weight=subject.weight,
         device=device,
+        autosave=autosave,
         resume=resume,
     )
     for update in job:
@@ -55,13 +71,16 @@ def denoise_subject(
         yield Update(update.done, update.total, update.history, result, notes)
 
 
-def denoise_reconstruction(
+def denoise_reconstruction(  # noqa: PLR0913 - what is known beside it, and how it runs
     reconstruction: Reconstruction,
     channel: str,
     options: DenoiseOptions,
     scan: Scan | None = None,
     reference: Image | None = None,
     device: str = "auto",
+    *,
+    autosave: Autosave | None = None,
+    resume: Checkpoint | None = None,
 ) -> Iterator[Update[Restored]]:
     """Denoise a channel of a reconstruction: a job.
 
@@ -75,6 +94,9 @@ def denoise_reconstruction(
             stop; what is kept has learnt all photons.
         reference: (H, W) truth of the channel.
         device: As in `engines.reconstruct`.
+        autosave: As in `denoise.dip`.
+        resume: A checkpoint of this very job, whose process died: it goes on to its end. Halves
+            that were made are not made again.
 
     Yields:
         Updates; those before the first iteration have no result yet and say what is made.
@@ -82,14 +104,32 @@ def denoise_reconstruction(
     Raises:
         PtychoError: As `denoise.dip`, `subject_of` and `reconstruct_halves`.
     """
+    if scan is None or options.stop not in ("auto", "second-copy"):
+        subject = subject_of(reconstruction, channel, None, reference)
+        yield from denoise_subject(subject, options, device, resume, autosave=autosave)
+        return
+    key = digest("denoising", known_of(scan, reconstruction), reference, channel, options)
+    nest = Nest("denoising", key, float(options.iterations), autosave)
+    tree = nest.opened(resume)
     halves: Halves | None = None
-    if scan is not None and options.stop in ("auto", "second-copy"):
-        for update in any_halves(scan, reconstruction, options.seed, device):
+    if "halves" in tree:
+        halves = of_tree(tree["halves"][0]), of_tree(tree["halves"][1])
+    else:
+        part = nest.around("making", {}, lambda _: 0.0)
+        saved = part, outer(tree["making"]) if tree else None
+        for update in any_halves(scan, reconstruction, options.seed, device, saved):
             halves = update.result
-            nothing = Restored(None, None)
-            yield Update(0.0, float(options.iterations), {}, nothing, update.notes)
+            yield Update(0.0, nest.total, {}, Restored(None, None), (*nest.notes, *update.notes))
+        nest.keep({"halves": made(halves)})
+    part = nest.around("denoising", {"halves": made(halves)}, float)
+    going = outer(tree["denoising"]) if "denoising" in tree else None
     subject = subject_of(reconstruction, channel, halves, reference)
-    yield from denoise_subject(subject, options, device, halves=halves)
+    yield from denoise_subject(subject, options, device, going, halves, autosave=part)
+
+
+def made(halves: Halves | None) -> list[dict[str, Any]]:
+    """Return two halves as trees (see `io.autosave.flat`)."""
+    return [as_tree(half) for half in halves or ()]
 
 
 def seeded(options: DenoiseOptions, of: Reconstruction | None) -> DenoiseOptions:
@@ -104,21 +144,27 @@ def seeded(options: DenoiseOptions, of: Reconstruction | None) -> DenoiseOptions
 
 
 def any_halves(
-    scan: Scan, reconstruction: Reconstruction, seed: int = 0, device: str = "auto"
+    scan: Scan,
+    reconstruction: Reconstruction,
+    seed: int = 0,
+    device: str = "auto",
+    saved: Saved = (None, None),
 ) -> Iterator[Update[Halves]]:
     """Make two independent reconstructions: of half the photons, or of every other position.
 
     Counts that are not Poisson's cannot be thinned: then positions are taken, and a note says why.
-    The last note tells how far it is.
+    The last note tells how far it is. `saved`: as in `reconstruct_halves`.
 
     Raises:
         PtychoError: As `reconstruct_halves`.
     """
-    job = reconstruct_halves(scan, reconstruction, seed=seed, device=device)
+    job = reconstruct_halves(scan, reconstruction, seed=seed, device=device, saved=saved)
     try:
         first = next(job)
     except ScanError as error:
-        job = reconstruct_halves(scan, reconstruction, seed=seed, device=device, by="positions")
+        job = reconstruct_halves(
+            scan, reconstruction, seed=seed, device=device, by="positions", saved=saved
+        )
         why = f"halves are odd and even positions: {error}"
         for update in job:
             yield _telling(update, why)

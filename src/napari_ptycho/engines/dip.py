@@ -15,6 +15,7 @@ network is taught its result, which is also the network's input, then it is refi
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,6 +24,7 @@ from napari_ptycho.denoise.prior import Lessons, Prior
 from napari_ptycho.engines.frames import Ids
 from napari_ptycho.engines.gradient import Gradient
 from napari_ptycho.engines.projections import in_order
+from napari_ptycho.engines.state import Tree
 from napari_ptycho.engines.work import Work
 
 UNLIT = 1e-3  # share of the most light below which the object is left alone
@@ -63,7 +65,7 @@ class Dip(Gradient):
             state.probe.add_(self.pull * (options.probe_step * self.scale / self.power.amax()))
         steps = options.steps
         if self.prior is None:
-            self.prior = self._begin(target)
+            self.prior = self._begin(target, self.light)
             steps += options.pretrain
         factor = self.factor * LEAST ** max(0.0, 1 - left / FALLING)
         for _ in range(steps):
@@ -78,12 +80,25 @@ class Dip(Gradient):
         lit = self.light > floor
         state.object.copy_(torch.where(lit, image / work.share.size, state.object))
 
-    def _begin(self, image: Tensor) -> Prior:
+    def _begin(self, image: Tensor, light: Tensor) -> Prior:
         options = self.work.options
         lessons = Lessons(
             options.feed, options.jitter, options.rate, options.averaging, options.seed
         )
-        return Prior(image, self.light, lessons)
+        return Prior(image, light, lessons)
+
+    def saved(self, midway: bool) -> dict[str, Any]:
+        """Return the network, and the sums of an epoch under way."""
+        prior = None if self.prior is None else self.prior.state()
+        return {**super().saved(midway), "prior": prior}
+
+    def restore(self, tree: Tree) -> None:
+        """Go on from what `saved` has returned."""
+        super().restore(tree)
+        if tree["prior"] is not None:
+            image = self.work.state.object
+            self.prior = self._begin(image, torch.ones_like(image.real))
+            self.prior.load(tree["prior"])
 
     def restart(self) -> None:
         """Forget the history of the slopes."""

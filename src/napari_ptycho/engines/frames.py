@@ -2,8 +2,9 @@
 
 import hashlib
 import tempfile
+from collections.abc import Generator, Iterable
+from contextlib import closing
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_ptycho.device import SPARE, free_ram
+from napari_ptycho.engines import scratch
+from napari_ptycho.engines.ahead import (
+    Sender,
+    pairs,
+    read_ahead,
+    read_only_what_is_asked,
+    sent_to,
+)
 from napari_ptycho.engines.share import ALONE, Share
 from napari_ptycho.errors import ScanError
 from napari_ptycho.model import Scan
+from napari_ptycho.model.scan import BLOCK_BYTES
 
 Ids = NDArray[np.int64]
+CPU = torch.device("cpu")
+PART_BYTES = 2**20  # of frames that are worked on at once
 HUGE_BYTES = 2**23
 LINE_BYTES = 64  # of the cache: vectors that do not cross a line are faster
 
@@ -37,6 +50,12 @@ class Frames:
     """(N,) valid counts of every frame of the scan."""
     checksum: str
     """BLAKE2 of the counts, for the provenance."""
+    keep: str = "device"
+    """Where the amplitudes lie: "device", "ram" or "disk"."""
+    beyond: bool = False
+    """Whether they are on disk and more than the system can keep in RAM besides."""
+    sender: Sender | None = None
+    """What sends batches to a GPU while it works on the one before."""
 
     @property
     def total(self) -> float:
@@ -50,29 +69,70 @@ class Frames:
 
     def pick(self, ids: Ids) -> tuple[Tensor, Tensor, Ids]:
         """Return amplitudes, valid pixels and where in them the frames `ids` of the scan lie."""
-        at = ids if len(self.ids) == len(self.totals) else np.searchsorted(self.ids, ids)
         if self.resident:
-            return self.amplitude, self.valid, at
+            return self.amplitude, self.valid, self._at(ids)
+        come = None if self.sender is None else self.sender.take(ids)
+        parts = [sent_to(part, self.device) for part in self._gather(ids)] if come is None else come
+        return parts[0], parts[1] if len(parts) > 1 else self.valid, np.arange(len(ids))
+
+    def _at(self, ids: Ids) -> Ids:
+        return ids if len(self.ids) == len(self.totals) else np.searchsorted(self.ids, ids)
+
+    def _gather(self, ids: Ids) -> list[Tensor]:
+        """Copy what belongs to frames out of the RAM or from the disk."""
+        at = self._at(ids)
+        self._advise(at)
         rows = torch.from_numpy(at)
-        amplitude = _sent(self.amplitude[rows], self.device)
-        valid = self.valid
-        if len(valid) > 1:
-            valid = _sent(valid[rows], self.device)
-        return amplitude, valid, np.arange(len(at))
+        parts = [self.amplitude, self.valid] if len(self.valid) > 1 else [self.amplitude]
+        return [part[rows] for part in parts]
+
+    def _advise(self, at: Ids) -> None:
+        if self.beyond:
+            read_ahead(self.amplitude, at)
+            if len(self.valid) > 1:
+                read_ahead(self.valid, at)
+
+    def ahead(self, batches: Iterable[Ids]) -> Generator[Ids]:
+        """Yield batches; what the next one needs is fetched while this one is worked on."""
+        if self.sender is not None:
+            with closing(self.sender.through(batches, self._gather)) as sent:
+                yield from sent
+            return
+        for ids, following in pairs(batches):
+            if following is not None:
+                self._advise(self._at(following))
+            yield ids
 
     def central(self, reduction: int) -> "Frames":
         """Return the same frames cut to the central part of the detector (far field)."""
         if reduction == 1:
             return self
-        kept = [_central(n, reduction) for n in self.amplitude.shape[1:]]
-        amplitude, valid = (
-            part[:, kept[0].to(part.device)][:, :, kept[1].to(part.device)].contiguous()
-            for part in (self.amplitude, self.valid)
-        )
-        power = amplitude.square().mul_(valid.to(amplitude.device)).sum(dim=(1, 2))
+        amplitude, valid = (self._cut(part, reduction) for part in (self.amplitude, self.valid))
         totals = np.zeros(len(self.totals))
-        totals[self.ids] = power.double().cpu().numpy()
+        step = _rows(amplitude)
+        for at in range(0, len(amplitude), step):
+            part = valid[at : at + step] if len(valid) > 1 else valid
+            power = amplitude[at : at + step].square().mul_(part.to(amplitude.device))
+            totals[self.ids[at : at + step]] = power.sum(dim=(1, 2)).double().cpu().numpy()
         return replace(self, amplitude=amplitude, valid=valid, totals=totals)
+
+    def _cut(self, frames: Tensor, reduction: int) -> Tensor:
+        """Return the centres of frames, in the same kind of place; copied part by part."""
+        rows, columns = (_central(n, reduction).to(frames.device) for n in frames.shape[1:])
+        keep = self.keep if len(frames) > 1 else "device"
+        shape = (len(frames), len(rows), len(columns))
+        found = room_for(shape, frames.device, keep)
+        step = _rows(frames)
+        for at in range(0, len(frames), step):
+            found[at : at + step] = frames[at : at + step][:, rows][:, :, columns]
+        if keep == "disk":
+            read_only_what_is_asked(found)
+        return found
+
+
+def _rows(frames: Tensor) -> int:
+    """Return the frames that are worked on at once, where there are many."""
+    return max(1, PART_BYTES // (frames[0].numel() * frames.element_size()))
 
 
 def _central(n: int, reduction: int) -> Tensor:
@@ -81,19 +141,13 @@ def _central(n: int, reduction: int) -> Tensor:
     return torch.cat([torch.arange(n // reduction - half), torch.arange(n - half, n)])
 
 
-def _sent(rows: Tensor, device: torch.device) -> Tensor:
-    """Copy rows to the device; from pinned memory a GPU fetches them while it computes."""
-    if device.type == "cuda":
-        return rows.pin_memory().to(device, non_blocking=True)
-    return rows.to(device)
-
-
 def load(
     scan: Scan,
     device: torch.device,
     saturation: float = 0.0,
     keep: str = "device",
     share: Share = ALONE,
+    block_bytes: int = BLOCK_BYTES,
 ) -> Frames:
     """Read a scan block by block into amplitudes; peak memory is the result plus one block.
 
@@ -104,36 +158,38 @@ def load(
         keep: "device"; "ram" (sent batch by batch); "disk" (a scratch file that is deleted when it
             is no longer used; the system keeps in RAM what fits).
         share: Which frames are this process's own.
+        block_bytes: Of counts that are read at once.
 
     Raises:
+        JobError: There is too little room on the disk.
         ScanError: There is no light in the valid pixels.
     """
     n, (h, w) = len(scan), scan.frame_shape
     assert scan.valid is not None  # set on construction
     exposure = np.ones(n) if scan.exposure is None else scan.exposure / scan.exposure.max()
     own = share.frames(n)
-    amplitude = _room((len(own), h, w), device, keep)
+    amplitude = room_for((len(own), h, w), device, keep)
     per_frame = scan.valid.ndim == 3
-    valid = torch.ones((len(own) if per_frame else 1, h, w), dtype=torch.float32)
+    valid = room_for((len(own) if per_frame else 1, h, w), CPU, keep if per_frame else "ram")
     digest, totals = hashlib.blake2b(digest_size=16), np.zeros(n)
-    for frames, block in scan.blocks():
+    for rows, block in scan.blocks(block_bytes):
         digest.update(np.ascontiguousarray(block).data)
-        good = scan.valid_of(frames)
+        good = scan.valid_of(rows)
         root = block.astype(np.float32)
         full = root >= saturation if saturation else None
         if saturation:
             np.minimum(root, np.float32(saturation), out=root)
-        root /= exposure[frames, None, None].astype(np.float32)
-        totals[frames] = (root * good).sum(axis=(1, 2), dtype=np.float64)
+        root /= exposure[rows, None, None].astype(np.float32)
+        totals[rows] = (root * good).sum(axis=(1, 2), dtype=np.float64)
         np.sqrt(root, out=root)
         if full is not None:
             np.negative(root, out=root, where=full)
-        here = (own >= frames.start) & (own < frames.stop)
-        amplitude[torch.from_numpy(here)] = _corner(root[own[here] - frames.start], scan).to(
+        here = (own >= rows.start) & (own < rows.stop)
+        amplitude[torch.from_numpy(here)] = _corner(root[own[here] - rows.start], scan).to(
             amplitude.device
         )
         if per_frame:
-            picked = good[own[here] - frames.start].astype(np.float32)
+            picked = good[own[here] - rows.start].astype(np.float32)
             valid[torch.from_numpy(here)] = _corner(picked, scan)
     if not per_frame:
         valid[:] = _corner(np.asarray(scan.valid, np.float32)[None], scan)
@@ -141,21 +197,34 @@ def load(
         raise ScanError(f"{scan.name}: the valid pixels hold no counts; need light")
     if keep == "device" or not per_frame:
         valid = valid.to(device)
-    return Frames(amplitude, valid, device, own, totals, digest.hexdigest())
+    frames = Frames(amplitude, valid, device, own, totals, digest.hexdigest(), keep)
+    return frames if keep == "device" else _sent_ahead(frames)
 
 
-def _room(shape: tuple[int, ...], device: torch.device, keep: str) -> Tensor:
+def _sent_ahead(frames: Frames) -> Frames:
+    """Return frames that lie in RAM or on disk, with what fetches them in time."""
+    beyond = False
+    if frames.keep == "disk":
+        read_only_what_is_asked(frames.amplitude)
+        beyond = frames.amplitude.nbytes + frames.valid.nbytes > free_ram() * SPARE
+    sender = Sender(frames.device) if frames.device.type == "cuda" else None
+    return replace(frames, beyond=beyond, sender=sender)
+
+
+def room_for(shape: tuple[int, ...], device: torch.device, keep: str) -> Tensor:
+    """Return zeroed float32 room for amplitudes: on the device, in RAM, or in a scratch file.
+
+    Raises:
+        JobError: There is too little room on the disk.
+    """
     if keep == "device":
         return roomy(shape, torch.float32, device)
     if keep == "ram":
         return roomy(shape, torch.float32, torch.device("cpu"))
     # A file without a name: the space is free again when the last view of it goes.
-    with tempfile.TemporaryFile(dir=_scratch()) as file:
+    scratch.check(int(np.prod(shape)) * 4)
+    with tempfile.TemporaryFile(dir=scratch.folder()) as file:
         return torch.from_numpy(np.memmap(file, np.float32, "w+", shape=shape))
-
-
-def _scratch() -> Path:
-    return Path(tempfile.gettempdir())
 
 
 def roomy(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:

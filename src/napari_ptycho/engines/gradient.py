@@ -9,18 +9,23 @@ deviance, has by the real and imaginary parts of object and probe the slopes
 (tests compare them with autograd).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from napari_ptycho.engines.frames import Ids
 from napari_ptycho.engines.method import Method
 from napari_ptycho.engines.projections import in_order
+from napari_ptycho.engines.state import Tree
 from napari_ptycho.engines.work import Work
 from napari_ptycho.physics.propagate import TINY, abs2
 from napari_ptycho.physics.windows import add_
+from napari_ptycho.torch_state import adam_state, load_adam, tensor_of
 
+SUMS = ("way", "pull", "light", "power")
 EPSILON = 1e-3  # slopes of the object that are small against this share of a full step hardly move
 FIRST = 0.25  # first step of L-BFGS along the slopes: half of Newton's where all is well lit
 DAMPED = 0.05  # share of the brightest that stands in for pixels without light
@@ -38,6 +43,18 @@ class Gradient(Method):
         self.way, self.pull = torch.zeros_like(state.object), torch.zeros_like(state.probe)
         self.light = torch.zeros(state.shape, device=self.way.device)
         self.power = torch.zeros_like(state.background)
+
+    def saved(self, midway: bool) -> dict[str, Any]:
+        """Return the sums of an epoch under way."""
+        sums = {name: getattr(self, name) for name in SUMS} if midway else {}
+        return {**super().saved(midway), **sums}
+
+    def restore(self, tree: Tree) -> None:
+        """Go on from what `saved` has returned."""
+        super().restore(tree)
+        for name in SUMS:
+            if name in tree:
+                getattr(self, name).copy_(tensor_of(tree[name]))
 
     def _collect(self, ids: Ids) -> None:
         work = self.work
@@ -67,6 +84,15 @@ class Adam(Gradient):
         ]
         self.rates = [group["lr"] for group in groups]
         self.optimiser = torch.optim.Adam(groups, eps=EPSILON)
+
+    def saved(self, midway: bool) -> dict[str, Any]:
+        """Return the history of the slopes; every step has sums of its own."""
+        return {**super().saved(midway=False), "adam": adam_state(self.optimiser)}
+
+    def restore(self, tree: Tree) -> None:
+        """Go on from what `saved` has returned."""
+        super().restore(tree)
+        load_adam(self.optimiser, tree["adam"])
 
     def turned(self, unitary: Tensor) -> None:
         """Mix the modes of the mean slope of the probe."""
@@ -142,6 +168,26 @@ class Lbfgs(Gradient):
         state.object.copy_(image / self.roots[0])
         state.probe.copy_(probe / self.roots[1])
 
+    def saved(self, midway: bool) -> dict[str, Any]:
+        """Return the curvature, and the sums of an epoch under way."""
+        tree = super().saved(midway)
+        if self.optimiser is not None:
+            memory = self.optimiser.state_dict()["state"]
+            tree |= {"began": self.began, "roots": self.roots, "memory": memory}
+        return tree
+
+    def restore(self, tree: Tree) -> None:
+        """Go on from what `saved` has returned."""
+        super().restore(tree)
+        if "memory" in tree:
+            self._prepare()
+            self.began = tree["began"]
+            for root, array in zip(self.roots, tree["roots"], strict=True):
+                root.copy_(tensor_of(array))
+            assert self.optimiser is not None  # just made
+            known = {int(number): _tensors(memory) for number, memory in tree["memory"].items()}
+            self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": known})
+
     def _size(self) -> float:
         """Return the sum of all slopes, by which torch divides the first step."""
         slopes = [torch.view_as_real(wave.grad) for wave in self.variables if wave.grad is not None]
@@ -161,3 +207,12 @@ class Lbfgs(Gradient):
             tolerance_grad=0,
             tolerance_change=0,
         )
+
+
+def _tensors(tree: Any) -> Any:
+    """Return a tree with tensors in place of arrays."""
+    if isinstance(tree, Mapping):
+        return {name: _tensors(branch) for name, branch in tree.items()}
+    if isinstance(tree, list):
+        return [_tensors(branch) for branch in tree]
+    return tensor_of(tree) if isinstance(tree, np.ndarray) else tree

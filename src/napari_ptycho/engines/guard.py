@@ -1,13 +1,15 @@
 """Watches the error: calms momentum, and goes back to the best state when a run diverges."""
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_ptycho.engines.method import Method
-from napari_ptycho.engines.state import LiveState
+from napari_ptycho.engines.state import LiveState, Tree
+from napari_ptycho.torch_state import tensor_of
 
 RISE = 1.02  # an error that rises more within an epoch asks for less momentum
 EPOCHS = 4  # epochs in a row of rising error that count as divergence,
@@ -46,6 +48,26 @@ class Guard:
         tensors = (state.object, state.probe, state.background, state.intensities)
         copies = [tensor.clone() for tensor in (*tensors, state.variations, state.weights)]
         return copies, state.positions.copy(), state.misfits
+
+    def saved(self, midway: bool) -> dict[str, Any]:
+        """Return what it remembers; `midway` in an epoch also what that began with."""
+        names = ("factor", "rescues", "best", "last", "rising", "kept")
+        tree = {name: getattr(self, name) for name in names}
+        return {**tree, "before": self.before} if midway else tree
+
+    def restore(self, tree: Tree) -> None:
+        """Go on from what `saved` has returned."""
+        for name in ("factor", "best", "last", "rising"):
+            setattr(self, name, tree[name])
+        self.rescues = [(at, epoch) for at, epoch in tree["rescues"]]
+        self.kept = self._revived(tree["kept"])
+        if "before" in tree:
+            self.before = self._revived(tree["before"])
+
+    def _revived(self, copy: Any) -> Kept:
+        arrays, positions, misfits = copy
+        where = self.state.object.device
+        return [tensor_of(array).to(where) for array in arrays], positions, misfits
 
     def begin_epoch(self) -> None:
         """Remember what the epoch begins with."""

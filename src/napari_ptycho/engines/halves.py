@@ -13,6 +13,8 @@ positions.
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
+from operator import add
 from typing import Any, Literal, cast, get_args
 
 import numpy as np
@@ -20,7 +22,10 @@ from numpy.typing import NDArray
 
 from napari_ptycho.engines import reconstruct, stages_of
 from napari_ptycho.engines.options import EngineOptions, RpieOptions
+from napari_ptycho.engines.stages import as_tables
 from napari_ptycho.errors import OptionsError, ScanError
+from napari_ptycho.io.autosave import Autosave, Checkpoint
+from napari_ptycho.io.resuming import Nest, digest, outer
 from napari_ptycho.job import Update
 from napari_ptycho.model import Reconstruction, Scan
 from napari_ptycho.physics.align import illumination
@@ -29,6 +34,7 @@ from napari_ptycho.prepare.raster import Ints
 
 By = Literal["photons", "positions"]
 Pair = tuple[Reconstruction, Reconstruction]
+Saved = tuple[Autosave | None, Checkpoint | None]
 NEVER = 100_000  # the largest `probe_start`
 SEEDS = 2**31
 EPOCHS = 30
@@ -54,6 +60,7 @@ def reconstruct_halves(
     seed: int = 0,
     device: str = "auto",
     by: By = "photons",
+    saved: Saved = (None, None),
 ) -> Iterator[Update[Pair]]:
     """Reconstruct two independent halves of a scan: a job.
 
@@ -70,6 +77,7 @@ def reconstruct_halves(
         device: As in `engines.reconstruct`.
         by: "photons": every photon is given to one of the halves at random (`prepare.thin`); for
             Poisson counts. "positions": every other position (`prepare.alternate`), for any counts.
+        saved: Where checkpoints are written, and the one of this very job to go on from.
 
     Yields:
         Updates over the epochs of both halves. Their result is the pair (A, B) as far as it is:
@@ -80,30 +88,47 @@ def reconstruct_halves(
     Raises:
         OptionsError: `by` or `seed` is none, or these are not the options of an engine.
         ScanError: `result` is not one of this scan; or the counts are no photons.
-        JobError: As in `engines.reconstruct`.
+        JobError: As in `engines.reconstruct`; or the checkpoint is of another job.
     """
     if by not in get_args(By):
         raise OptionsError(f"by is {by!r}; it must be one of {', '.join(get_args(By))}")
+    from napari_ptycho.engines.resuming import as_tree, of_tree  # torch comes with it
+
     stages = stages_of(forward_options(result) if options is None else options)
     check_of(scan, result)
     halves = split(scan, result, by, seed, max(stage.saturation for stage in stages))
     reached = [half.start for half in halves]
-    history: dict[str, tuple[float, ...]] = {}
-    before, total = 0.0, 2 * sum(stage.epochs for stage in stages)
-    notes: tuple[str, ...] = ()
-    for number, label in enumerate("AB"):
-        half = halves.pop(0)  # its counts go when it is done
+    total = 2 * sum(stage.epochs for stage in stages)
+    key = digest("halves", known_of(scan, result), as_tables(stages), by, seed)
+    nest = Nest("reconstruction", key, total, saved[0])
+    tree = nest.opened(saved[1])
+    history = {name: tuple(values) for name, values in tree.get("history", {}).items()}
+    notes, going = tuple(tree.get("notes", ())), outer(tree["part"]) if tree else None
+    if tree and tree["first"] is not None:
+        reached[0] = of_tree(tree["first"])
+        halves.pop(0)
+    for number in range(2 - len(halves), 2):
+        half, before = halves.pop(0), number * total / 2  # its counts go when it is done
         fixed = [frozen(stage, result, number) for stage in half.seen(stages)]
+        first = as_tree(reached[0]) if number else None
+        known = {"first": first, "history": dict(history), "notes": notes}
+        part = nest.around("part", known, partial(add, before))
         said: tuple[str, ...] = ()
-        job = reconstruct(half.scan, fixed, half.start, device)
+        job = reconstruct(half.scan, fixed, half.start, device, autosave=part, resume=going)
         with closing(cast("Generator[Update[Reconstruction]]", job)):
             for update in job:
                 reached[number] = half.onto(result, update.result)
-                history[f"error {label}"] = update.history["error"]
+                history[f"error {'AB'[number]}"] = update.history["error"]
                 said = tuple(f"{NAMES[number]}: {note}" for note in update.notes)
                 pair = reached[0], reached[1]
                 yield Update(before + update.done, total, dict(history), pair, notes + said)
-        notes, before = notes + said, total / 2
+        notes, going = notes + said, None
+
+
+def known_of(scan: Scan, result: Reconstruction) -> list[Any]:
+    """Return what tells a scan and its result from others, for `io.resuming.digest`."""
+    found = [result.object, result.probe, result.positions_px, dict(result.extras)]
+    return [scan.patterns, scan.valid, scan.exposure, found]
 
 
 def check_of(scan: Scan, result: Reconstruction) -> None:

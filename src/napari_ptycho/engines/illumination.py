@@ -9,6 +9,8 @@ The modes and points lie in one axis, m major, and add up incoherently (Thibault
 fly-scan: Odstrčil et al. 2018). `pull` is the adjoint, and learns I, V and w on the way.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -17,9 +19,10 @@ from torch import Tensor
 from napari_ptycho.engines.frames import Ids
 from napari_ptycho.engines.options import EngineOptions
 from napari_ptycho.engines.share import Share
-from napari_ptycho.engines.state import LiveState
+from napari_ptycho.engines.state import LiveState, Tree
 from napari_ptycho.physics import modes
 from napari_ptycho.physics.propagate import TINY, abs2
+from napari_ptycho.torch_state import tensor_of
 
 LEARN = 0.5  # step of variations, their weights, and intensities
 WEAKEST = 0.1  # of the strongest variation: keeps the steps of weak ones finite
@@ -73,6 +76,16 @@ class Illumination:
         if self.points > 1:
             self.offsets = path(self.state.positions, self.points, self.options.fly_share)
         self.flux = torch.zeros((len(self.state.weights), 2), device=self.state.probe.device)
+
+    def saved(self) -> dict[str, Any]:
+        """Return what an epoch under way has learnt."""
+        return {"varies": self.varies, "flux": self.flux}
+
+    def restore(self, tree: Tree) -> None:
+        """Go on from what `saved` has returned; the positions must be in place."""
+        self.begin_epoch(late=False)
+        self.varies = tree["varies"]
+        self.flux.copy_(tensor_of(tree["flux"]))
 
     def probe(self, ids: Ids, fractions: NDArray[np.float32] | None = None) -> Tensor:
         """Return the probe over each frame: (1 or B, M L, h, w); 1 where it is the same for all.

@@ -9,6 +9,7 @@ a_j, b_j that minimise |a_j dO P + b_j dP O - c_j|^2; then O += mean(a_j) dO and
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,9 +19,11 @@ from torch import Tensor
 from napari_ptycho.engines.frames import Ids
 from napari_ptycho.engines.method import Method
 from napari_ptycho.engines.momentum import Momentum
+from napari_ptycho.engines.state import Tree
 from napari_ptycho.engines.work import Batch, Work
 from napari_ptycho.physics.propagate import TINY, abs2
 from napari_ptycho.physics.windows import add_, cut
+from napari_ptycho.torch_state import tensor_of
 
 REGULAR = 0.1  # of the mean diagonal, on the diagonal of the 2 x 2 systems
 TRIMMED = 0.1  # share of the frames with the largest and smallest steps that do not count
@@ -35,6 +38,7 @@ class Lsqml(Method):
         options = work.options
         self.compact = options.batches == "compact"
         self.momentum = Momentum(work.state, options.momentum, (options.momentum,) * 2)
+        self.steps: list[Tensor] = []
         self.scale = POISSON if options.likelihood == "poisson" else 1.0
 
     def restart(self) -> None:
@@ -52,6 +56,26 @@ class Lsqml(Method):
     def turned(self, unitary: Tensor) -> None:
         """Mix the modes of what momentum remembers."""
         self.momentum.turned(unitary)
+
+    def saved(self, midway: bool) -> dict[str, Any]:
+        """Return the momentum, and the sums of an epoch under way."""
+        tree = super().saved(midway)
+        if self.work.options.momentum > 0:
+            tree["momentum"] = self.momentum.saved()
+        if midway:
+            tree |= {"damped": self.damped, "total": self.total, "steps": self.steps}
+        return tree
+
+    def restore(self, tree: Tree) -> None:
+        """Go on from what `saved` has returned."""
+        super().restore(tree)
+        if "momentum" in tree:
+            self.momentum.restore(tree["momentum"])
+        if "damped" in tree:
+            where = self.work.frames.device
+            self.damped = tensor_of(tree["damped"]).to(where)
+            self.total = tensor_of(tree["total"]).to(where)
+            self.steps[:] = [tensor_of(step).to(where) for step in tree["steps"]]
 
     def batches(self, random: torch.Generator) -> Iterator[Ids]:
         """Yield random frames, or neighbours."""
@@ -78,7 +102,7 @@ class Lsqml(Method):
         work.share.sum_(light)
         self.damped = (light.square() + (work.options.damping * light.amax()) ** 2).sqrt()
         self.total = torch.zeros_like(state.object)
-        self.steps: list[Tensor] = []
+        self.steps = []
 
     def step(self, ids: Ids) -> None:
         """Move the probe, and (sparse) the object, by the best steps for some frames."""

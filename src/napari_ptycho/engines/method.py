@@ -1,11 +1,13 @@
 """What an engine is to the loop that drives it."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from napari_ptycho.engines.frames import Ids
+from napari_ptycho.engines.state import Tree
 from napari_ptycho.engines.work import Work
 
 
@@ -52,3 +54,11 @@ class Method:
 
     def scaled(self, probe: float) -> None:
         """Scale what is remembered: the probe was multiplied by this, the object divided."""
+
+    def saved(self, midway: bool) -> dict[str, Any]:
+        """Return what is remembered; `midway` in an epoch also what that has collected so far."""
+        return {"factor": self.factor, "with_probe": self.with_probe}
+
+    def restore(self, tree: Tree) -> None:
+        """Go on from what `saved` has returned."""
+        self.factor, self.with_probe = tree["factor"], tree["with_probe"]

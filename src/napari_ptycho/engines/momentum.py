@@ -3,10 +3,13 @@
 V <- friction V + (X - X at the last push),  X <- X + push V,  for X = object and probe.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from napari_ptycho.engines.state import LiveState
+from napari_ptycho.engines.state import LiveState, Tree
+from napari_ptycho.torch_state import tensor_of
 
 CALMER = 0.7  # a push that made the error rise is made so many times smaller
 LEAST = 0.3
@@ -41,6 +44,17 @@ class Momentum:
         """Mix the modes of anchors and velocities as the probe's were."""
         for _, waves in (self.anchors, self.velocities):
             waves.copy_(torch.einsum("nm,myx->nyx", unitary, waves))
+
+    def saved(self) -> dict[str, Any]:
+        """Return what it remembers."""
+        return {"share": self.share, "anchors": self.anchors, "velocities": self.velocities}
+
+    def restore(self, tree: Tree) -> None:
+        """Go on from what `saved` has returned."""
+        self.share = tree["share"]
+        for name in ("anchors", "velocities"):
+            for tensor, array in zip(getattr(self, name), tree[name], strict=True):
+                tensor.copy_(tensor_of(array))
 
     def push(self, factor: float, with_probe: bool) -> None:
         """Push object and probe."""

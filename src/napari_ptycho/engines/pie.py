@@ -11,12 +11,15 @@ numerators and D, E are summed over the batch, each where it lies on the object;
 the textbook update.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from napari_ptycho.engines.frames import Ids
 from napari_ptycho.engines.method import Method
 from napari_ptycho.engines.momentum import Momentum
+from napari_ptycho.engines.state import Tree
 from napari_ptycho.engines.work import Batch, Work
 from napari_ptycho.physics.propagate import abs2
 from napari_ptycho.physics.windows import (
@@ -107,6 +110,17 @@ class Mpie(Pie):
     def turned(self, unitary: Tensor) -> None:
         """Mix the modes of what momentum remembers."""
         self.momentum.turned(unitary)
+
+    def saved(self, midway: bool) -> dict[str, Any]:
+        """Return the momentum and the positions since the last push."""
+        own = {"momentum": self.momentum.saved(), "since": self.since}
+        return {**super().saved(midway), **own}
+
+    def restore(self, tree: Tree) -> None:
+        """Go on from what `saved` has returned."""
+        super().restore(tree)
+        self.momentum.restore(tree["momentum"])
+        self.since = tree["since"]
 
     def step(self, ids: Ids) -> None:
         """Step as rPIE, and push when it is time."""

@@ -9,6 +9,8 @@ a phase that no detector sees), so the least-squares move of frame j that its ch
 summed over pixels and modes. The mean move is taken off: with it object and scan would drift.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -18,9 +20,10 @@ from napari_ptycho.engines.frames import Frames, Ids
 from napari_ptycho.engines.illumination import Illumination
 from napari_ptycho.engines.options import EngineOptions
 from napari_ptycho.engines.share import Share
-from napari_ptycho.engines.state import LiveState
+from napari_ptycho.engines.state import LiveState, Tree
 from napari_ptycho.physics.propagate import Propagator, misfits
 from napari_ptycho.physics.windows import cut
+from napari_ptycho.torch_state import tensor_of
 
 OUTLIER = 10.0  # a move so many times the median one is cut
 FRICTION = 0.8  # share of the last move that an affine map keeps: it converges slowly
@@ -51,6 +54,22 @@ class Positions:
         self.slopes = self.active
         where = self.state.object.device
         self.normal = torch.zeros((len(self.state.positions), 5), device=where)
+
+    def saved(self) -> dict[str, Any]:
+        """Return what it remembers, and what an epoch under way has said."""
+        return {
+            "random": self.random.bit_generator.state,
+            "active": self.active,
+            "velocity": self.velocity,
+            "normal": self.normal,
+        }
+
+    def restore(self, tree: Tree) -> None:
+        """Go on from what `saved` has returned."""
+        self.random.bit_generator.state = tree["random"]
+        self.active = self.slopes = tree["active"]
+        self.velocity = tree["velocity"]
+        self.normal.copy_(tensor_of(tree["normal"]))
 
     def watch(self, ids: Ids, change: Tensor, probe: Tensor) -> None:
         """Collect what the changes (B, M, h, w) of exit waves ask of the positions."""

@@ -11,15 +11,18 @@ above beta 0.6; the tests compare with a simulated truth.)
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from napari_ptycho.engines.frames import Ids, roomy
 from napari_ptycho.engines.method import Method
+from napari_ptycho.engines.state import Tree
 from napari_ptycho.engines.work import Batch, Work
 from napari_ptycho.physics.propagate import TINY, abs2
 from napari_ptycho.physics.windows import add_, exit_waves
+from napari_ptycho.torch_state import tensor_of
 
 INERTIA = 1e-3  # of the object, relative to the mean light: keeps what is hardly lit where it is
 
@@ -54,11 +57,36 @@ class Projections(Method):
     def begin_epoch(self, factor: float, with_probe: bool) -> None:
         """Get ready to collect what object and probe will be."""
         super().begin_epoch(factor, with_probe)
-        work = self.work
         if self.waves is None:
-            shape = (len(work.frames.ids), work.light.waves, *work.shape)
-            self.waves = roomy(shape, torch.complex64, work.frames.device)
+            self.waves = self._room()
         self._clear()
+
+    def _room(self) -> Tensor:
+        work = self.work
+        shape = (len(work.frames.ids), work.light.waves, *work.shape)
+        return roomy(shape, torch.complex64, work.frames.device)
+
+    def saved(self, midway: bool) -> dict[str, Any]:
+        """Return the waves that are known, the objects averaged so far, and the epoch's sums."""
+        tree = super().saved(midway)
+        tree |= {"known": self.known, "mean": self.mean, "averaged": self.averaged}
+        if self.known or midway:
+            tree["waves"] = self.waves
+        return {**tree, "up": self.up, "down": self.down} if midway else tree
+
+    def restore(self, tree: Tree) -> None:
+        """Go on from what `saved` has returned."""
+        super().restore(tree)
+        self.known, self.averaged = tree["known"], tree["averaged"]
+        if tree["mean"] is not None:
+            self.mean = tensor_of(tree["mean"]).to(self.work.frames.device)
+        if "waves" in tree:
+            self.waves = self._room()
+            self.waves.copy_(tensor_of(tree["waves"]))
+        if "up" in tree:
+            self._clear()
+            self.up.copy_(tensor_of(tree["up"]))
+            self.down.copy_(tensor_of(tree["down"]))
 
     def _clear(self) -> None:
         state = self.work.state

@@ -9,6 +9,7 @@ denoising, and the rest of the run goes by the counts alone.
 
 import math
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from napari_ptycho.denoise.prior import Lessons, Prior
 from napari_ptycho.engines.frames import Ids
 from napari_ptycho.engines.options import EngineOptions
 from napari_ptycho.engines.share import Share
-from napari_ptycho.engines.state import LiveState
+from napari_ptycho.engines.state import LiveState, Tree
 from napari_ptycho.engines.work import Work
 from napari_ptycho.errors import OptionsError
 from napari_ptycho.physics.propagate import abs2
@@ -72,6 +73,27 @@ class Denoiser:
         self.work.join()
         return True
 
+    def saved(self) -> dict[str, Any]:
+        """Return the network, the verdicts so far, and whether the held-out frames have joined."""
+        return {
+            "prior": None if self.prior is None else self.prior.state(),
+            "verdicts": [self.tried, self.kept, self.said],
+            "joined": self.last > 0 and not len(self.work.held),
+        }
+
+    def restore(self, tree: Tree) -> None:
+        """Go on from what `saved` has returned."""
+        self.tried, self.kept, self.said = tree["verdicts"]
+        if tree["joined"]:
+            self.work.join()
+        if tree["prior"] is not None:
+            image = self.work.state.object
+            self.prior = self._untaught(image, torch.ones_like(image.real))
+            self.prior.load(tree["prior"])
+
+    def _untaught(self, image: Tensor, light: Tensor) -> Prior:
+        return Prior(image, light, Lessons(jitter=JITTER, seed=self.work.options.seed))
+
     def pieces(self, epoch: int) -> Iterator[None]:
         """Denoise the object where it is time for it; a run can stop at every yield.
 
@@ -84,8 +106,7 @@ class Denoiser:
         light = light_of_scan(state)
         steps = STEPS
         if self.prior is None:
-            lessons = Lessons(jitter=JITTER, seed=options.seed)
-            self.prior, steps = Prior(state.object, light, lessons), FIRST
+            self.prior, steps = self._untaught(state.object, light), FIRST
         self.prior.see(state.object)
         for _ in range(steps):
             self.prior.learn(state.object, light)

@@ -17,7 +17,11 @@ from napari_ptycho.model import Reconstruction, Scan
 from napari_ptycho.physics import modes
 from napari_ptycho.physics.propagate import TINY
 from napari_ptycho.physics.windows import Corners
+from napari_ptycho.torch_state import tensor_of
 
+Tree = Mapping[str, Any]
+"""What something needs to go on: arrays, tensors and plain values, see `io.autosave.flat`."""
+LEARNT = ("object", "probe", "background", "intensities", "variations", "weights")
 EDGE_PX = 2
 """Pixels that stay free around all windows, so that slopes have neighbours."""
 
@@ -101,6 +105,19 @@ class LiveState:
         self.given, self.grown = self.given + low, self.grown + low
         self.home = self.home + low
         self.place(self.positions + low)
+
+    def saved(self) -> dict[str, Any]:
+        """Return what has changed since `begin`."""
+        names = (*LEARNT, "positions", "misfits", "done", "history")
+        return {name: getattr(self, name) for name in names}
+
+    def restore(self, tree: Tree) -> None:
+        """Go on from what `saved` has returned, on the same start."""
+        for name in LEARNT:
+            getattr(self, name).copy_(tensor_of(tree[name]))
+        self.place(tree["positions"])
+        self.misfits, self.done = tree["misfits"], tree["done"]
+        self.history = {name: list(values) for name, values in tree["history"].items()}
 
     def fix_scale(self) -> float:
         """Set the probe to its power and scale the object against it; return the probe's factor."""

@@ -8,6 +8,7 @@ object and probe in the same way, as one device would with the same batches.
 import queue
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,22 +16,27 @@ import torch
 import torch.multiprocessing
 
 from napari_ptycho import device as devices
-from napari_ptycho.engines.chain import Stages, chain
+from napari_ptycho.engines.chain import chain
+from napari_ptycho.engines.resuming import Run
 from napari_ptycho.engines.share import Share
 from napari_ptycho.errors import JobError, PtychoError
 from napari_ptycho.job import Update
 from napari_ptycho.model import Reconstruction, Scan
 
 POLL_S = 0.5  # how often the processes are looked after while there is nothing to receive
-Job = tuple[Scan, Stages, Reconstruction, int | None]
+Job = tuple[Scan, Run, int | None]
+UNSAVED = "not autosaved: several devices share the frames"
 
 
-def chain_together(job: Job, names: Sequence[str]) -> Iterator[Update[Reconstruction]]:
+def chain_together(
+    job: Job, names: Sequence[str], unsaved: bool = False
+) -> Iterator[Update[Reconstruction]]:
     """Run a chain on several devices; errors as in `engines.reconstruct`.
 
     Args:
-        job: Scan, stages, start and memory limit, as for `chain`.
+        job: Scan, run and memory limit, as for `chain`.
         names: The devices, one process each ("cuda:0", "cuda:1"; "cpu" may be named repeatedly).
+        unsaved: Somebody wanted it autosaved, which a note answers.
 
     Raises:
         JobError: A process ended before its work was done.
@@ -50,7 +56,8 @@ def chain_together(job: Job, names: Sequence[str]) -> Iterator[Update[Reconstruc
         try:
             for process in processes:
                 process.start()
-            yield from _received(updates, processes)
+            for update in _received(updates, processes):
+                yield replace(update, notes=(*update.notes, UNSAVED)) if unsaved else update
         finally:
             for process in processes:
                 process.terminate()
@@ -77,7 +84,7 @@ def _received(updates: Any, processes: Sequence[Any]) -> Iterator[Update[Reconst
 
 def _member(job: Job, names: Sequence[str], rank: int, meeting: str, updates: Any) -> None:
     """Do one process's share; the first one sends the updates."""
-    scan, stages, start, memory = job
+    scan, run, memory = job
     on_gpus = all(name.startswith("cuda") for name in names)
     if on_gpus:
         torch.cuda.set_device(devices.pick(names[rank]))
@@ -85,7 +92,7 @@ def _member(job: Job, names: Sequence[str], rank: int, meeting: str, updates: An
         "nccl" if on_gpus else "gloo", init_method=meeting, rank=rank, world_size=len(names)
     )
     try:
-        for update in chain(scan, stages, start, names[rank], memory, Share(rank, len(names))):
+        for update in chain(scan, run, names[rank], memory, Share(rank, len(names))):
             if rank == 0:
                 updates.put(update)
         torch.distributed.barrier()

@@ -13,7 +13,7 @@ from napari_ptycho.engines.illumination import Illumination
 from napari_ptycho.engines.options import EngineOptions
 from napari_ptycho.engines.positions import Positions
 from napari_ptycho.engines.share import ALONE, Share
-from napari_ptycho.engines.state import LiveState
+from napari_ptycho.engines.state import LiveState, Tree
 from napari_ptycho.physics.propagate import (
     TINY,
     Propagator,
@@ -23,6 +23,7 @@ from napari_ptycho.physics.propagate import (
     unlikelihood,
 )
 from napari_ptycho.physics.windows import cut, exit_waves
+from napari_ptycho.torch_state import tensor_of
 
 LATE = 5  # epochs before background and variations are estimated: the sample comes first
 BACKGROUND_LEVEL = 0.1  # quantile of the mean pattern that it begins with everywhere: where the
@@ -110,6 +111,25 @@ class Work:
         self.options = replace(self.options, batch=size)
         self.size = size
         self.waves = self.waves[:size].clone()
+
+    def saved(self) -> dict[str, Any]:
+        """Return what it remembers, and what an epoch under way has said."""
+        return {
+            "batch": self.options.batch,
+            "misfits": self.misfits,
+            "seen": self.seen,
+            "light": self.light.saved(),
+            "positions": self.positions.saved(),
+        }
+
+    def restore(self, tree: Tree) -> None:
+        """Go on from what `saved` has returned."""
+        if tree["batch"] != self.options.batch:
+            self.shrink(tree["batch"])
+        self.misfits.copy_(tensor_of(tree["misfits"]))
+        self.seen.copy_(tensor_of(tree["seen"]))
+        self.light.restore(tree["light"])
+        self.positions.restore(tree["positions"])
 
     def forward(self, ids: Ids, waves: Tensor | None = None) -> Batch:
         """Compute exit waves, and what the counts ask them to change by.

@@ -8,17 +8,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_ptycho import device
-from napari_ptycho.engines.memory import SPARE, estimate
+from napari_ptycho.engines.memory import outlook
 from napari_ptycho.engines.suggest import Suggestion, suggest
 from napari_ptycho.errors import PtychoError
 from napari_ptycho.gui.runner import Runner
 from napari_ptycho.gui.stages import Stages
 from napari_ptycho.model import Scan
-from napari_ptycho.prepare.start import MARGIN_PX
 
 
 @dataclass(frozen=True)
@@ -86,22 +84,6 @@ def memory_text(scan: Scan, stages: Stages, advice: Advice | None) -> tuple[str,
     Raises:
         ScanError: The size of the object is unknown.
     """
-    corners = scan.in_pixels()
-    span = np.ceil(np.ptp(corners, axis=0) + 1).astype(int)
-    shape = span + scan.frame_shape + 2 * MARGIN_PX
-    needed = [estimate(scan, options, (int(shape[0]), int(shape[1]))) for options in stages]
-    largest = max(one.total for one in needed)
     on_gpu = advice is not None and advice.kind == "cuda"
     free = advice.free_bytes if advice is not None and on_gpu else device.free_ram()
-    where = "GPU memory" if on_gpu else "memory"
-    text = f"needs about {_size(largest)} of {where}; {_size(free)} are free"
-    if largest < SPARE * free:
-        return text, ""
-    place = "RAM" if on_gpu else "disk"
-    return text, f"More than is free: frames will be read from {place}, batches may be smaller."
-
-
-def _size(size: float) -> str:
-    if size < 1e9:
-        return f"{max(size / 1e6, 1):.0f} MB"
-    return f"{size / 1e9:.1f} GB" if size < 1e10 else f"{size / 1e9:.0f} GB"
+    return outlook(scan, stages, "cuda" if on_gpu else "cpu", int(device.SPARE * free))

@@ -8,7 +8,7 @@ import napari
 from napari.viewer import Viewer
 
 PLUGIN = "napari-ptycho"
-DOCKS = ("Scan", "Reconstruct", "Network", "Denoise", "Inspect")
+DOCKS = ("Scan", "Reconstruct", "Network", "Denoise", "Inspect", "Jobs")
 FIRST = 2
 """So many docks are what `open_docks` returns; the last of them is in front."""
 WIDTH = 400
@@ -30,6 +30,11 @@ def open_dock(viewer: Viewer, name: str) -> Any:
     dock.show()
     dock.raise_()
     return widget
+
+
+def found_dock(viewer: Viewer, name: str) -> Any:
+    """Return one of `DOCKS` if it is open, else None."""
+    return viewer.window.dock_widgets.get(f"{name} ({PLUGIN})")
 
 
 def _open(viewer: Viewer, name: str) -> tuple[Any, Any]:

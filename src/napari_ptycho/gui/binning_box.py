@@ -15,10 +15,12 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_ptycho.gui.recipe_source import bin_size
 from napari_ptycho.gui.runner import Runner
 from napari_ptycho.gui.views import ScanView
 from napari_ptycho.gui.widgets import Note
 from napari_ptycho.prepare import binning_report
+from napari_ptycho.recipes.recipe import BinningOptions
 
 PAUSE_MS = 200
 Size = int | tuple[int, int]
@@ -93,6 +95,15 @@ class BinningBox(QWidget):
         self.neighbours.setVisible(not self._on_raster)
         self.undo_button.setEnabled(binned)
         self._later.start()
+
+    def show_bins(self, options: BinningOptions) -> None:
+        """Show the bin size of a recipe, where it is one for this scan."""
+        size = bin_size(options) or 1
+        if self._on_raster == isinstance(size, tuple):
+            rows, columns = size if isinstance(size, tuple) else (size, 1)
+            self.rows_box.setValue(rows)
+            self.columns_box.setValue(columns)
+        self.neighbours.setCurrentIndex(int(options.neighbours == "space"))
 
     @property
     def _on_raster(self) -> bool:

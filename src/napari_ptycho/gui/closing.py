@@ -10,6 +10,7 @@ from napari_ptycho.errors import PtychoError
 from napari_ptycho.gui.runner import Runner
 from napari_ptycho.gui.save_button import ask_target
 from napari_ptycho.gui.saving import Savable
+from napari_ptycho.io.autosave import Autosave
 
 WAIT_S = 30.0
 
@@ -30,6 +31,8 @@ class CloseGuard(QObject):
         """
         super().__init__(dock)
         self._dock, self._runner, self._savable, self._what = dock, runner, savable, what
+        self.closing = False
+        """Whether the window closes and ends the run: who comes back may go on with it."""
 
     def watch(self) -> None:
         """Watch the window that the dock lies in now; watching it again changes nothing."""
@@ -43,6 +46,14 @@ class CloseGuard(QObject):
             return True
         return False
 
+    def end(self, outcome: str, autosave: Autosave | None) -> None:
+        """Remove the checkpoint of a run that has ended, unless somebody may go on with it.
+
+        That is one that failed, and one that ended only because its window closes.
+        """
+        if autosave is not None and outcome != "failed" and not self.closing:
+            autosave.discard()
+
     def may_close(self) -> bool:
         """Ask what to do with the run, and do it; False to keep the window open."""
         buttons = QMessageBox.StandardButton
@@ -55,7 +66,9 @@ class CloseGuard(QObject):
         if answer == buttons.Cancel:
             return False
         self._runner.stop()
-        return answer == buttons.Discard or (self._runner.wait(WAIT_S) and self._saved())
+        saved = answer == buttons.Discard or (self._runner.wait(WAIT_S) and self._saved())
+        self.closing = saved
+        return saved
 
     def _saved(self) -> bool:
         update = self._runner.newest

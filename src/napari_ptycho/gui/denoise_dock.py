@@ -22,6 +22,8 @@ from napari_ptycho.gui.denoise_jobs import (
 )
 from napari_ptycho.gui.denoise_layers import DenoisedLayers
 from napari_ptycho.gui.denoise_views import DenoiseView, reconstruction_of, savable
+from napari_ptycho.gui.offer_denoise import asked_again, kept_denoising, shown_again
+from napari_ptycho.gui.offer_rows import Offer, OfferRows
 from napari_ptycho.gui.runner import Runner
 from napari_ptycho.gui.saving import Savable
 from napari_ptycho.gui.score_table import Score, ScoreTable, score
@@ -38,7 +40,8 @@ class DenoiseDock(Dock):
         super().__init__(real_viewer(napari_viewer))
         self.session = session_of(self.viewer)
         self.layers = DenoisedLayers(self.viewer)
-        self.runner, self.adopter = Runner(self), Runner(self)
+        self.runner, self.adopter, self.opener = Runner(self), Runner(self), Runner(self)
+        self.offers = OfferRows(self.viewer, "Denoise", ("denoising",))
         self.form = DenoiseForm(self.viewer)
         self.box = DenoiseBox(self.viewer, self._savable)
         self.table = ScoreTable(self.viewer)
@@ -49,7 +52,7 @@ class DenoiseDock(Dock):
         self._begun = self._discarding = False
         self._scores: WeakKeyDictionary[Layer, list[Score]] = WeakKeyDictionary()
         self._row = 0  # of the run, among the scores of its layer
-        for widget in (self.form, self.table):
+        for widget in (self.offers, self.form, self.table):
             self.rows.addWidget(widget)
         self.rows.addStretch(1)
         self.footer.addWidget(self.box)
@@ -74,6 +77,8 @@ class DenoiseDock(Dock):
         self.runner.updated.connect(self._on_update)
         self.runner.finished.connect(self._on_finished)
         self.adopter.finished.connect(self._on_adopted)
+        self.offers.ready.connect(self.resume)
+        self.opener.finished.connect(self._on_asked_again)
         self.session.scan_changed.connect(self._on_scan)
 
     # -- a run
@@ -83,12 +88,35 @@ class DenoiseDock(Dock):
         request, source = self.form.request(self.session.halves.get), self.form.layer.layer
         if request is None or source is None:
             show_info("Choose a layer to denoise.")
-        elif self._launch(request):
+        else:
+            self._begin(self._keeping(request), source)
+
+    def _begin(self, request: Request, source: Layer) -> bool:
+        begun = self._launch(request)
+        if begun:
             self.view, self._begun, self._source = None, False, source
             self.box.clear()
             self.box.begin()
             self._row = len(self._scores.setdefault(source, []))
             self._refresh()
+        return begun
+
+    def _keeping(self, request: Request) -> Request:
+        """Return a request that writes checkpoints."""
+        return replace(request, kept=kept_denoising(request, self.session))
+
+    def resume(self, offer: Offer) -> None:
+        """Go on with a denoising that was interrupted; its scan is open, if it needs one."""
+        self.opener.call(partial(asked_again, offer, self.session.scan), offer.text)
+
+    def _on_asked_again(self, outcome: str, again: Any) -> None:
+        if outcome != "done":
+            return
+        source = shown_again(self.viewer, again)
+        self.form.layer.choose(source)
+        self.form.show_step(again.offer.recipe.denoise)
+        if self._begin(again.request, source):
+            self.offers.take(again.offer)
 
     def go_on(self) -> None:
         """Take more iterations with the network of the last run."""
@@ -98,7 +126,8 @@ class DenoiseDock(Dock):
         more = request.options.as_dict()
         if isinstance(options, DenoiseOptions):
             more["iterations"] = options.iterations
-        self._launch(replace(request, options=DenoiseOptions.from_dict(more), resume=view))
+        options = DenoiseOptions.from_dict(more)
+        self._launch(self._keeping(replace(request, options=options, resume=view)))
 
     def _launch(self, request: Request) -> bool:
         """Run what was asked for; without a network, as a plain function."""
@@ -152,6 +181,7 @@ class DenoiseDock(Dock):
     def _on_finished(self, outcome: str, value: Any) -> None:
         last = self.runner.last
         result = last.result if isinstance(last, Update) else None
+        self.guard.end(outcome, None if self._request is None else self._request.kept)
         if self._discarding:
             self.discard_result()
         elif isinstance(result, HalvesView):

@@ -16,6 +16,7 @@ from napari_ptycho.gui.form import LABELS_PX, OptionsForm
 from napari_ptycho.gui.layer_choice import LayerChoice, is_plane
 from napari_ptycho.gui.widgets import Choice, Note, form_rows
 from napari_ptycho.model import Reconstruction, Scan
+from napari_ptycho.recipes.recipe import DenoiseStep
 
 if TYPE_CHECKING:
     from napari_ptycho.engines.denoising import Halves
@@ -78,6 +79,7 @@ class DenoiseForm(QWidget):
         self.device.addItems(CHOICES)
         self.note = Note(viewer, small=True)
         self._architecture = DenoiseOptions().architecture
+        self._wanted = ""  # channel, before there is a layer that has it
         self._lay_out()
         self._connect()
         self._on_layer()
@@ -152,6 +154,27 @@ class DenoiseForm(QWidget):
         self.network.set_options(options)
         self.refresh()
 
+    def step(self) -> DenoiseStep:
+        """Return what is chosen, as a recipe tells it."""
+        shown = self.channel.currentText()
+        channel: Any = shown if shown in CHANNELS else self._wanted or canvas.PHASE
+        return DenoiseStep(channel, self.options())
+
+    def show_step(self, step: DenoiseStep) -> None:
+        """Show how a recipe denoises; its channel is kept until a layer has it."""
+        options = step.options
+        if isinstance(options, DenoiseOptions):
+            self.method.setCurrentText(DenoiseOptions.title)
+            self.set_options(options)
+        else:
+            titles = {method: title for title, method in METHODS.items()}
+            self.classical.set_options(options)
+            self.method.setCurrentText(titles[options.method])
+        if self.reconstruction is None:
+            self._wanted = step.channel
+        else:
+            self.channel.setCurrentText(step.channel)
+
     def request(self, halves: Find) -> Request | None:
         """Return what is asked for; None where there is no layer.
 
@@ -196,7 +219,9 @@ class DenoiseForm(QWidget):
             self.channel.addItems([PLAIN] if of is None else list(CHANNELS))
             role = None if layer is None else layer.metadata.get(canvas.ROLE)
             if of is not None:
-                self.channel.setCurrentText(before if before == "complex" else str(role))
+                usual = before if before == "complex" else str(role)
+                self.channel.setCurrentText(self._wanted or usual)
+                self._wanted = ""
         self.refresh()
         self.layer_changed.emit()
 

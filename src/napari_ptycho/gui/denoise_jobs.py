@@ -12,6 +12,7 @@ import numpy as np
 from napari_ptycho.denoise import ClassicalOptions, DenoiseOptions, classical
 from napari_ptycho.errors import OptionsError
 from napari_ptycho.gui.denoise_views import DenoiseView, viewed
+from napari_ptycho.gui.offer_kept import Kept
 from napari_ptycho.gui.views import Image
 from napari_ptycho.job import Update
 from napari_ptycho.model import Reconstruction, Scan
@@ -47,6 +48,8 @@ class Request:
     halves: "Halves | None" = None
     """The same, made before."""
     resume: DenoiseView | None = None
+    kept: Kept | None = None
+    """Where its checkpoints are written."""
 
     @property
     def makes_halves(self) -> bool:
@@ -95,6 +98,8 @@ def _restored(request: Request) -> "Iterator[Update[Restored]]":
     if isinstance(options, ClassicalOptions):
         yield from _classical(request, options)
         return
+    kept, device = request.kept, request.device
+    left = None if kept is None else kept.left()
     if request.makes_halves and request.reconstruction is not None:
         yield from denoise_reconstruction(
             request.reconstruction,
@@ -102,16 +107,18 @@ def _restored(request: Request) -> "Iterator[Update[Restored]]":
             options,
             request.scan,
             _reference(request),
-            request.device,
+            device,
+            autosave=kept,
+            resume=left,
         )
         return
     if resume is not None:
         yield from denoise_subject(
-            resume.subject, options, request.device, resume.denoised, resume.halves
+            resume.subject, options, device, resume.denoised, resume.halves, autosave=kept
         )
         return
     subject = _subject(request, halves)
-    yield from denoise_subject(subject, options, request.device, halves=halves)
+    yield from denoise_subject(subject, options, device, left, halves, autosave=kept)
 
 
 def _classical(request: Request, options: ClassicalOptions) -> "Iterator[Update[Restored]]":

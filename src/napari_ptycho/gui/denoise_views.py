@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_ptycho import io
+from napari_ptycho.gui.recipe_stamp import denoised
 from napari_ptycho.gui.saving import Savable, of_made
 from napari_ptycho.gui.views import Image, Limits, contrast
 from napari_ptycho.job import Update
@@ -124,7 +125,8 @@ def reconstruction_of(view: DenoiseView, iteration: int | None) -> Reconstructio
         return None
     if iteration is None and view.reconstruction is not None:
         return view.reconstruction
-    return applied(view.subject, chosen(view, iteration))
+    result = chosen(view, iteration)
+    return denoised(applied(view.subject, result), view.subject.channel, result.settings)
 
 
 def savable(view: DenoiseView | None, name: str, iteration: int | None = None) -> Savable | None:

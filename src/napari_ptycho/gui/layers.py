@@ -79,7 +79,7 @@ class ScanLayers(ViewerLayers):
         for role, data in ((canvas.MEAN, view.mean), (canvas.PATTERNS, view.patterns)):
             self._add_image(
                 data,
-                canvas.metadata(role, scan, *_over(centres, scan)),
+                canvas.metadata(role, scan, *over(centres, scan)),
                 name=role,
                 colormap="inferno",
                 contrast_limits=(0.0, max(view.brightest, 0.1)),
@@ -98,8 +98,7 @@ class ScanLayers(ViewerLayers):
                 self._viewer.layers.remove(layer)
 
     def _add_positions(self, view: ScanView, centres: Floats) -> None:
-        counts = np.where(np.isfinite(view.counts), view.counts, np.nanmean(view.counts))
-        low, high = (float(value) for value in np.percentile(counts, (1, 99)))
+        counts, limits = shades(view)
         self._add_points(
             centres,
             canvas.metadata(canvas.POSITIONS, view.scan),
@@ -108,7 +107,7 @@ class ScanLayers(ViewerLayers):
             features={"counts": counts},
             face_color="counts",
             face_colormap="viridis",
-            face_contrast_limits=(low, max(high, low + 1)),
+            face_contrast_limits=limits,
         )
 
     def relabel(self, scan: Scan) -> None:
@@ -116,7 +115,7 @@ class ScanLayers(ViewerLayers):
         for layer in canvas.find(self._viewer.layers, canvas.SCAN):
             layer.metadata[canvas.KEY] = scan
         centres = centres_px(scan)
-        stretch, offset = _over(centres, scan)
+        stretch, offset = over(centres, scan)
         for layer in canvas.find(self._viewer.layers, canvas.DETECTOR):
             layer.metadata.update({canvas.STRETCH: tuple(stretch), canvas.OFFSET: tuple(offset)})
         for layer in canvas.find(self._viewer.layers, (canvas.POSITIONS,)):
@@ -124,6 +123,13 @@ class ScanLayers(ViewerLayers):
             layer.size = spot_size(layer.data)
         canvas.place(self._viewer)
         self._viewer.reset_view()
+
+
+def shades(view: ScanView) -> tuple[Floats, tuple[float, float]]:
+    """Return what colours the positions, (N,), and the values of the first and last colour."""
+    counts = np.where(np.isfinite(view.counts), view.counts, np.nanmean(view.counts))
+    low, high = (float(value) for value in np.percentile(counts, (1, 99)))
+    return counts, (low, max(high, low + 1))
 
 
 def centres_px(scan: Scan) -> Floats:
@@ -139,7 +145,7 @@ def centres_px(scan: Scan) -> Floats:
     return np.asarray(positions - positions.min(axis=0) + np.array(scan.frame_shape) / 2)
 
 
-def _over(centres: Floats, scan: Scan) -> tuple[Floats, Floats]:
+def over(centres: Floats, scan: Scan) -> tuple[Floats, Floats]:
     """Return stretch and offset of patterns that are drawn over the square of the positions."""
     low, high = centres.min(axis=0), centres.max(axis=0)
     side = max(float((high - low).max()), 1.0)

@@ -7,11 +7,13 @@ from typing import Any
 
 from napari_ptycho import io, prepare, samples
 from napari_ptycho.errors import FileError, NeedsLayout, NeedsPositions, PtychoError
+from napari_ptycho.gui import recipe_source
 from napari_ptycho.gui.opening import Opening, Wanting
 from napari_ptycho.gui.views import Picture, ScanView, picture, view_scan
 from napari_ptycho.io.files import without_parts
 from napari_ptycho.model import Geometry, Scan
 from napari_ptycho.model.summary import Row, summary
+from napari_ptycho.recipes.recipe import SAMPLE, Source
 
 Scans = tuple[ScanView, ScanView]
 """A scan, and the one it was binned from (itself, if it is not binned)."""
@@ -92,7 +94,7 @@ def open_file(opening: Opening) -> Opened:
         PtychoError: It holds neither, or what it holds is broken.
     """
     try:
-        view = replace(view_scan(read(opening)), opening=opening)
+        view = _view(opening)
     except (NeedsLayout, NeedsPositions) as error:
         return _picture(opening.path) or Wanting(opening, str(error))
     except FileError:
@@ -100,6 +102,24 @@ def open_file(opening: Opening) -> Opened:
         if found is None:
             raise
         return found
+    return view, view
+
+
+def _view(opening: Opening) -> ScanView:
+    scan = read(opening)
+    told = recipe_source.opened(opening, scan.notes)
+    return replace(view_scan(scan), opening=opening, told=told)
+
+
+def open_source(source: Source) -> Scans:
+    """Open the scan of a recipe: a file as the recipe says, or a sample.
+
+    Raises:
+        PtychoError: As `io.read_scan`, or there is no such sample.
+    """
+    if source.file.startswith(SAMPLE):
+        return open_sample(source.file.removeprefix(SAMPLE))
+    view = _view(recipe_source.opening(source))
     return view, view
 
 
@@ -129,13 +149,15 @@ def _picture(path: Path) -> Picture | None:
 
 def open_sample(key: str) -> Scans:
     """Simulate or fetch a sample."""
-    view = view_scan(samples.open_sample(key))
+    view = replace(view_scan(samples.open_sample(key)), told=recipe_source.sample(key))
     return view, view
 
 
 def bin_scan(unbinned: ScanView, size: Any, neighbours: Any) -> Scans:
     """Bin a scan."""
-    return view_scan(prepare.bin_positions(unbinned.scan, size, neighbours)), unbinned
+    view = view_scan(prepare.bin_positions(unbinned.scan, size, neighbours))
+    bins = recipe_source.binning(size, neighbours)
+    return replace(view, told=unbinned.told, bins=bins), unbinned
 
 
 def change_geometry(view: ScanView, unbinned: ScanView, name: str, value: Any) -> Opened:
@@ -156,7 +178,8 @@ def change_geometry(view: ScanView, unbinned: ScanView, name: str, value: Any) -
 
 def _changed(view: ScanView, name: str, value: Any) -> ScanView:
     scan = with_geometry(view.scan, name, value)
-    return replace(view, scan=scan, rows=summary(scan))
+    told = recipe_source.typed(view.told, name, value)
+    return replace(view, scan=scan, rows=summary(scan), told=told)
 
 
 def with_geometry(scan: Scan, name: str, value: Any) -> Scan:

@@ -1,5 +1,6 @@
 """The current network: it comes with the plugin, from a file, or was taught here."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,14 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, Q
 from napari_ptycho import networks
 from napari_ptycho.gui.network_about import taught_with
 from napari_ptycho.gui.network_cost import Costs
-from napari_ptycho.gui.network_jobs import Named
+from napari_ptycho.gui.network_named import Named
 from napari_ptycho.gui.runner import Runner
 from napari_ptycho.gui.save_button import SaveButton
 from napari_ptycho.gui.saving import Savable, file_name
 from napari_ptycho.gui.widgets import Choice, Note
 from napari_ptycho.networks.architectures import ARCHITECTURES
 from napari_ptycho.networks.network import Network
+from napari_ptycho.networks.options import FinetuneOptions
 
 KINDS = "Networks (*.safetensors *.pth *.pt *.ckpt)"
 SHIPPED_SHAPE = (64, 64)
@@ -56,6 +58,7 @@ class NetworkChoice(QWidget):
         self.choice.currentIndexChanged.connect(self._on_choice)
         self.open_button.clicked.connect(self._ask_path)
         self.runner.finished.connect(self._on_read)
+        self.save_button.saved.connect(self._on_saved)
         costs.found.connect(self.refresh)
         self.refresh()
 
@@ -92,15 +95,23 @@ class NetworkChoice(QWidget):
         network = self.current.network
         return SHIPPED_SHAPE if network is None else network.preparation.shape
 
-    def add(self, network: Network, instead: Named | None = None) -> Named:
+    def add(
+        self,
+        network: Network,
+        instead: Named | None = None,
+        file: str = "",
+        taught: FinetuneOptions | None = None,
+    ) -> Named:
         """Make a network the current one.
 
         Args:
             network: The network.
             instead: What it takes the place of: an earlier state of it.
+            file: What a recipe calls it, if it was read from there.
+            taught: How it was fine-tuned after that, if it was.
         """
         others = [one.title for one in self._names if one is not instead]
-        named = Named(_unlike(network.name, others), network)
+        named = Named(_unlike(network.name, others), network, file=file, taught=taught)
         if instead in self._names:
             place = self._names.index(instead)
             self._names[place] = named
@@ -114,12 +125,20 @@ class NetworkChoice(QWidget):
     def show_read(self, named: Named, network: Network) -> None:
         """Show what a network that comes with the plugin says of itself, now that it was read."""
         if named in self._names and named.network is None:
-            self._names[self._names.index(named)] = Named(named.title, network, named.key)
+            self._names[self._names.index(named)] = replace(named, network=network)
             self.refresh()
 
     def open_path(self, path: Path) -> None:
         """Read a network in a thread, and make it the current one."""
-        self.runner.call(partial(networks.load, path), f"open {path.name}")
+        self.runner.call(partial(_read, path), f"open {path.name}")
+
+    def choose(self, told: str) -> None:
+        """Make a network the current one, as a recipe calls it: a shipped one, or a file."""
+        for place, named in enumerate(self._names):
+            if named.told == told and named.taught is None:
+                self.choice.setCurrentIndex(place)
+                return
+        self.open_path(Path(told))
 
     def _list(self, place: int) -> None:
         with QSignalBlocker(self.choice):
@@ -132,9 +151,16 @@ class NetworkChoice(QWidget):
         if path:
             self.open_path(Path(path))
 
-    def _on_read(self, outcome: str, network: Any) -> None:
+    def _on_read(self, outcome: str, read: Any) -> None:
         if outcome == "done":
-            self.add(network)
+            network, file = read
+            self.add(network, file=file)
+
+    def _on_saved(self, file: str) -> None:
+        """A network that was saved is that of its file from now on."""
+        place, named = self.choice.currentIndex(), self.current
+        if not named.key:
+            self._names[place] = replace(named, file=file, taught=None)
 
     def _on_choice(self, _: int = 0) -> None:
         self.choice.setToolTip(self.current.title)
@@ -154,6 +180,10 @@ class NetworkChoice(QWidget):
         network = self.current.network
         shipped = [SHIPPED] if self.current.key else []
         self.about.show_lines([*shipped, *([] if network is None else taught_with(network))])
+
+
+def _read(path: Path) -> tuple[Network, str]:
+    return networks.load(path), str(path.absolute())
 
 
 def savable(named: Named) -> Savable:

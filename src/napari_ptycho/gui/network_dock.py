@@ -14,8 +14,6 @@ from napari_ptycho.gui.network_form import NetworkForm
 from napari_ptycho.gui.network_jobs import (
     TRAIN,
     TUNE,
-    Named,
-    ObjectRequest,
     ObjectView,
     TrainRequest,
     TrainView,
@@ -23,6 +21,11 @@ from napari_ptycho.gui.network_jobs import (
     train_job,
 )
 from napari_ptycho.gui.network_layers import PredictionLayers, SampleLayer
+from napari_ptycho.gui.network_named import Named
+from napari_ptycho.gui.offer_kept import Kept
+from napari_ptycho.gui.offer_network import Request, asked_again, kept_network
+from napari_ptycho.gui.offer_rows import Offer, OfferRows
+from napari_ptycho.gui.recipe_draft import of_prediction
 from napari_ptycho.gui.runner import Runner
 from napari_ptycho.gui.saving import Savable, of_reconstruction
 from napari_ptycho.gui.session import real_viewer, session_of
@@ -38,7 +41,8 @@ class NetworkDock(Dock):
         self.session = session_of(self.viewer)
         self.samples = SampleLayer(self.viewer)
         self.layers = PredictionLayers(self.viewer)
-        self.runner = Runner(self)
+        self.runner, self.opener = Runner(self), Runner(self)
+        self.offers = OfferRows(self.viewer, "Network", ("training", "finetuning"))
         self.form = NetworkForm(self.viewer, self.session)
         self.box = NetworkBox(self.viewer, lambda: savable(self.object))
         self.trained: TrainView | None = None
@@ -47,7 +51,9 @@ class NetworkDock(Dock):
         """What the running or last prediction or fine-tuning has reached."""
         self._training: TrainRequest | None = None  # the running or last one
         self._named: Named | None = None  # what it added to the networks
+        self._kept: Kept | None = None  # of the running or last run
         self._begun = False
+        self.rows.addWidget(self.offers)
         self.rows.addWidget(self.form)
         self.rows.addStretch(1)
         self.footer.addWidget(self.box)
@@ -67,6 +73,8 @@ class NetworkDock(Dock):
             button.saved.connect(self._on_saved)
         self.runner.updated.connect(self._on_update)
         self.runner.finished.connect(self._on_finished)
+        self.offers.ready.connect(self.resume)
+        self.opener.finished.connect(self._on_asked_again)
 
     # -- a run
 
@@ -75,24 +83,47 @@ class NetworkDock(Dock):
         training = self.form.task == TRAIN
         request = self.form.train_request() if training else self.form.object_request()
         if request is not None:
-            self._launch(request)
+            self._launch(self._telling(self._keeping(request)))
 
     def go_on(self) -> None:
         """Train for as many epochs more, with the pairs and the state of the last training."""
         if self._training is not None and self.trained is not None:
             epochs = self.form.train.options().epochs
             options = replace(self._training.options, epochs=epochs)
-            self._launch(replace(self._training, options=options, resume=self.trained))
+            more = replace(self._training, options=options, resume=self.trained)
+            self._launch(self._keeping(more))
 
-    def _launch(self, request: TrainRequest | ObjectRequest) -> None:
+    def _keeping(self, request: Request) -> Request:
+        """Return a request that writes checkpoints."""
+        return replace(request, kept=kept_network(request, self.session))
+
+    def _telling(self, request: Request) -> Request:
+        """Return a request whose object tells by which recipe it was made."""
+        if isinstance(request, TrainRequest):
+            return request
+        return replace(request, recipe=of_prediction(self.session, request.step))
+
+    def resume(self, offer: Offer) -> None:
+        """Go on with a run that was interrupted; its scan is open, if it needs one."""
+        self.opener.call(partial(asked_again, offer, self.session.scan), offer.text)
+
+    def _on_asked_again(self, outcome: str, again: Any) -> None:
+        if outcome == "done":
+            self.form.open_task(again.request.task)
+            if self._launch(self._telling(again.request)):
+                self.offers.take(again.offer)
+
+    def _launch(self, request: Request) -> bool:
         make: Any = train_job if isinstance(request, TrainRequest) else object_job
-        if self.runner.start(partial(make, request), request.title, request.total):
-            self._begun = False
+        begun = self.runner.start(partial(make, request), request.title, request.total)
+        if begun:
+            self._begun, self._kept = False, request.kept
             if isinstance(request, TrainRequest):
                 self._training = request
             self.box.begin(request.task)
             self.guard.watch()
             self._refresh()
+        return begun
 
     def _on_update(self, update: Update[Any]) -> None:
         if update.result is not None:
@@ -117,6 +148,7 @@ class NetworkDock(Dock):
     def _on_finished(self, outcome: str, value: Any) -> None:
         last = self.runner.last
         view = last.result if isinstance(last, Update) else None
+        self.guard.end(outcome, self._kept)
         if view is not None:  # by now it is complete, see `views.redrawn`
             self._show(view, last=True)
         if isinstance(view, TrainView):
@@ -129,10 +161,16 @@ class NetworkDock(Dock):
 
     def _on_object(self, view: ObjectView) -> None:
         """Make a predicted object the current reconstruction; of fine-tuning, keep the network."""
-        if view.request.task == TUNE:
+        request = view.request
+        step = request.step
+        if request.task != TUNE:
+            self.form.network.show_read(request.network, view.network)
+        elif step is None:
             self.form.network.add(view.network)
         else:
-            self.form.network.show_read(view.request.network, view.network)
+            self.form.network.add(view.network, file=step.file, taught=step.finetune)
+        if step is not None:
+            self.session.predictions[view.reconstruction] = step
         self.layers.show_patches(view)
         self.session.show_reconstruction(view.reconstruction)
 
@@ -143,8 +181,11 @@ class NetworkDock(Dock):
         if self.object is not None:
             start, name = self.object.reconstruction, self.object.request.scan.name
             refined = replace(start, name=f"{name} · refined")  # the prediction keeps its layers
+            step = self.object.request.step
+            if step is not None:
+                self.session.predictions[refined] = step
             box = open_dock(self.viewer, "Reconstruct").start_box
-            box.set_reconstruction(refined, f"prediction: {name}")
+            box.set_given(refined, f"prediction: {name}")
 
     def _on_saved(self, path: str) -> None:
         self.box.status.show_lines([f"saved as {path}"])

@@ -18,6 +18,7 @@ from napari_ptycho.gui.widgets import Choice, Note, form_rows
 from napari_ptycho.model import Scan
 from napari_ptycho.networks import FinetuneOptions, PredictOptions
 from napari_ptycho.networks.central import reduction
+from napari_ptycho.recipes.recipe import NetworkStep
 
 if TYPE_CHECKING:
     from napari_ptycho.model import Reconstruction
@@ -139,6 +140,14 @@ class NetworkForm(QWidget):
             device=self.device.currentText(),
             patches=self.task == PREDICT and self.patches.isChecked(),
         )
+
+    def show_step(self, step: NetworkStep) -> None:
+        """Show the network of a recipe and what it does."""
+        self.network.choose(step.file)
+        self.predict.set_options(step.predict)
+        if step.finetune is not None:
+            self.tune.set_options(step.finetune)
+        self.open_task(PREDICT if step.finetune is None else TUNE)
 
     # -- edits
 

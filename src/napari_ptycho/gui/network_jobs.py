@@ -13,11 +13,15 @@ import numpy as np
 
 from napari_ptycho import networks
 from napari_ptycho.gui.network_data import Source
+from napari_ptycho.gui.network_named import Named as Named
+from napari_ptycho.gui.offer_kept import Kept
+from napari_ptycho.gui.recipe_stamp import with_recipe
 from napari_ptycho.gui.views import Image, Limits, Picture, contrast, picture, redrawn, tiled
 from napari_ptycho.job import Update
 from napari_ptycho.model import Reconstruction, Scan
 from napari_ptycho.model.arrays import Complexes
 from napari_ptycho.networks import ARCHITECTURES, FinetuneOptions, PredictOptions, TrainOptions
+from napari_ptycho.recipes.recipe import NetworkStep
 
 if TYPE_CHECKING:
     from napari_ptycho.networks.network import Network
@@ -30,24 +34,6 @@ PREDICT, TRAIN, TUNE = "Predict", "Train", "Fine-tune"
 """What the dock does."""
 MADE = {PREDICT: "predicted", TUNE: "fine-tuned"}
 """What the objects are called."""
-
-
-@dataclass(frozen=True, eq=False)
-class Named:
-    """A network to choose: in memory, or one that comes with the plugin and is read when used."""
-
-    title: str
-    network: "Network | None" = None
-    key: str = ""
-    """Of a network that comes with the plugin."""
-
-    def load(self) -> "Network":
-        """Return the network.
-
-        Raises:
-            FileError: The file that comes with the plugin is missing.
-        """
-        return networks.shipped(self.key) if self.network is None else self.network
 
 
 # -- training
@@ -98,6 +84,8 @@ class TrainRequest:
     """Whose weights to begin with; None draws them."""
     resume: TrainView | None = None
     """What to go on from, with the same pairs."""
+    kept: Kept | None = None
+    """Where its checkpoints are written."""
     task: ClassVar[str] = TRAIN
 
     @property
@@ -120,7 +108,9 @@ def train_job(request: TrainRequest) -> Iterator[Update[TrainView | None]]:
         start: Network | Trained | None = None if request.start is None else request.start.load()
     else:
         pairs, start = resume.pairs, resume.trained
-    job = networks.train(pairs, request.options, start, request.device)
+    kept, options = request.kept, request.options
+    left = None if kept is None else kept.left()
+    job = networks.train(pairs, options, start, request.device, autosave=kept, resume=left)
     yield from redrawn(job, sheet, lambda trained, shown: TrainView(trained, shown, pairs))
 
 
@@ -160,6 +150,10 @@ class ObjectRequest:
     device: str
     patches: bool = False
     """Whether the predictions of single patterns are wanted too."""
+    kept: Kept | None = None
+    """Where checkpoints of a fine-tuning are written."""
+    recipe: str = ""
+    """What the object says it was made by (TOML); empty where no recipe can tell."""
 
     @property
     def task(self) -> str:
@@ -170,6 +164,16 @@ class ObjectRequest:
     def title(self) -> str:
         """What runs."""
         return f"{self.task.lower()}: {self.scan.name}"
+
+    @property
+    def step(self) -> NetworkStep | None:
+        """What a recipe tells of it; None for a network in memory, and a probe of the window."""
+        named, options = self.network, self.options
+        if not named.told or self.probe is not None:
+            return None
+        if isinstance(options, PredictOptions):
+            return NetworkStep(named.told, options, named.taught)
+        return None if named.taught else NetworkStep(named.told, PredictOptions(), options)
 
     @property
     def total(self) -> float:
@@ -241,7 +245,9 @@ def _objects(request: ObjectRequest, network: "Network") -> Iterator[Update[Any]
     scan, options, probe, device = request.scan, request.options, request.probe, request.device
     if isinstance(options, PredictOptions):
         return networks.predict(scan, network, options, probe, device)
-    return networks.finetune(scan, network, options, probe, device)
+    kept = request.kept
+    left = None if kept is None else kept.left()
+    return networks.finetune(scan, network, options, probe, device, autosave=kept, resume=left)
 
 
 def _called(job: Iterator[Update[Any]], request: ObjectRequest) -> Iterator[Update[Any]]:
@@ -252,15 +258,16 @@ def _called(job: Iterator[Update[Any]], request: ObjectRequest) -> Iterator[Upda
     name = f"{request.scan.name} · {MADE[request.task]}"
     try:
         for update in job:
-            yield replace(update, result=_named(update.result, name))
+            yield replace(update, result=_named(update.result, name, request.recipe))
     finally:
         getattr(job, "close", lambda: None)()
 
 
-def _named(result: Any, name: str) -> Any:
+def _named(result: Any, name: str, recipe: str) -> Any:
     if hasattr(result, "predicted"):
-        return replace(result, predicted=_named(result.predicted, name))
-    return replace(result, reconstruction=replace(result.reconstruction, name=name))
+        return replace(result, predicted=_named(result.predicted, name, recipe))
+    of = with_recipe(replace(result.reconstruction, name=name), recipe)
+    return replace(result, reconstruction=of)
 
 
 def _patches(scan: Scan, network: "Network") -> "PatchStack":

@@ -33,6 +33,8 @@ class OpenBar(QWidget):
     """Look into a file before it is opened."""
     sample_chosen = Signal(str)
     """A key of `samples.SAMPLES`."""
+    watch_asked = Signal(object)
+    """The path of a scan that is being written, or will be."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,18 +48,47 @@ class OpenBar(QWidget):
         for key, title in SAMPLES.items():
             menu.addAction(title).setData(key)
         self.sample_button.setMenu(menu)
+        self.watch_button = _button("Watch", "A scan that is being written, or will be.")
+        self.watch_button.setMenu(self._watch_menu())
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         for button in (
             *(self.open_button, self.folder_button),
-            *(self.browse_button, self.sample_button),
+            *(self.watch_button, self.browse_button, self.sample_button),
         ):
             layout.addWidget(button)
         menu.triggered.connect(self._on_sample)
         self.open_button.clicked.connect(self._ask_paths)
         self.folder_button.clicked.connect(self._ask_folder)
         self.browse_button.clicked.connect(self.browse_asked)
+
+    def _watch_menu(self) -> QMenu:
+        """Return what can be watched, and with what."""
+        menu = QMenu(self)
+        menu.setToolTipsVisible(True)
+        file = menu.addAction("File…", self._ask_watched_file)
+        file.setToolTip("It need not be there yet: type its name.")
+        folder = menu.addAction("Folder…", self._ask_watched_folder)
+        folder.setToolTip("A folder that frames are written to.")
+        menu.addSeparator()
+        self.predicting = menu.addAction("Predict with the network of the Network dock")
+        self.reconstructing = menu.addAction("Reconstruct with the chain of the Reconstruct dock")
+        for action in (self.predicting, self.reconstructing):
+            action.setCheckable(True)
+        self.reconstructing.setChecked(True)
+        return menu
+
+    def _ask_watched_file(self) -> None:
+        asked = QFileDialog.Option.DontConfirmOverwrite  # nothing is written: it may be new
+        path, _ = QFileDialog.getSaveFileName(self, "Watch a file", "", FILES, options=asked)
+        if path:
+            self.watch_asked.emit(Path(path))
+
+    def _ask_watched_folder(self) -> None:
+        path = QFileDialog.getExistingDirectory(self, "Watch a folder of frames")
+        if path:
+            self.watch_asked.emit(Path(path))
 
     def _ask_paths(self) -> None:
         paths, _ = QFileDialog.getOpenFileNames(self, "Open a scan", "", FILES)

@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from napari_ptycho import prepare
+from napari_ptycho.gui import recipe_source
 from napari_ptycho.gui.loading import Scans, given_by_user
+from napari_ptycho.gui.recipe_source import OF_FRAMES, Told
 from napari_ptycho.gui.views import ScanView, view_scan
 from napari_ptycho.model import Geometry
 from napari_ptycho.model.arrays import Bools
 from napari_ptycho.model.summary import summary
 from napari_ptycho.prepare import DetectorOptions
-
-OF_FRAMES = ("detector_pixel_m", "detector_pixel_rad")
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,8 @@ def cut(view: ScanView, options: DetectorOptions, painted: Painted | None) -> Sc
         note += f", {int(painted.good.sum())} given back." if painted.good.any() else "."
         scan = prepare.mask_pixels(scan, painted.bad, note, painted.good)
     scan = prepare.cut_detector(scan, replace(options, hot=0.0, dead=False, saturation=0.0))
-    return _changed(view, scan)
+    told = recipe_source.cut(view.told, options, painted is not None)
+    return _changed(view, scan, told)
 
 
 def turn(view: ScanView, code: int) -> Scans:
@@ -45,13 +46,13 @@ def turn(view: ScanView, code: int) -> Scans:
     Raises:
         PtychoError: As `prepare.orient`.
     """
-    return _changed(view, prepare.orient(view.scan, code))
+    return _changed(view, prepare.orient(view.scan, code), recipe_source.turned(view.told, code))
 
 
-def _changed(view: ScanView, scan: Any) -> Scans:
+def _changed(view: ScanView, scan: Any, told: Told) -> Scans:
     if scan is view.scan:
         return view, view
-    new = replace(view_scan(scan), as_read=view.as_read or view)
+    new = replace(view_scan(scan), as_read=view.as_read or view, told=told)
     return new, new
 
 
@@ -61,7 +62,10 @@ def back(view: ScanView) -> Scans:
     typed = given_by_user(view.scan.geometry, view.scan.sources)
     typed = {name: value for name, value in typed.items() if name not in OF_FRAMES}
     new = replace(before, scan=replace(before.scan, **_with(before, typed))) if typed else before
-    new = replace(new, rows=summary(new.scan)) if typed else new
+    told = before.told
+    for name, value in typed.items():
+        told = recipe_source.typed(told, name, value)
+    new = replace(new, rows=summary(new.scan), told=told) if typed else new
     return new, new
 
 

@@ -1,6 +1,5 @@
 """The Reconstruct dock: a chain of engines, a start, a run; live layers and error curve; save."""
 
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -8,13 +7,18 @@ import numpy as np
 from napari.utils.notifications import show_info
 from napari.viewer import Viewer
 from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QHBoxLayout
 
 from napari_ptycho.device import CHOICES
-from napari_ptycho.engines import reconstruct
 from napari_ptycho.gui.advice import Advice, Adviser, memory_text
 from napari_ptycho.gui.closing import CloseGuard
 from napari_ptycho.gui.form import LABELS_PX
+from napari_ptycho.gui.offer_kept import Kept, kept_of
+from napari_ptycho.gui.offer_rows import Offer, OfferRows
 from napari_ptycho.gui.preset_box import PresetBox
+from napari_ptycho.gui.recipe_bar import RecipeButton
+from napari_ptycho.gui.recipe_draft import ToldRun, of_more, of_run
+from napari_ptycho.gui.recipe_run import Run, make_job
 from napari_ptycho.gui.result_layers import ReconstructionLayers
 from napari_ptycho.gui.run_box import RunBox
 from napari_ptycho.gui.runner import Runner
@@ -23,7 +27,7 @@ from napari_ptycho.gui.session import real_viewer, session_of
 from napari_ptycho.gui.stages import Stages, rest, total
 from napari_ptycho.gui.stages_box import StagesBox
 from napari_ptycho.gui.start_box import Start, StartBox
-from napari_ptycho.gui.views import ReconstructionView, viewed
+from napari_ptycho.gui.views import ReconstructionView
 from napari_ptycho.gui.widgets import Choice, Dock, Note, form_rows
 from napari_ptycho.job import Update
 from napari_ptycho.model import Scan
@@ -31,13 +35,6 @@ from napari_ptycho.model import Scan
 LARGE_BYTES = 2**31
 """Suggestions for larger scans, of which every frame is read, are made only when asked for."""
 PAUSE_MS = 200
-
-
-def make_job(
-    scan: Scan, stages: Stages, start: Start, device: str
-) -> Iterator[Update[ReconstructionView]]:
-    """Return the job that the thread runs, made in the thread."""
-    return viewed(reconstruct(scan, stages, start.make(scan, stages[0].modes), device))
 
 
 class ReconstructDock(Dock):
@@ -51,12 +48,15 @@ class ReconstructDock(Dock):
         self._advice: Advice | None = None
         self._begun = False
         self._run_stages: Stages = ()
+        self._kept: Kept | None = None  # of the running or last run
         self._left: tuple[Stages, Stages] = ((), ())  # the chain of the last run, and its rest
         self.scan_note, self.memory_note = Note(self.viewer), Note(self.viewer, small=True)
         self.presets, self.stages = PresetBox(self.viewer), StagesBox()
         self.start_box = StartBox(self.viewer)
         self.device = Choice("Where to compute; auto takes a GPU if there is one.")
         self.device.addItems(CHOICES)
+        self.recipe_button = RecipeButton(self)
+        self.offers = OfferRows(self.viewer, "Reconstruct", ("reconstruction",))
         self.box = RunBox(self.viewer, self.session)
         self.save_button = self.box.save_button
         self._lay_out()
@@ -70,7 +70,12 @@ class ReconstructDock(Dock):
         for name, field in (("Start from", self.start_box), ("Device", self.device)):
             rows.addRow(name, field)
             rows.labelForField(field).setMinimumWidth(LABELS_PX)
-        for widget in (self.scan_note, self.presets, self.stages):
+        top = QHBoxLayout()
+        top.addWidget(self.scan_note, 1)
+        top.addWidget(self.recipe_button)
+        self.rows.addWidget(self.offers)
+        self.rows.addLayout(top)
+        for widget in (self.presets, self.stages):
             self.rows.addWidget(widget)
         self.rows.addLayout(rows)
         self.rows.addWidget(self.memory_note)
@@ -78,6 +83,8 @@ class ReconstructDock(Dock):
         self.footer.addWidget(self.box)
 
     def _connect(self) -> None:
+        self.offers.ready.connect(self.resume)
+        self.recipe_button.told.connect(self._tell)
         self.presets.chosen.connect(self._on_chosen)
         self.presets.asked.connect(self._ask_anyway)
         self.stages.changed.connect(self._on_edited)
@@ -130,6 +137,11 @@ class ReconstructDock(Dock):
         self.stages.show_stages(stages)
         self._later.start()
 
+    def show_own(self, stages: Stages) -> None:
+        """Show a chain as the user's own: no suggestion replaces it."""
+        self.stages.show_stages(stages)
+        self._on_edited()
+
     def _on_edited(self) -> None:
         self.presets.set_own(self.stages.stages())
         self._later.start()
@@ -156,7 +168,8 @@ class ReconstructDock(Dock):
         """Reconstruct the current scan from the chosen start."""
         start = self.start_box.start()
         if start is not None:
-            self._run(start, self.stages.stages())
+            stages = self.stages.stages()
+            self._begin(start, stages, of_run(self.viewer, stages))
 
     def go_on(self) -> None:
         """Go on from the reconstruction that is shown.
@@ -164,22 +177,43 @@ class ReconstructDock(Dock):
         With what a stopped run has left, if its chain is as it was; else with the last stage.
         """
         stages, (asked, left) = self.stages.stages(), self._left
-        if self.session.reconstruction is not None:
+        before = self.session.reconstruction
+        if before is not None:
             ahead = left if stages == asked and left else stages[-1:]
-            self._run(Start(reconstruction=self.session.reconstruction), ahead)
+            self._begin(Start(reconstruction=before), ahead, of_more(self.viewer, before, ahead))
 
-    def _run(self, start: Start, stages: Stages) -> None:
+    def _begin(self, start: Start, stages: Stages, told: ToldRun) -> None:
         scan = self.session.scan
         if scan is None:
             show_info("Open a scan first, in the Scan dock.")
             return
-        job = partial(make_job, scan, stages, start, self.device.currentText())
-        if self.runner.start(job, f"reconstruct {scan.name}", total(stages)):
-            self._begun, self._run_stages = False, stages
+        device = self.device.currentText()
+        kept = kept_of(f"reconstruction of {scan.name}", told, device=device)
+        self._launch(Run(scan, stages, start, device, told.toml, kept))
+
+    def resume(self, offer: Offer) -> None:
+        """Go on with a run that was interrupted; its scan is open."""
+        scan, of, about = self.session.scan, offer.checkpoint, offer.checkpoint.about
+        if scan is None:
+            return
+        self.device.setCurrentText(str(about.get("device", "auto")))
+        chain = offer.recipe.stages
+        stages = rest(chain, total(chain) - of.total)
+        toml = about["recipe"] if about.get("tells") else ""
+        kept = Kept.of(offer.path, about)
+        if self._launch(Run(scan, stages, Start(), self.device.currentText(), toml, kept)):
+            self.offers.take(offer)
+
+    def _launch(self, run: Run) -> bool:
+        scan, stages = run.scan, run.stages
+        begun = self.runner.start(partial(make_job, run), f"reconstruct {scan.name}", total(stages))
+        if begun:
+            self._begun, self._run_stages, self._kept = False, stages, run.kept
             self._left = (self.stages.stages(), ())
             self.box.begin(stages)
             self.guard.watch()
             self._refresh()
+        return begun
 
     def _on_update(self, update: Update[ReconstructionView]) -> None:
         view = update.result
@@ -207,6 +241,7 @@ class ReconstructDock(Dock):
             self.layers.show(last.result.picture, last=True)
             self.box.show_legend(self.layers.legend())
             self._left = (self._left[0], rest(self._run_stages, last.done))
+        self.guard.end(outcome, self._kept)
         self.box.show_end(outcome, last)
         self._show_running(None)
         self._refresh()
@@ -223,7 +258,10 @@ class ReconstructDock(Dock):
         self.box.show_legend(self.layers.recolour(by))
 
     def _on_saved(self, path: str) -> None:
-        self.box.status.show_lines([f"saved as {path}"])
+        self._tell(f"saved as {path}")
+
+    def _tell(self, sentence: str) -> None:
+        self.box.status.show_lines([sentence])
 
     def _refresh(self) -> None:
         """Make the buttons follow the session and the runner."""

@@ -8,6 +8,7 @@ docs/architecture.md.
 
 import logging
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from functools import partial
 from threading import Event
@@ -27,6 +28,8 @@ FLOOR_MS, CAP_MS = 250.0, 5000.0
 SHORT_S = 0.5
 """What takes no longer is not announced: a bar in the activity dock costs more than it tells."""
 DUTY = 0.04
+RUNNING: "weakref.WeakSet[Runner]" = weakref.WeakSet()
+"""The runners of all docks that have a job; those of deleted docks are `abandoned`."""
 
 
 class Runner(QObject):
@@ -63,6 +66,18 @@ class Runner(QObject):
     def running(self) -> bool:
         """Whether a job is under way; True until `finished` has been emitted."""
         return self._task is not None
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether its dock was deleted: nothing of Qt may be asked of it any more."""
+        return self._abandoned.is_set()
+
+    @property
+    def about(self) -> tuple[str, float]:
+        """Title of the job that runs and its seconds so far; empty if none runs."""
+        if self._task is None:
+            return "", 0.0
+        return self._task.title, time.perf_counter() - self._announce + SHORT_S
 
     @property
     def newest(self) -> Any:
@@ -109,6 +124,7 @@ class Runner(QObject):
         self._task = worker.Task(title, total, self._abandoned)
         self._announce = time.perf_counter() + SHORT_S
         worker.launch(self._task, body)
+        RUNNING.add(self)
         self._ticks.start()
         return True
 
@@ -144,6 +160,7 @@ class Runner(QObject):
         self._ticks.stop()
         self._pull(task)
         self._task = None
+        RUNNING.discard(self)
         self.last = task.last
         _close(self._bars)
         if task.error is not None:

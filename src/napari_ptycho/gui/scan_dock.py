@@ -9,24 +9,27 @@ from napari.utils.notifications import show_warning
 from napari.viewer import Viewer
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
-from qtpy.QtWidgets import QPushButton
+from qtpy.QtWidgets import QFileDialog, QPushButton
 
-from napari_ptycho.gui import loading
+from napari_ptycho.gui import loading, recipe_filling
 from napari_ptycho.gui.binning_box import BinningBox
 from napari_ptycho.gui.browser_dialog import BrowserDialog
 from napari_ptycho.gui.drops import Drops, paths_of
 from napari_ptycho.gui.frames_box import FramesBox
 from napari_ptycho.gui.geometry_form import GeometryForm
 from napari_ptycho.gui.layers import ScanLayers
-from napari_ptycho.gui.open_bar import OpenBar
+from napari_ptycho.gui.open_bar import FILES, OpenBar
 from napari_ptycho.gui.opening import Opening, Wanting
+from napari_ptycho.gui.recipe_filling import Filling
 from napari_ptycho.gui.result_layers import ReconstructionLayers
 from napari_ptycho.gui.runner import Runner
 from napari_ptycho.gui.save_button import SaveButton
 from napari_ptycho.gui.saving import of_scan
 from napari_ptycho.gui.session import real_viewer, session_of
 from napari_ptycho.gui.views import Picture
+from napari_ptycho.gui.watch_box import WatchBox
 from napari_ptycho.gui.widgets import Dock, Note, SummaryTable, heading
+from napari_ptycho.recipes.recipe import Recipe
 from napari_ptycho.samples import SAMPLES
 
 
@@ -50,7 +53,12 @@ class ScanDock(Dock):
         self.bar, self.setup_button = OpenBar(), QPushButton("Set up…")
         self.setup_button.setToolTip("Say in the browser what the file does not say.")
         self.setup_button.hide()
+        self.other_button = QPushButton("Choose scan…")
+        self.other_button.setToolTip("The scan that the recipe is to open, in place of its own.")
+        self.other_button.hide()
+        self.watcher = WatchBox(self.viewer, self.layers)
         self._wanting: Wanting | None = None
+        self._recipe = Recipe()  # that waits for a scan
         self._lay_out()
         self._connect()
         self.setAcceptDrops(True)
@@ -60,7 +68,10 @@ class ScanDock(Dock):
         self.bar.paths_chosen.connect(self.open_paths)
         self.bar.sample_chosen.connect(self.open_sample)
         self.bar.browse_asked.connect(self._browse)
+        self.bar.watch_asked.connect(self.watch)
+        self.watcher.ended.connect(self._on_watched)
         self.setup_button.clicked.connect(self._browse)
+        self.other_button.clicked.connect(self._ask_other)
         self.form.edited.connect(self._on_geometry)
         self.binning.asked.connect(self.bin)
         self.binning.undone.connect(self.unbin)
@@ -70,8 +81,10 @@ class ScanDock(Dock):
 
     def _lay_out(self) -> None:
         self.rows.addWidget(self.bar)
+        self.rows.addWidget(self.watcher)
         self.rows.addWidget(self.status)
         self.rows.addWidget(self.setup_button)
+        self.rows.addWidget(self.other_button)
         self.rows.addWidget(self.table)
         self.headings = heading("Experiment"), heading("Frames"), heading("Position binning")
         parts = self.form, self.frames, self.binning
@@ -95,16 +108,45 @@ class ScanDock(Dock):
         self.open_paths([Path(path)])
 
     def open_paths(self, paths: Sequence[Path]) -> None:
-        """Open a scan, a folder, or frames with a second file that has their positions."""
-        self._run(partial(loading.open_paths, paths), f"open {paths[0].name}")
+        """Open a scan, a folder, or frames with their positions; or a recipe, on its own scan."""
+        by_recipe = any(recipe_filling.is_recipe(path) for path in paths)
+        opens: Callable[..., Any] = recipe_filling.open_paths if by_recipe else loading.open_paths
+        self._run(partial(opens, paths), f"open {paths[0].name}")
 
     def open(self, opening: Opening) -> None:
         """Open a file as the browser says."""
         self._run(partial(loading.open_file, opening), f"open {opening.path.name}")
 
+    def open_recipe(self, recipe: Recipe | Path, scan: Path | None = None) -> bool:
+        """Open the scan of a recipe, or another one by it, and fill the docks; False if busy.
+
+        Args:
+            recipe: The recipe, or a file that holds one: TOML, or a result.
+            scan: The other one.
+        """
+        title = recipe.name if isinstance(recipe, Path) else recipe.title or "a recipe"
+        return self._run(partial(recipe_filling.open_recipe, recipe, scan), f"open {title}")
+
     def open_sample(self, key: str) -> None:
         """Open a sample in the thread: simulated, or fetched once."""
         self._run(partial(loading.open_sample, key), f"open {SAMPLES[key]}")
+
+    def watch(self, path: Path) -> None:
+        """Watch a file or a folder that is being written, with what the Watch menu says."""
+        if self.runner.running:
+            show_warning("A scan is being opened: watch when it is there.")
+            return
+        bar = self.bar
+        self.watcher.watch(path, bar.predicting.isChecked(), bar.reconstructing.isChecked())
+        if self.watcher.runner.running:
+            self._want(None)
+            self.status.show_lines()
+            self._enable(False)
+
+    def _on_watched(self) -> None:
+        self._enable(True)
+        self._refresh()
+        self.loaded.emit()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take files."""
@@ -125,6 +167,11 @@ class ScanDock(Dock):
             self.browser.browse(self.session.unbinned.opening)
         else:
             self.browser.ask_file()
+
+    def _ask_other(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Choose the scan", "", FILES)
+        if path:
+            self.open_recipe(self._recipe, Path(path))
 
     # -- changing
 
@@ -149,11 +196,17 @@ class ScanDock(Dock):
 
     # -- showing
 
-    def _run(self, work: Callable[[], Any], title: str) -> None:
-        if self.runner.call(work, title):
+    def _run(self, work: Callable[[], Any], title: str) -> bool:
+        if self.watcher.runner.running:
+            show_warning("A scan is being watched: stop that first.")
+            return False
+        begun = self.runner.call(work, title)
+        if begun:
             self._want(None)
+            self.other_button.hide()
             self.status.show_lines([f"{title}…"])
             self._enable(False)
+        return begun
 
     def _on_finished(self, outcome: str, value: Any) -> None:
         self._enable(True)
@@ -173,8 +226,24 @@ class ScanDock(Dock):
             self.status.show_lines([], [wanting.sentence])
             show_warning(wanting.sentence)
 
-    def show_opened(self, opened: loading.Opened) -> None:
+    def _fill(self, filling: Filling) -> None:
+        """Show a recipe in all docks; without its scan, say so."""
+        self._recipe = filling.recipe
+        if filling.scans is not None:
+            self.show_opened(filling.scans)
+            self.binning.show_bins(filling.recipe.binning)
+        else:
+            self._refresh()
+            self.status.show_lines([], [filling.sentence])
+            self.other_button.show()
+            show_warning(filling.sentence)
+        recipe_filling.fill(self.viewer, filling.recipe)
+
+    def show_opened(self, opened: loading.Opened | Filling) -> None:
         """Show what was opened, binned or changed; or what is missing to open it."""
+        if isinstance(opened, Filling):
+            self._fill(opened)
+            return
         if isinstance(opened, Wanting):
             self.layers.clear_placeholder()
             self._refresh()

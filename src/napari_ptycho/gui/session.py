@@ -6,8 +6,10 @@ from weakref import WeakKeyDictionary
 from napari.viewer import Viewer
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
+from napari_ptycho.gui.recipe_source import IN_MEMORY, Told
 from napari_ptycho.gui.views import ScanView
 from napari_ptycho.model import Reconstruction, Scan
+from napari_ptycho.recipes.recipe import BinningOptions, NetworkStep, Recipe
 
 Halves = tuple[Reconstruction, Reconstruction]
 
@@ -25,11 +27,21 @@ class Session(QObject):
         self.reconstruction: Reconstruction | None = None
         self.halves: WeakKeyDictionary[Reconstruction, Halves] = WeakKeyDictionary()
         """Half-count reconstructions, by the whole one that they were made for."""
+        self.predictions: WeakKeyDictionary[Reconstruction, NetworkStep] = WeakKeyDictionary()
+        """How a network made them, by predicted object."""
+        self.recipe = Recipe()
+        """The one that was opened or saved last: what no dock shows of it is kept."""
 
     @property
     def scan(self) -> Scan | None:
         """The scan that is shown and that a run starts with (binned, if it was binned)."""
         return None if self.view is None else self.view.scan
+
+    @property
+    def told(self) -> tuple[Told, BinningOptions]:
+        """How the scan is opened and binned again, or why no recipe can tell."""
+        view = self.view
+        return (IN_MEMORY, BinningOptions()) if view is None else (view.told, view.bins)
 
     def show_scan(self, view: ScanView, unbinned: ScanView) -> None:
         """Make a scan the current one; `unbinned` is the scan it was binned from, or itself."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from napari_ptycho.gui.recipe_source import TOML
 from napari_ptycho.io.files import BZ2, GZIP, HDF5, HEAD_BYTES, MATLAB, MIB, NPY, TIFF, ZIP, kind_of
 
 ENDINGS = {
@@ -27,8 +28,10 @@ def is_ours(paths: Sequence[Path]) -> bool:
     """Whether what is opened together may be a scan or a reconstruction.
 
     An image in TIFF or NPY is napari's; frames in TIFF with a second file are ours, and so is a
-    folder that holds several files of frames.
+    folder that holds several files of frames. TOML is a recipe.
     """
+    if any(path.suffix.lower() == TOML for path in paths):
+        return True
     kinds = [kind(path) for path in paths]
     if any(one in (*ENDINGS, RAW) for one in kinds):
         return True

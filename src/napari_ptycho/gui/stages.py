@@ -71,3 +71,13 @@ def rest(stages: Stages, done: float) -> Stages:
             left.append(replace(options, epochs=options.epochs - gone))
         gone = max(0, gone - options.epochs)
     return tuple(left)
+
+
+def spent(stages: Stages, done: float) -> Stages:
+    """Return what a chain that was stopped after so many epochs has done."""
+    gone, kept = int(done), []
+    for options in stages:
+        if gone > 0:
+            kept.append(replace(options, epochs=min(gone, options.epochs)))
+        gone -= options.epochs
+    return tuple(kept)

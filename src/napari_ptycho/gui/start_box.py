@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from napari.utils.notifications import show_info
 from napari.viewer import Viewer
@@ -11,10 +12,12 @@ from napari_ptycho import io
 from napari_ptycho.gui import canvas
 from napari_ptycho.gui.form import OptionsForm
 from napari_ptycho.model import Reconstruction, Scan
-from napari_ptycho.options import Options
-from napari_ptycho.prepare import Optics, first_guess
+from napari_ptycho.model.arrays import Complexes
+from napari_ptycho.prepare import Optics, ProbeStart, first_guess
+from napari_ptycho.recipes.recipe import NetworkStep
+from napari_ptycho.recipes.recipe import Start as Guess
 
-GUESSES = {
+GUESSES: dict[str, ProbeStart] = {
     "automatic": "auto",
     "probe in the file": "file",
     "mean pattern": "mean pattern",
@@ -27,10 +30,12 @@ LAYER, FILE = "selected layer", "file…"
 class Start:
     """A start that was chosen in the window; `make` is for the job's thread."""
 
-    guess: str = "auto"
-    optics: Options | None = None
+    guess: ProbeStart = "auto"
+    optics: Optics | None = None
     reconstruction: Reconstruction | None = None
     path: Path | None = None
+    network: NetworkStep | None = None
+    """Predicts the object first, see `recipe_network.predicted`."""
 
     def make(self, scan: Scan, modes: int) -> Reconstruction | None:
         """Return the reconstruction to start from; None leaves the choice to the engine.
@@ -42,9 +47,17 @@ class Start:
             return self.reconstruction
         if self.path is not None:
             return io.read_reconstruction(self.path)
-        if self.guess == "auto":
+        if self.guess == "auto" or self.network is not None:
             return None
-        return first_guess(scan, modes, self.guess, self.optics)  # type: ignore[arg-type]
+        return first_guess(scan, modes, self.guess, self.optics)
+
+    def probe(self, scan: Scan) -> Complexes | None:
+        """Return the probe (1, H, W) that a network predicts with; None leaves it to that.
+
+        Raises:
+            ScanError: The scan lacks what the guess needs.
+        """
+        return None if self.guess == "auto" else first_guess(scan, 1, self.guess, self.optics).probe
 
 
 class StartBox(QWidget):
@@ -54,7 +67,8 @@ class StartBox(QWidget):
         super().__init__()
         self._viewer = viewer
         self._path: Path | None = None
-        self._given: Reconstruction | None = None
+        self._given: Reconstruction | NetworkStep | None = None
+        self._beside = Guess()  # whose probe a network predicts with
         self.choice = QComboBox()
         self.choice.addItems([*GUESSES, LAYER, FILE])
         self.choice.setToolTip("Object and probe that the first epoch starts from.")
@@ -71,24 +85,55 @@ class StartBox(QWidget):
         """Return the start as it stands; None if the selected layer shows no reconstruction."""
         chosen = self.choice.currentText()
         if self._given is not None and self.choice.currentIndex() == self._before_file:
+            if isinstance(self._given, NetworkStep):
+                return Start(self._beside.probe, self._beside.optics, network=self._given)
             return Start(reconstruction=self._given)
         if chosen == LAYER:
-            held = [canvas.held_by(layer) for layer in self._viewer.layers.selection]
-            found = [thing for thing in held if isinstance(thing, Reconstruction)]
-            if not found:
+            found = self._selected()
+            if found is None:
                 show_info("Select a phase, amplitude or probe layer to start from.")
                 return None
-            return Start(reconstruction=found[0])
+            return Start(reconstruction=found)
         if chosen in GUESSES:
             optics = self.optics.options() if chosen == "optics" else None
+            assert optics is None or isinstance(optics, Optics)  # the form's class
             return Start(GUESSES[chosen], optics)
         return Start(path=self._path)
 
-    def set_reconstruction(self, reconstruction: Reconstruction, title: str) -> None:
-        """Start from this reconstruction, which is listed so: "prediction: star"."""
+    def told(self) -> tuple[Guess, Reconstruction | NetworkStep | None, str]:
+        """Return the start for a recipe: a guess, what is chosen instead, what it is called."""
+        chosen = self.choice.currentText()
+        if chosen in GUESSES:
+            optics: Any = self.optics.options() if chosen == "optics" else None
+            return Guess(GUESSES[chosen], optics), None, ""
+        on_given = self._given is not None and self.choice.currentIndex() == self._before_file
+        instead = self._given if on_given else self._selected() if chosen == LAYER else None
+        guess = self._beside if isinstance(instead, NetworkStep) else Guess()
+        return guess, instead, chosen
+
+    def _selected(self) -> Reconstruction | None:
+        """Return the reconstruction that a selected layer shows."""
+        held = map(canvas.held_by, self._viewer.layers.selection)
+        return next((thing for thing in held if isinstance(thing, Reconstruction)), None)
+
+    def set_guess(self, guess: Guess) -> None:
+        """Start from a guess, as a recipe names it; a network that is set then has its probe."""
+        self._beside = guess
+        if guess.optics is not None:
+            self.optics.set_options(guess.optics)
+        words = {value: word for word, value in GUESSES.items()}
+        self.choice.setCurrentText(words[guess.probe])
+
+    def set_given(self, given: Reconstruction | NetworkStep, title: str) -> None:
+        """Start from this, which is listed so: "prediction: star".
+
+        Args:
+            given: A reconstruction, or a network that predicts one when the run begins.
+            title: What it is called.
+        """
         if self._given is None:
             self.choice.insertItem(self.choice.count() - 1, "")
-        self._given = reconstruction
+        self._given = given
         self.choice.setItemText(self._before_file, title)
         self.choice.setCurrentIndex(self._before_file)
 

@@ -6,13 +6,14 @@ frames, removing the phase ramp, percentiles) is done here before, and handed ov
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptycho.gui.opening import Opening
+from napari_ptycho.gui.recipe_source import IN_MEMORY, Told
 from napari_ptycho.gui.spots import Spots, spots
 from napari_ptycho.job import Update
 from napari_ptycho.model import Reconstruction, Scan
@@ -21,6 +22,7 @@ from napari_ptycho.model.summary import Row, summary
 from napari_ptycho.physics.align import flatten, illuminated
 from napari_ptycho.prepare import find_raster
 from napari_ptycho.prepare.raster import Raster
+from napari_ptycho.recipes.recipe import BinningOptions
 
 Image = NDArray[np.float32]
 Limits = tuple[float, float]
@@ -77,6 +79,10 @@ class ScanView:
     """The file it was read from, and how; None for a sample or a binned scan."""
     as_read: "ScanView | None" = None
     """The scan before its frames were masked, cut or turned, where they were."""
+    told: Told = IN_MEMORY
+    """How it came about (before it was binned), for a recipe; a sentence where none can tell."""
+    bins: BinningOptions = field(default_factory=BinningOptions)
+    """How it was binned."""
 
 
 def view_scan(scan: Scan) -> ScanView:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_ptycho.io.forms.table import Writer
+    from napari_ptycho.io.growing import Growing
     from napari_ptycho.io.layout import Layout
     from napari_ptycho.io.presets import Preset
     from napari_ptycho.prepare.detector import DetectorOptions
@@ -25,6 +26,7 @@ __all__ = [
     "delete_preset",
     "is_image",
     "load_presets",
+    "open_growing",
     "read_image",
     "read_reconstruction",
     "read_scan",
@@ -59,6 +61,7 @@ FORMATS = (
     "arrays",
     "matlab",
     "tiffs",
+    "npys",
     "merlin",
     "empad",
 )
@@ -115,6 +118,19 @@ def read_scan(
             )
         with translated(Path(path)):
             return reading.scan(form, content)
+
+
+def open_growing(
+    path: str | os.PathLike[str],
+    geometry: Geometry | Mapping[str, Any] | None = None,
+    layout: "Layout | None" = None,
+    positions: str | os.PathLike[str] | None = None,
+    detector: "DetectorOptions | None" = None,
+) -> "Growing":
+    """Open a scan that is still being written; arguments and errors are those of `read_scan`."""
+    from napari_ptycho.io.growing.opening import opened
+
+    return opened(path, geometry, layout, positions, detector)
 
 
 def read_reconstruction(path: str | os.PathLike[str]) -> Reconstruction:

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from napari_ptycho.errors import OptionsError, ScanError
 from napari_ptycho.io import files, hdf5, positions
-from napari_ptycho.io.layout import Layout
 from napari_ptycho.io.masks import good_pixels
 from napari_ptycho.io.quantities import Quantity, quantity
 
@@ -45,15 +44,16 @@ def apply(draft: "Draft", request: "Request") -> None:
         first = (named or ["positions"])[0]
         raise OptionsError(f"layout.{first} is a path in an HDF5 file, but {path.name} is none")
     if placed:
-        _take_positions(draft, layout)
-    with hdf5.open_file(path) as file:
+        _take_positions(draft, request)
+    with hdf5.open_file(path, request.growing is not None) as file:
         part = _Named(file, draft, request)
         for name in named:
             part.take(name)
 
 
-def _take_positions(draft: "Draft", layout: Layout) -> None:
-    found = positions.read_positions(draft.file, layout, draft.patterns.shape[0])
+def _take_positions(draft: "Draft", request: "Request") -> None:
+    layout, growing = request.layout, request.growing is not None
+    found = positions.read_positions(draft.file, layout, draft.patterns.shape[0], growing)
     draft.positions, draft.unit = found.values, found.unit
     for name in ("positions_m", "positions_px"):
         draft.sources.pop(name, None)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from napari_ptycho.io.layout import Layout
 from napari_ptycho.io.matching import placed, without_dark
 from napari_ptycho.model import Geometry, Scan
 from napari_ptycho.model.arrays import Bools
+
+if TYPE_CHECKING:
+    from napari_ptycho.io.growing.growth import Growth
 
 GEOMETRY = tuple(item.name for item in fields(Geometry))
 RARE = ("particle", "detector_pixel_rad")
@@ -37,6 +40,8 @@ class Request:
     """What the person says about how the file is to be read."""
     positions: Path | None = None
     """A second file with the positions."""
+    growing: "Growth | None" = None
+    """What is known of a scan that is still being written; None: the files are whole."""
 
     def overrides(self) -> dict[str, Any]:
         """Return the geometry fields that the caller sets.
@@ -112,6 +117,8 @@ class Draft:
     sources: dict[str, str] = field(default_factory=dict)
     """Where each field came from, for those that came from the file."""
     notes: list[str] = field(default_factory=list)
+    expected: int | None = None
+    """Frames that the file announces, where it does."""
 
     def scan(self, request: Request) -> Scan:
         """Interpret the frames, match them with the positions, and return the Scan.
@@ -119,6 +126,8 @@ class Draft:
         Raises:
             ScanError: What was found makes no scan; `NeedsPositions` if only these are missing.
         """
+        if request.growing is not None:
+            request.growing.begin(self)
         self._check_kind()
         corrections.apply(self, request)
         geometry = geometry_of(self.geometry, request.overrides(), self.sources)
@@ -128,7 +137,7 @@ class Draft:
         if own is not None and own.ndim == 3:
             own = own[keep]
         frames = self._select(keep)
-        lazy = isinstance(frames, Frames) and frames.nbytes > _most_bytes(frames, request)
+        lazy = isinstance(frames, Frames) and _stay(frames, request)
         patterns, valid = self._interpret(frames, own, geometry.propagation == "near", request)
         scan = Scan(
             patterns=patterns,
@@ -162,9 +171,10 @@ class Draft:
     def _interpret(
         self, frames: "NDArray[Any] | Frames", own: Bools | None, near: bool, request: Request
     ) -> tuple[Any, Any]:
-        if isinstance(frames, Frames) and frames.nbytes <= _most_bytes(frames, request):
+        if isinstance(frames, Frames) and not _stay(frames, request):
             frames = frames[:]
-        found = interpret(frames, own, near, self._told(request.layout))
+        make = interpret if request.growing is None else request.growing.interpreted
+        found = make(frames, own, near, self._told(request.layout))
         self.notes += found.notes
         if found.valid is not None and own is None:
             below = found.plan.told.corrects
@@ -216,14 +226,16 @@ class Draft:
         return resized(probe, (shape[0], shape[1]))
 
 
-def _most_bytes(frames: Frames, request: Request) -> int:
-    """Return above how many bytes frames stay in their files.
+def _stay(frames: Frames, request: Request) -> bool:
+    """Whether frames stay in their files.
 
     A small file that claims far more than it holds (frames that were never written) is not
     unpacked into the memory.
     """
+    if request.growing is not None:
+        return True
     stored = sum(part.stat().st_size for part in frames.parts if part.is_file())
-    return min(request.lazy_above_bytes, max(SMALL_BYTES, MOST_UNPACKED * stored))
+    return frames.nbytes > min(request.lazy_above_bytes, max(SMALL_BYTES, MOST_UNPACKED * stored))
 
 
 def resized(probe: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:

@@ -50,7 +50,7 @@ class Frames(ABC):
             dtype: As stored.
             chunks: What is decoded together, its first axis along the frames; None: single frames.
         """
-        self.parts = tuple(Path(part).absolute() for part in parts)
+        self.parts = tuple(part if part.is_absolute() else part.absolute() for part in parts)
         check_frame(self.path, shape)
         self.dtype = np.dtype(dtype)
         self.chunks = chunks
@@ -66,6 +66,10 @@ class Frames(ABC):
 
     def close(self) -> None:  # noqa: B027
         """Let go of open files, if there are any; the next `read` opens them again."""
+
+    def shorten(self, n: int) -> None:
+        """Forget what comes after the first n stored frames: it is not written yet."""
+        self._all = (min(n, self._all[0]), *self._all[1:])
 
     @property
     def path(self) -> Path:

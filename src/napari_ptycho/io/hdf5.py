@@ -2,7 +2,6 @@
 
 import math
 import os
-import struct
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from napari_ptycho.errors import FileError, ScanError
 from napari_ptycho.io import chunks, heaps
 from napari_ptycho.io.attributes import Attributes
 from napari_ptycho.io.files import HDF5, existing, kind_of, read_head, size_text, stranger
+from napari_ptycho.io.handles import appended, handle
 
 LENGTHS = {
     "m": 1.0,
@@ -39,14 +39,20 @@ ENERGIES = {"ev": 1.0, "kev": 1e3, "mev": 1e6, "gev": 1e9, "j": 1 / e}
 DEEPEST = 20
 """Virtual datasets made of virtual datasets: more levels are refused."""
 MOST_CHUNK_BYTES = 2**30
+FRAMES_NDIM = 3
+"""Growing frames are checked when they are read, and not again at each look."""
 BITSHUFFLE = dict(hdf5plugin.Bitshuffle())
 """Arguments of `create_dataset` for bitshuffle-LZ4."""
 _Place = tuple[Path, str]
 
 
 @contextmanager
-def open_file(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
+def open_file(path: str | os.PathLike[str], growing: bool = False) -> Iterator[h5py.File]:
     """Open an HDF5 file for reading.
+
+    Args:
+        path: The file.
+        growing: Whether it may still be written: see `handles.appended`.
 
     Raises:
         FileError: Not there, not HDF5, cut short, or held by a program that writes it.
@@ -55,45 +61,16 @@ def open_file(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
     head = read_head(path)
     if kind_of(head) != HDF5:
         raise FileError(f"{path.name}: not an HDF5 file, but {stranger(head)}")
+    if growing:
+        with appended(path) as file:
+            yield file
+        return
     heaps.check(path)
     file = handle(path)
     try:
         yield file
     finally:
         file.close()
-
-
-def handle(path: Path) -> h5py.File:
-    """Return an open h5py.File; the caller closes it.
-
-    Raises:
-        FileError: It cannot be opened.
-    """
-    try:
-        try:
-            return h5py.File(path, "r")
-        except BlockingIOError:  # locked by a writer, or a network disk that knows no locks
-            return h5py.File(path, "r", locking=False)
-    except OSError as error:
-        expected, size = _stored_size(read_head(path)), path.stat().st_size
-        if expected is not None and expected > size:
-            raise FileError(
-                f"{path.name}: the file is incomplete, {size_text(size)} of {size_text(expected)}; "
-                "copy it again, or wait until it is written"
-            ) from error
-        raise FileError(
-            f"{path.name}: the HDF5 file is damaged or still being written: {error}"
-        ) from error
-
-
-def _stored_size(head: bytes) -> int | None:
-    """Return the length the superblock promises, for the usual 8-byte addresses."""
-    version = head[8] if len(head) > 48 else 255
-    if version in (0, 1) and head[13] == 8:
-        return int(struct.unpack_from("<Q", head, 40 if version == 0 else 44)[0])
-    if version in (2, 3) and head[9] == 8:
-        return int(struct.unpack_from("<Q", head, 28)[0])
-    return None
 
 
 def find(file: h5py.File, name: str) -> h5py.Dataset | None:
@@ -124,8 +101,13 @@ def find(file: h5py.File, name: str) -> h5py.Dataset | None:
     _check_filters(found, file)
     _check_storage(found, file)
     _check_virtual(found, file)
-    chunks.check_small(found)
+    _check_parts(found)
     return found
+
+
+def _check_parts(dataset: h5py.Dataset) -> None:
+    if not dataset.file.swmr_mode or dataset.ndim < FRAMES_NDIM:
+        chunks.check_small(dataset)
 
 
 def _check_type(dataset: h5py.Dataset, file: h5py.File) -> None:

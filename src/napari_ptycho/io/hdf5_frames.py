@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_ptycho.io import chunks, hdf5
 from napari_ptycho.io.frames import Frames
+from napari_ptycho.io.handles import appended, handle
 
 
 class Hdf5Frames(Frames):
@@ -39,6 +41,7 @@ class Hdf5Frames(Frames):
         self.scan_axes = tuple(axis for axis in range(count) if axis not in taken)
         self.scan_shape = tuple(lengths[axis] for axis in self.scan_axes)
         shape = (math.prod(self.scan_shape), *(lengths[axis] for axis in self.frame_axes))
+        self.growing = bool(dataset.file.swmr_mode)
         self._count = count
         self._file: h5py.File | None = None
         path = Path(dataset.file.filename)
@@ -58,7 +61,10 @@ class Hdf5Frames(Frames):
 
     def read(self, start: int, stop: int) -> NDArray[Any]:
         """Return stored frames."""
-        dataset = self._dataset()
+        with self.dataset() as dataset:
+            return self._stored(dataset, start, stop)
+
+    def _stored(self, dataset: h5py.Dataset, start: int, stop: int) -> NDArray[Any]:
         order = sorted(self.frame_axes)
         blocks = []
         for index in self._pieces(start, stop):
@@ -84,10 +90,16 @@ class Hdf5Frames(Frames):
             yield (*map(int, leading), slice(int(first), last))
             start += last - int(first)
 
-    def _dataset(self) -> h5py.Dataset:
+    @contextmanager
+    def dataset(self) -> Iterator[h5py.Dataset]:
+        """Open the dataset; a file that grows is closed again, and read as it is at that time."""
+        if self.growing:
+            with appended(self.path) as file:
+                yield file[self.name]
+            return
         if self._file is None or not self._file.id.valid:
-            self._file = hdf5.handle(self.path)
-        return self._file[self.name]
+            self._file = handle(self.path)
+        yield self._file[self.name]
 
     def close(self) -> None:
         """Close the file."""

@@ -31,6 +31,18 @@ class Interpreted:
     notes: list[str]
 
 
+@dataclass(frozen=True)
+class Decided:
+    """What stored frames are, by a look at them."""
+
+    plan: Plan
+    notes: list[str]
+    valid: Bools | None
+    """(H, W) True = measured, laid out as in a Scan; None where all is, or it changes by frame."""
+    lit: bool
+    """Whether there was a count in any of them."""
+
+
 def interpret(
     frames: "NDArray[Any] | Frames", own: Bools | None, near: bool, told: Told = NOTHING
 ) -> Interpreted:
@@ -42,6 +54,13 @@ def interpret(
         near: Near-field frames are images: zero frequency is not looked for.
         told: What need not be found from the data, and what corrects the frames.
     """
+    return made_by(decide(frames, own, near, told), frames)
+
+
+def decide(
+    frames: "NDArray[Any] | Frames", own: Bools | None, near: bool, told: Told = NOTHING
+) -> Decided:
+    """Look at stored frames and decide what they are; the arguments are those of `interpret`."""
     usable: Bools = np.ones(frames.shape[1:], bool) if own is None else own
     if usable.ndim == 3:
         usable = np.logical_or.reduce(usable, axis=0)
@@ -53,21 +72,28 @@ def interpret(
     for block in _blocks(frames):
         survey.add(block)
     decided, notes = plan(survey, usable, near, whole_stack=not lazy)
-    marked: Any
-    if isinstance(frames, Frames):
-        if advice := frames.advice():
-            notes.append(advice)
-        patterns, marked = _lazily(frames, decided)
-    else:
-        patterns, marked = _at_once(frames, decided)
-    anywhere, everywhere = survey.bad(decided.ceiling)
+    if isinstance(frames, Frames) and (advice := frames.advice()):
+        notes.append(advice)
     if told.corrects:
         notes.append(_corrected(frames, decided))
-    if told.corrects and not lazy:
-        marked = _together(marked)
-    elif not decided.patchy:
-        marked = decided.centred(~everywhere) if anywhere.any() else None
-    return Interpreted(patterns, marked, decided, notes)
+    anywhere, everywhere = survey.bad(decided.ceiling)
+    same = anywhere.any() and not decided.patchy
+    valid = decided.centred(~everywhere) if same else None
+    return Decided(decided, notes, valid, bool(survey.total.any()))
+
+
+def made_by(decided: Decided, frames: "NDArray[Any] | Frames") -> Interpreted:
+    """Make counts of stored frames by what was decided, maybe from others of the same scan."""
+    lazy, marked = isinstance(frames, Frames), decided.valid
+    if isinstance(frames, Frames):
+        patterns, by_frame = _lazily(frames, decided.plan)
+    else:
+        patterns, by_frame = _at_once(frames, decided.plan)
+    if decided.plan.patchy:
+        marked = by_frame
+    if decided.plan.told.corrects and not lazy:
+        marked = _together(by_frame)
+    return Interpreted(patterns, marked, decided.plan, list(decided.notes))
 
 
 def _corrected(frames: "NDArray[Any] | Frames", decided: Plan) -> str:

@@ -52,6 +52,8 @@ def placed(draft: "Draft", request: "Request") -> Placed:
         )
     found = _found(draft, request)
     _check(found, draft.file, draft.patterns.shape[0])
+    if request.growing is not None:
+        found = request.growing.fitted(draft, found)
     if found.source:
         draft.sources[f"positions_{found.unit}"] = found.source
     draft.notes += found.notes
@@ -69,17 +71,20 @@ def placed(draft: "Draft", request: "Request") -> Placed:
     _say_if_still(draft, values)
     monitor = _per_frame(draft, "monitor", draft.monitor)
     if monitor is not None:
-        lit = _lit(draft, frames, monitor)
+        lit = _lit(draft, request, frames, monitor)
         frames, values = frames[lit], values[lit]
-    return Placed(frames, values, found.unit, _exposure(draft, frames, monitor))
+    return Placed(frames, values, found.unit, _exposure(draft, request, frames, monitor))
 
 
 def _found(draft: "Draft", request: "Request") -> "positions.Places":
     n, layout = draft.patterns.shape[0], request.layout
-    if request.positions is not None:
+    growing = request.growing
+    if request.positions is not None and growing is not None:
+        found = growing.second_file(request.positions, layout, n)
+    elif request.positions is not None:
         found = positions.read_positions(request.positions, layout, n)
     elif layout.raster_rows or layout.raster_columns:
-        found = positions.raster(layout, n)
+        found = positions.raster(layout, n if growing is None else growing.planned(layout, n))
     elif draft.positions is not None:
         found = positions.Places(np.asarray(draft.positions), draft.unit)
     else:
@@ -183,11 +188,17 @@ def _per_frame(draft: "Draft", name: str, values: NDArray[Any] | None) -> Floats
     return None
 
 
-def _lit(draft: "Draft", frames: Numbers, monitor: Floats) -> NDArray[np.bool_]:
+def _middle(request: "Request", what: str, values: Floats) -> float:
+    """Return the median of the finite numbers; of a growing scan, that of the first of them."""
+    finite = values[np.isfinite(values)]
+    middle = float(np.median(finite)) if len(finite) else 0.0
+    return middle if request.growing is None else request.growing.once(what, middle)
+
+
+def _lit(draft: "Draft", request: "Request", frames: Numbers, monitor: Floats) -> NDArray[np.bool_]:
     """Return which frames had beam by the monitor."""
     here = monitor[frames]
-    finite = here[np.isfinite(here)]
-    middle = float(np.median(finite)) if len(finite) else 0.0
+    middle = _middle(request, "monitor", here)
     if middle <= 0:
         draft.notes.append("The monitor shows no beam at most frames; it was not used.")
         return np.ones(len(frames), bool)
@@ -201,11 +212,13 @@ def _lit(draft: "Draft", frames: Numbers, monitor: Floats) -> NDArray[np.bool_]:
     return np.asarray(lit)
 
 
-def _exposure(draft: "Draft", frames: Numbers, monitor: Floats | None) -> Floats | None:
+def _exposure(
+    draft: "Draft", request: "Request", frames: Numbers, monitor: Floats | None
+) -> Floats | None:
     """Return the relative exposure of the frames: what the file says times the monitor."""
     exposure = _per_frame(draft, "exposure", draft.exposure)
     chosen = None if exposure is None else exposure[frames]
-    middle = 0.0 if monitor is None else float(np.median(monitor[frames]))
+    middle = 0.0 if monitor is None else _middle(request, "monitor of lit frames", monitor[frames])
     if monitor is None or not middle > 0:
         return chosen
     relative = monitor[frames] / middle

@@ -36,13 +36,14 @@ SURE = 0.3
 __all__ = ["Places", "arranged", "raster", "read_positions"]
 
 
-def read_positions(path: Path, layout: Layout, n: int) -> Places:
+def read_positions(path: Path, layout: Layout, n: int, growing: bool = False) -> Places:
     """Read the positions of n frames from a file of their own: HDF5, CSV, TXT, NPY.
 
     Args:
         path: The file.
         layout: Paths or columns, unit and order where the person says them.
         n: Number of frames, by which (2, n) is told from (n, 2).
+        growing: Whether the file may still be written: then only whole lines of text count.
 
     Raises:
         FileError: The file is absent, broken, or of no known kind.
@@ -53,7 +54,7 @@ def read_positions(path: Path, layout: Layout, n: int) -> Places:
     kind = kind_of(head)
     with translated(path):
         if kind == HDF5:
-            with hdf5.open_file(path) as file:
+            with hdf5.open_file(path, growing) as file:
                 return _in_hdf5(file, layout, n)
         if kind in (ZIP, NPY, BZ2, GZIP):
             with open_archive(path, str(kind)) as archive:
@@ -63,7 +64,7 @@ def read_positions(path: Path, layout: Layout, n: int) -> Places:
             raise FileError(
                 f"{path.name}: this is {what}; positions are read from HDF5, CSV, TXT, NPY and NPZ"
             )
-        return tables.read_table(path, layout, n)
+        return tables.read_table(path, layout, n, growing)
 
 
 def _in_hdf5(file: h5py.File, layout: Layout, n: int) -> Places:

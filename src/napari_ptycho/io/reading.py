@@ -61,7 +61,7 @@ class Reading:
         """
         assert form.read_scan is not None  # the caller checked
         try:
-            scan = self._cut(form.read_scan(content, self.request))
+            scan = self.cut(form.read_scan(content, self.request))
         except PtychoError as error:
             if self.preset is None:
                 raise
@@ -72,13 +72,22 @@ class Reading:
         sources = {**scan.sources, **self.told}
         return replace(scan, notes=(*self.notes, *scan.notes), sources=sources)
 
-    def _cut(self, scan: Scan) -> Scan:
+    def cut(self, scan: Scan) -> Scan:
+        """Turn and cut the frames of a scan as is wanted.
+
+        Raises:
+            PtychoError: They cannot be (`cut_detector`).
+        """
         if code := self.request.layout.orientation:
             from napari_ptycho.prepare.orientation import orient
 
             scan = orient(scan, code)
-        if self.detector not in (None, DetectorOptions()):
-            from napari_ptycho.prepare.detector import cut_detector
+        if self.detector in (None, DetectorOptions()):
+            return scan
+        return self.cut_out(scan, self.detector)
 
-            scan = cut_detector(scan, self.detector)
-        return scan
+    def cut_out(self, scan: Scan, options: DetectorOptions) -> Scan:
+        """Mask and cut the frames of a turned scan."""
+        from napari_ptycho.prepare.detector import cut_detector
+
+        return cut_detector(scan, options)

@@ -1,6 +1,7 @@
 """Tables of numbers in text files: CSV, columns with spaces, SPEC, logs of scanning stages."""
 
 import re
+import time
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -31,6 +32,8 @@ INDEX = ("detector_count", "trigger", "index", "indexes", "frame", "datapoint")
 AGAINST = "st_fzp"
 """In the names of a stage that moves against the probe, in micrometres."""
 VELOCIPROBE_COLUMNS = 8
+SETTLED_S = 2.0
+"""A file that nobody changed for so long has a whole last line."""
 
 
 @dataclass(frozen=True)
@@ -45,14 +48,20 @@ class Table:
     """Whether commas part the columns."""
 
 
-def read_table(path: Path, layout: Layout, n: int) -> Places:
+def read_table(path: Path, layout: Layout, n: int, growing: bool = False) -> Places:
     """Read the positions of n frames from a text file.
+
+    Args:
+        path: The file.
+        layout: Columns, unit and order where the person says them.
+        n: Number of frames.
+        growing: Whether a last line without an end is still being written, and not read.
 
     Raises:
         FileError: It is no text, too large, or has a row that is cut short.
         ScanError: It has no two columns of numbers, or lacks a column that the person names.
     """
-    table = _chosen(_tables(path, _lines(path)), path, n)
+    table = _chosen(_tables(path, _lines(path, growing)), path, n)
     if layout.positions_y or layout.positions_x:
         return _named(table, layout, path)
     if table.names:
@@ -74,13 +83,15 @@ def read_table(path: Path, layout: Layout, n: int) -> Places:
     return places
 
 
-def _lines(path: Path) -> list[str]:
+def _lines(path: Path, growing: bool) -> list[str]:
     if path.stat().st_size > MOST_BYTES:
         raise FileError(
             f"{path.name}: a text file of {size_text(path.stat().st_size)}; positions need less "
             f"than {size_text(MOST_BYTES)}"
         )
     raw = path.read_bytes()
+    if growing and time.time() - path.stat().st_mtime < SETTLED_S:
+        raw = raw[: max(raw.rfind(b"\n"), raw.rfind(b"\r")) + 1]
     if b"\0" in raw:
         raise FileError(f"{path.name}: neither HDF5 nor NumPy nor text; no positions can be read")
     if raw.count(b"\n") + raw.count(b"\r") > MOST_LINES:

@@ -19,6 +19,7 @@ from napari_ptycho.networks.options import (
 if TYPE_CHECKING:  # options alone must open at once: forms and --help need no arrays
     from numpy.typing import NDArray
 
+    from napari_ptycho.io.autosave import Autosave, Checkpoint
     from napari_ptycho.job import Update
     from napari_ptycho.model import Reconstruction, Scan
     from napari_ptycho.model.arrays import Complexes
@@ -95,6 +96,9 @@ def train(
     options: TrainOptions | None = None,
     start: "Network | Trained | None" = None,
     device: str = "auto",
+    *,
+    autosave: "Autosave | None" = None,
+    resume: "Checkpoint | None" = None,
 ) -> "Iterator[Update[Trained]]":
     """Teach a network: a job. The network of the best validation so far is kept.
 
@@ -105,6 +109,8 @@ def train(
             patterns are those of the pairs, as in prediction), or a result of this session to go
             on from with all of its state, for `options.epochs` more.
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
+        autosave: Where and how often to write a checkpoint; whoever keeps the result discards it.
+        resume: A checkpoint of this very job, whose process died: it goes on to its end.
 
     Yields:
         Updates whose `done` and `total` are epochs, and whose history has one value per
@@ -113,11 +119,12 @@ def train(
 
     Raises:
         OptionsError: The network does not fit the pairs.
-        JobError: The device is not there, or has too little memory.
+        JobError: The device is not there, or has too little memory; or the checkpoint is of
+            another job.
     """
     from napari_ptycho.networks.teaching import train_job
 
-    yield from train_job(pairs, options or TrainOptions(), start, device)
+    yield from train_job(pairs, options or TrainOptions(), start, device, (autosave, resume))
 
 
 def predict(
@@ -156,6 +163,9 @@ def finetune(
     options: FinetuneOptions | None = None,
     probe: "Complexes | None" = None,
     device: str = "auto",
+    *,
+    autosave: "Autosave | None" = None,
+    resume: "Checkpoint | None" = None,
 ) -> "Iterator[Update[Tuned]]":
     """Teach a network the patterns of one scan without labels, by the physics: a job.
 
@@ -166,6 +176,8 @@ def finetune(
         probe: (M, h, w) in the sample plane; None takes the scan's own, else that of the network's
             training.
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
+        autosave: As in `train`, and so is `resume`.
+        resume: See above.
 
     Yields:
         Updates whose `done` and `total` are epochs, and whose history has one value per epoch:
@@ -175,11 +187,13 @@ def finetune(
         OptionsError: The network was taught with patterns of another size, or nobody knows the
             probe.
         ScanError: The scan lacks positions in object pixels, or is a near-field scan.
-        JobError: The device is not there, or has too little memory.
+        JobError: The device is not there, or has too little memory; or the checkpoint is of
+            another job.
     """
     from napari_ptycho.networks.finetuning import finetune_job
 
-    yield from finetune_job(scan, network, options or FinetuneOptions(), probe, device)
+    options = options or FinetuneOptions()
+    yield from finetune_job(scan, network, options, probe, device, (autosave, resume))
 
 
 def load(path: str | os.PathLike[str]) -> "Network":

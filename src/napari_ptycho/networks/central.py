@@ -64,7 +64,10 @@ class Enlarging:
 
     def freeze(self, live: "Frozen") -> Predicted:
         """Return a prediction so far, over the windows of the scan."""
-        found = live.freeze()
+        return self.laid(live.freeze())
+
+    def laid(self, found: Predicted) -> Predicted:
+        """Return a prediction over the windows of the scan."""
         k, small = self.k, found.reconstruction
         # Windows lie at whole pixels apart: both grids begin at the floor of the least position.
         offset = np.rint(self.start.positions_px[0] - k * small.positions_px[0]).astype(int)

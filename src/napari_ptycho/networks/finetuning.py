@@ -7,11 +7,13 @@ ours, compares the object that all patches make together.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
 
 from napari_ptycho import device as devices
+from napari_ptycho.io.resuming import own, saving
 from napari_ptycho.job import Update, run
 from napari_ptycho.model import Scan
 from napari_ptycho.model.arrays import Complexes
@@ -21,6 +23,7 @@ from napari_ptycho.networks.network import Network
 from napari_ptycho.networks.options import FinetuneOptions
 from napari_ptycho.networks.prediction import disbelief, predicted
 from napari_ptycho.networks.result import Tuned
+from napari_ptycho.networks.saving import Saved, load_tuning, tuning_checkpoint, tuning_key
 from napari_ptycho.networks.tuning import Tuning
 
 TUNED = ", fine-tuned"
@@ -32,15 +35,26 @@ def finetune_job(
     options: FinetuneOptions,
     probe: Complexes | None,
     device: str,
+    saved: Saved = (None, None),
 ) -> Iterator[Update[Tuned]]:
-    """Teach a network one scan; arguments as in `networks.finetune`."""
+    """Teach a network one scan; arguments as in `networks.finetune`.
+
+    `saved`: where to write checkpoints, and the one to go on from.
+    """
+    autosave, resume = saved
     with _learning():
         going = Tuning(network, experiment(scan, network, probe, device), options)
+        key = tuning_key(going, network) if any(saved) else ""
+        if resume is not None:
+            load_tuning(going, own(resume, "finetuning", key))
 
     def notes() -> tuple[str, ...]:
-        return (*going.notes, *disbelief(going.r_factor, going.r_flat))
+        told = disbelief(going.r_factor, going.r_flat)
+        return (*going.notes, *told, *(autosave.notes if autosave else ()))
 
-    steps = stepping(going.states(), _learning)
+    states = going.states() if resume is None else going.resumed()
+    states = saving(states, autosave, partial(tuning_checkpoint, key=key))
+    steps = stepping(states, _learning)
     yield from run(steps, options.epochs, lambda live: frozen(live, network), notes=notes)
 
 

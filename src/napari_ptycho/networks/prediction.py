@@ -1,6 +1,6 @@
 """Prediction as a job: patterns in blocks, patches in batches, one object."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -29,6 +29,8 @@ from napari_ptycho.physics.propagate import abs2, propagator
 ASKED = 128
 """Patterns that the stitched object is compared with."""
 ASKED_BYTES = 2**26
+Asked = tuple[int, Tensor, Tensor]
+"""Number, counts (h, w) and valid pixels (h, w) of a pattern that is compared."""
 BLOCK_BYTES = {"cpu": 2**23, "cuda": 2**26}
 TOLD = 0.95
 """Share of the light that falls on known pixels in the patterns that are compared."""
@@ -107,7 +109,7 @@ class Prediction:
         self._kept: list[Tensor] = []
         most = int(np.clip(ASKED_BYTES // (4 * np.prod(scan.frame_shape)), 1, ASKED))
         self._asked = set(self.frames[:: -(-len(self.frames) // most)].tolist())
-        self._sample: list[tuple[int, Tensor, Tensor]] = []
+        self._sample: list[Asked] = []
 
     def states(self) -> Iterator["Prediction"]:
         """Go through all patterns; yield after each batch."""
@@ -170,18 +172,8 @@ class Prediction:
     def _finish(self) -> None:
         if self.options.synchronise:
             self._restitch(torch.cat(self._kept))
-        where = self.weight.device
-        beam = propagator(self.scan.geometry, self.scan.frame_shape, where)
-        probe = torch.from_numpy(self.start.probe.copy()).to(where)
-        stitched = self.stitcher.result()
-        image = stitched.object.to(torch.complex64)
-        asked, counts, good = zip(*self._sample, strict=True)
-        corners = self.corners[list(asked)]
-        told = lit_share(stitched.known, probe, corners) > TOLD
-        told = told if bool(told.any()) else ~told
-        sample = sample_of(torch.stack(counts)[told], torch.stack(good)[told], corners[told], where)
-        self.r_factor = sample.r_factor(image, probe, beam)
-        self.r_flat = sample.r_factor(torch.ones_like(image), probe, beam)
+        found = agreement(self.stitcher, self.start, self.corners, self._sample)
+        self.r_factor, self.r_flat = found
         self.notes += disbelief(self.r_factor, self.r_flat)
 
     def _restitch(self, patches: Tensor) -> None:
@@ -200,6 +192,31 @@ def sample_of(counts: Tensor, good: Tensor, corners: Tensor, where: torch.device
     axes = (-2, -1)
     root = torch.fft.ifftshift(counts.clamp(min=0).sqrt(), axes)
     return Sample(root.to(where), torch.fft.ifftshift(good, axes).to(where), corners)
+
+
+def agreement(
+    stitcher: Stitcher, start: Reconstruction, corners: Tensor, asked: Sequence[Asked]
+) -> tuple[float, float]:
+    """Return the R factor of what is stitched, and that of a flat object.
+
+    Args:
+        stitcher: The sums.
+        start: Probe and geometry.
+        corners: (N, 2) of all windows, on the CPU.
+        asked: The patterns that are compared.
+    """
+    where = stitcher.sums.device
+    probe = torch.from_numpy(start.probe.copy()).to(where)
+    beam = propagator(start.geometry, (int(probe.shape[1]), int(probe.shape[2])), where)
+    stitched = stitcher.result()
+    image = stitched.object.to(torch.complex64)
+    numbers, counts, good = zip(*asked, strict=True)
+    corners = corners[list(numbers)]
+    told = lit_share(stitched.known, probe, corners) > TOLD
+    told = told if bool(told.any()) else ~told
+    sample = sample_of(torch.stack(counts)[told], torch.stack(good)[told], corners[told], where)
+    flat = torch.ones_like(image)
+    return sample.r_factor(image, probe, beam), sample.r_factor(flat, probe, beam)
 
 
 def lit_share(known: Tensor, probe: Tensor, corners: Tensor) -> Tensor:

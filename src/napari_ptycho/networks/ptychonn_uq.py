@@ -15,6 +15,19 @@ from napari_ptycho.networks.ptychonn import double, half
 DROPPED = 0.1  # share of values that training sets to 0
 
 
+class Dropped(nn.Dropout):
+    """Dropout that draws from a generator of its own, if it is given one."""
+
+    random: torch.Generator | None = None
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Set a share of the values to 0 while training."""
+        if not self.training or self.random is None:
+            return super().forward(values)
+        kept = torch.empty_like(values).bernoulli_(1 - self.p, generator=self.random)
+        return values * kept / (1 - self.p)
+
+
 class PtychoNNUq(nn.Module):
     """(B, 1, H, W) -> (B, 2, H, W), mean amplitude in (0, 1), mean phase within +-pi.
 
@@ -48,10 +61,18 @@ class PtychoNNUq(nn.Module):
         return mean, log_variance
 
 
+def let_draw(module: nn.Module, random: torch.Generator) -> torch.Generator:
+    """Let dropout, where a network has any, draw from a generator; return that."""
+    for layer in module.modules():
+        if isinstance(layer, Dropped):
+            layer.random = random
+    return random
+
+
 def _block(before: int, after: int) -> list[nn.Module]:
     layers: list[nn.Module] = []
     for channels in (before, after):
-        layers += [nn.Conv2d(channels, after, 3, padding=1), nn.Dropout(DROPPED), nn.ReLU()]
+        layers += [nn.Conv2d(channels, after, 3, padding=1), Dropped(DROPPED), nn.ReLU()]
     return layers
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from math import ceil, isfinite
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from napari_ptycho import __version__
 from napari_ptycho import device as devices
 from napari_ptycho.errors import OptionsError
 from napari_ptycho.networks.architectures import architecture_of
+from napari_ptycho.networks.course import Course
 from napari_ptycho.networks.inputs import Inputs
 from napari_ptycho.networks.learning import (
     Schedule,
@@ -24,6 +25,7 @@ from napari_ptycho.networks.learning import (
 from napari_ptycho.networks.network import Network
 from napari_ptycho.networks.options import TrainOptions
 from napari_ptycho.networks.pairs import Pairs
+from napari_ptycho.networks.ptychonn_uq import let_draw
 from napari_ptycho.networks.quick import channels_last
 from napari_ptycho.networks.result import Trained
 from napari_ptycho.networks.scores import Validation, error
@@ -64,11 +66,10 @@ class Training:
             weights, scale = start.module(), start.amplitude_scale
         self.kind = architecture_of(self.options.architecture)
         self.pairs = replace(pairs, amplitude_scale=scale)
-        scaling = self.options.scaling
         self.network = Network(
             self.options.architecture,
             values_of(weights),
-            pairs.preparation(scaling),
+            pairs.preparation(self.options.scaling),
             name=f"{self.kind.title} of {_named(pairs)}",
             amplitude_scale=scale,
             probe=pairs.probe,
@@ -76,16 +77,16 @@ class Training:
         self.module = channels_last(weights.to(device))
         let_back(self.module)
         self.inputs = Inputs(self.network.preparation, self.kind.multiple).to(device)
-        self.dtype = precision(device, scaling)
-        self.begun_with = None if start is None else start.name
-        self.validation = Validation(
-            self.pairs, self.options.loss, self.kind.phase_only, self.device
-        )
+        self.dtype = precision(device, self.options.scaling)
+        self.start, self.begun_with = start, None if start is None else start.name
+        self.validation = Validation(self.pairs, options.loss, self.kind.phase_only, device)
         self.baseline = self.validation.baseline()
-        self.random = torch.Generator().manual_seed(options.seed)
+        self.course = Course(len(pairs.training), options.seed)
+        self.dropping = let_draw(weights, torch.Generator(device).manual_seed(options.seed))
         self._new_optimiser()
-        self.steps = self.checked = self.asked = 0
-        self.epoch = self.begun = self.best_epoch = 0.0
+        self.schedule = Schedule(self.options, 1, 0, 1)
+        self.checked, self.best_epoch = 0, 0.0
+        """Steps before the last validation, and epochs before the best one."""
         self.scores: Mapping[str, float] = {}
         self.history: dict[str, list[float]] = {name: [] for name in CURVES}
         self.notes: list[str] = list(pairs.notes)
@@ -109,7 +110,7 @@ class Training:
     @property
     def done(self) -> float:
         """Epochs since the training began or went on."""
-        return self.epoch - self.begun
+        return self.course.epoch - self.course.begun
 
     def go_on(self, options: TrainOptions) -> None:
         """Take options for the next stretch; architecture and preparation stay."""
@@ -122,26 +123,33 @@ class Training:
 
     def states(self, epochs: int) -> Iterator["Training"]:
         """Learn for so many more epochs at most; yield after every step."""
-        per_epoch = ceil(len(self.pairs.training) / self.options.batch)
-        self.begun, self.asked, self.over, self.stale = self.epoch, epochs, False, 0
-        self.schedule = Schedule(self.options, per_epoch, self.steps, epochs * per_epoch)
+        self.over, self.stale = False, 0
+        self.course.begin(epochs, self.options.batch)
+        per_epoch = self.course.epoch_steps
+        self.schedule = Schedule(self.options, per_epoch, self.course.steps, epochs * per_epoch)
         if self.broken:
             self._back_to_best()
         if not self.scores:
             self.scores = self._validated()
-        for _ in range(epochs):
-            first = self.epoch
-            order = torch.randperm(len(self.pairs.training), generator=self.random)
-            for number, places in enumerate(torch.split(order, self.options.batch), start=1):
-                self._step(self.pairs.training[places.numpy()])
-                self.epoch = first + number / per_epoch
-                if number == per_epoch or self.steps - self.checked >= EVERY:
-                    self._check()
-                elif self.device.type == "cpu" or self.steps % BLOCK == 0:
-                    self._collect()
-                yield self
-                if self.over:
-                    return
+        yield from self._learning()
+
+    def resumed(self) -> Iterator["Training"]:
+        """Go on with what was loaded, to the end that it had; yield as `states`, and at once."""
+        yield self
+        if not self.over:
+            yield from self._learning()
+
+    def _learning(self) -> Iterator["Training"]:
+        for places in self.course.batches():
+            self._step(self.pairs.training[places.numpy()])
+            ended, steps = self.course.step(), self.course.steps
+            if ended or steps - self.checked >= EVERY:
+                self._check()
+            elif self.device.type == "cpu" or steps % BLOCK == 0:
+                self.collect()
+            yield self
+            if self.over:
+                return
 
     def predict(self, counts: Tensor) -> Tensor:
         """Return amplitude over its scale and phase (B, 2, h, w) float32 of counts (B, h, w)."""
@@ -157,24 +165,23 @@ class Training:
     def _step(self, numbers: np.ndarray) -> None:
         counts, labels = (torch.from_numpy(part) for part in self.pairs.batch(numbers))
         if self.options.flips:
-            which = torch.rand(len(counts), generator=self.random) < 0.5
+            which = torch.rand(len(counts), generator=self.course.random) < 0.5
             counts, labels = turned(counts, labels, which)
         counts, labels = counts.to(self.device), labels.to(self.device)
         for group in self.optimiser.param_groups:
-            group["lr"] = self.options.rate * self.schedule.factor(self.steps)
+            group["lr"] = self.options.rate * self.schedule.factor(self.course.steps)
         self.optimiser.zero_grad(set_to_none=True)
         predicted, first = self.predict(counts), int(self.kind.phase_only)
         loss = error(predicted, labels, self.options.loss, first)
         torch.autograd.backward(self.scaler.scale(loss))
         self.scaler.step(self.optimiser)
         self.scaler.update()
-        self.steps += 1
         with torch.no_grad():
             lit = self.validation.lit
             seen = error(predicted[..., lit], labels[..., lit], self.options.loss, first)
             self.losses.append(torch.where(loss.isfinite(), seen, loss).detach())
 
-    def _collect(self) -> None:
+    def collect(self) -> None:
         """Wait for the device, and read the losses; stop where one is not a number."""
         if not self.losses:
             return
@@ -185,30 +192,30 @@ class Training:
 
     def _check(self) -> None:
         """Validate; keep the network if it is the best so far."""
-        self._collect()
+        self.collect()
         if self.broken:
             return
         scores = self._validated()
         if not isfinite(scores["validation"]):
             self._broke("the validation is")
             return
-        rate = self.options.rate * self.schedule.factor(self.steps - 1)
+        rate = self.options.rate * self.schedule.factor(self.course.steps - 1)
         loss = sum(self.recent) / len(self.recent)
-        self.recent, self.checked = [], self.steps
-        new = (self.epoch, loss, *(scores[name] for name in CURVES[2:5]), rate)
+        self.recent, self.checked = [], self.course.steps
+        new = (self.course.epoch, loss, *(scores[name] for name in CURVES[2:5]), rate)
         for name, value in zip(CURVES, new, strict=True):
             self.history[name].append(value)
         better = scores["validation"] < self.scores["validation"]
         self.schedule.validated(better)
         self.stale = 0 if better else self.stale + 1
         if better:
-            self.scores, self.best_epoch = scores, self.epoch
+            self.scores, self.best_epoch = scores, self.course.epoch
             self.network = replace(self.network, weights=values_of(self.module))
         elif self.options.patience and self.stale >= self.options.patience:
             self.over = True
             self.notes.append(
-                f"stopped at epoch {self.epoch:.4g}: {self.stale} validations were not better than "
-                f"that of epoch {self.best_epoch:.4g}, whose network is kept"
+                f"stopped at epoch {self.course.epoch:.4g}: {self.stale} validations were not "
+                f"better than that of epoch {self.best_epoch:.4g}, whose network is kept"
             )
 
     def _validated(self) -> dict[str, float]:
@@ -223,7 +230,7 @@ class Training:
     def _broke(self, what: str) -> None:
         self.over = self.broken = True
         self.notes.append(
-            f"{what} not a number at step {self.steps}: stopped, and the network of epoch "
+            f"{what} not a number at step {self.course.steps}: stopped, and the network of epoch "
             f"{self.best_epoch:.4g} is kept; a smaller rate than {self.options.rate:g} may help"
         )
 
@@ -248,12 +255,12 @@ class Training:
 
     def freeze(self) -> Trained:
         """Return what is kept, and what the network makes of some windows now."""
-        if self.shown is None or self.shown[0] != self.steps:
+        if self.shown is None or self.shown[0] != self.course.steps:
             self.module.eval()
             with torch.inference_mode(False), torch.no_grad(), devices.at_most(self.threads):
                 images = self.validation.samples(self.predict).cpu().numpy()
             self.module.train()
-            self.shown = self.steps, images
+            self.shown = self.course.steps, images
         return Trained(
             network=replace(self.network, about=self._about()),
             epoch=self.best_epoch,
@@ -271,7 +278,7 @@ class Training:
             "data": dict(self.pairs.about),
             "start": self.begun_with,
             "epoch": self.best_epoch,
-            "steps": self.steps,
+            "steps": self.course.steps,
             "metrics": dict(self.scores),
             "baseline": dict(self.baseline),
             "precision": str(self.dtype or torch.float32).removeprefix("torch."),

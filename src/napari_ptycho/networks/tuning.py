@@ -51,35 +51,54 @@ class Tuning:
         """When the kept network was, and its held-out error."""
         self.best: Values = {}
         self.r_factor = self.r_flat = float("nan")
+        self.first = float("nan")
+        """Loss of the first epoch."""
+        self.between = False
+        """Whether it stands between two epochs, where it can be left and gone on from."""
         self._seen: Values = {}  # what the newest sums are made by
-        self._random = torch.Generator().manual_seed(options.seed)
-        self._steps = 0
+        self.random = torch.Generator().manual_seed(options.seed)
+        self.steps = 0
+        self.totals = torch.ones(()), torch.ones(())
+        """Sums of the roots of the counts, and of the counts."""
 
     def states(self) -> Iterator["Tuning"]:
         """Learn; yield after every piece of work. The last state is the kept network's."""
         self._look(self.kept)
         self._scale()
-        self._adam = self._optimiser()
+        self.adam = self.optimiser()
         self.best, self.least = self._seen, self._held_error()
-        first = float("nan")
+        yield from self._learning()
+
+    def resumed(self) -> Iterator["Tuning"]:
+        """Go on with what was loaded; yield as `states`, and at once."""
+        self._look(self.kept)
+        yield self
+        yield from self._learning()
+
+    def _learning(self) -> Iterator["Tuning"]:
         epoch = self._overlap if self.options.loop == "overlap" else self._pattern
-        for number in range(1, self.options.epochs + 1):
+        while self.done < self.options.epochs and not self._over:
+            number, self.between = int(self.done) + 1, False
             loss = r = 0.0
             for loss, r in epoch(number):  # noqa: B007 - the last ones are of the whole epoch
                 yield self
-            first = loss if number == 1 else first
-            if not loss <= EXPLODED * first:
+            self.first = loss if number == 1 else self.first
+            if not loss <= EXPLODED * self.first:
                 self._broke(number)
                 break
             self._judge(number)
             for name, value in (("loss", loss), ("r_factor", r)):
                 self.history[name].append(value)
-            self.done = float(number)
+            self.done, self.between = float(number), True
             yield self
-            if len(self.held) and 0 < self.options.patience < number - self.epoch:
-                break
+        self.between = False
         self._finish()
         yield self
+
+    @property
+    def _over(self) -> bool:
+        """Whether it waits in vain for a better held-out error."""
+        return bool(len(self.held)) and 0 < self.options.patience < self.done - self.epoch
 
     def values(self) -> Values:
         """Return a copy of the weights, and of the probe as ""."""
@@ -102,7 +121,7 @@ class Tuning:
                 graphs.append(patches)
             yield 0.0, 0.0
         self.stitcher = stitcher
-        self._adam.zero_grad(set_to_none=True)
+        self.adam.zero_grad(set_to_none=True)
         image = stitcher.result().object.to(torch.complex64).requires_grad_()
         loss = r = 0.0
         for some in torch.split(self.kept, there.batch):
@@ -121,10 +140,10 @@ class Tuning:
 
     def _pattern(self, number: int) -> Iterator[tuple[float, float]]:
         """Take a step per batch, each patch by its own pattern; yield loss and R factor so far."""
-        order = self.kept[torch.randperm(len(self.kept), generator=self._random)]
+        order = self.kept[torch.randperm(len(self.kept), generator=self.random)]
         loss = r = 0.0
         for some in torch.split(order, self.options.batch):
-            self._adam.zero_grad(set_to_none=True)
+            self.adam.zero_grad(set_to_none=True)
             patches = self.there.patches(self.module, some)
             model = counts_of_patches(patches, self.probe[None], self.there.beam)
             cost, part = self._misfit(model, some)
@@ -139,20 +158,20 @@ class Tuning:
         """Return what some patterns add to the loss of all, and to the R factor."""
         there, root = self.there, self.there.root[some]
         valid = there.valid_of(some)
-        off = ((model + DARK).sqrt() - root).abs().mul(valid).sum() / self._totals[0]
+        off = ((model + DARK).sqrt() - root).abs().mul(valid).sum() / self.totals[0]
         if self.options.loss == "amplitude":
             return off, float(off.detach())
-        cost = (model - root.square()).abs().mul(valid).sum() / self._totals[1]
+        cost = (model - root.square()).abs().mul(valid).sum() / self.totals[1]
         return cost, float(off.detach())
 
     def _step(self, number: int) -> None:
-        self._steps += 1
-        factor = min(1.0, self._steps / WARM_UP)
+        self.steps += 1
+        factor = min(1.0, self.steps / WARM_UP)
         if self.options.loop == "pattern":
             factor *= 0.5 ** sum(number > share * self.options.epochs for share in HALVED)
-        for group in self._adam.param_groups:
+        for group in self.adam.param_groups:
             group["lr"] = group["most"] * factor
-        self._adam.step()
+        self.adam.step()
 
     # -- what comes of it
 
@@ -180,9 +199,10 @@ class Tuning:
         self.probe = (self.probe * self.scale).requires_grad_(self.options.probe_rate > 0)
         self._seen[""] = self.probe.detach().clone()
         roots = (there.root * there.valid).sum(dim=(-2, -1))[self.kept]
-        self._totals = roots.sum().clamp_min(1e-12), counts.sum().clamp_min(1e-12)
+        self.totals = roots.sum().clamp_min(1e-12), counts.sum().clamp_min(1e-12)
 
-    def _optimiser(self) -> torch.optim.Adam:
+    def optimiser(self) -> torch.optim.Adam:
+        """Return one that has seen nothing yet, for weights and probe as they are."""
         rate = self.options.rate
         groups = [{"params": list(self.module.parameters()), "lr": rate, "most": rate}]
         if self.probe.requires_grad:

@@ -16,6 +16,7 @@ from napari_ptycho.physics.optics import angular_spectrum, propagate, zone_plate
 ProbeStart = Literal["auto", "file", "optics", "mean pattern"]
 MARGIN_PX = 2
 MODE_POWER = 0.02  # share of the first mode's photons that each further mode starts with
+MEAN_BYTES = 2**21  # of counts at once for the mean pattern
 Waves = NDArray[np.complex64]
 
 
@@ -62,9 +63,7 @@ def first_guess(
         waves = optics_wave(scan.geometry, scan.frame_shape, optics or Optics())
     else:
         waves = _from_mean(scan, mean)
-    positions = scan.in_pixels()
-    corners = positions - np.floor(positions.min(axis=0)) + MARGIN_PX
-    shape = np.ceil(corners.max(axis=0)).astype(int) + scan.frame_shape + MARGIN_PX
+    corners, shape = windows_of(scan.in_pixels(), scan.frame_shape)
     start = Reconstruction(
         object=np.ones(shape, np.complex64),
         probe=waves * np.float32(np.sqrt(_photons(scan, mean, waves) / _power(waves))),
@@ -75,6 +74,16 @@ def first_guess(
         provenance={"start": f"flat object, probe from {chosen}"},
     )
     return fit_modes(start, modes)
+
+
+def windows_of(positions: Floats, frame_shape: tuple[int, int]) -> tuple[Floats, tuple[int, int]]:
+    """Return the window corners (N, 2) of positions (N, 2) in pixels, and the object's shape.
+
+    The object spans all windows, with `MARGIN_PX` around them.
+    """
+    corners = positions - np.floor(positions.min(axis=0)) + MARGIN_PX
+    height, width = np.ceil(corners.max(axis=0)).astype(int) + frame_shape + MARGIN_PX
+    return corners, (int(height), int(width))
 
 
 def fit_modes(start: Reconstruction, modes: int) -> Reconstruction:
@@ -120,11 +129,13 @@ def mean_pattern(scan: Scan) -> Floats:
     """Return the mean counts (H, W) at full exposure; pixels never valid are 0."""
     total, seen = np.zeros(scan.frame_shape), np.zeros(scan.frame_shape)
     exposure = np.ones(len(scan)) if scan.exposure is None else scan.exposure / scan.exposure.max()
-    for frames, block in scan.blocks():
+    for frames, block in scan.blocks(MEAN_BYTES):
         good = scan.valid_of(frames)
-        good = np.broadcast_to(good, block.shape) if good.ndim == 2 else good
         total += np.where(good, block, 0).sum(axis=0, dtype=np.float64)
-        seen += (good * exposure[frames, None, None]).sum(axis=0)
+        if good.ndim == 2:
+            seen += good * exposure[frames].sum()
+        else:
+            seen += np.einsum("n,nyx->yx", exposure[frames], good)
     return np.divide(total, seen, out=np.zeros_like(total), where=seen > 0)
 
 

@@ -1,4 +1,6 @@
-"""Numbers as a person reads them."""
+"""Numbers as a person reads and writes them."""
+
+from napari_ptycho.errors import OptionsError
 
 
 def plural(number: int, noun: str) -> str:
@@ -33,3 +35,15 @@ def size(count: float) -> str:
 def time(seconds: float) -> str:
     """Return "2.5 s", "12 min"."""
     return f"{seconds:.2g} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+
+def parse_size(word: str) -> int | tuple[int, int]:
+    """Turn "4" into 4 and "2x3" into (2, 3).
+
+    Raises:
+        OptionsError: It is neither.
+    """
+    sides = word.lower().split("x")
+    if len(sides) > 2 or not all(side.isascii() and side.isdigit() for side in sides):
+        raise OptionsError(f"bin size is '{word}'; it must be like 2x2 (a raster block) or 4")
+    return int(sides[0]) if len(sides) == 1 else (int(sides[0]), int(sides[1]))

@@ -77,7 +77,7 @@ def read(file: h5py.File, request: Request) -> Scan:
         FileError: A part other than the last ones is missing.
     """
     notes: list[str] = []
-    frames, channel, source = frames_of(file, request.layout.extra_index, notes)
+    frames, channel, source = frames_of(file, request, notes)
     sources = {"patterns": f"file: /{source}"}
     draft = Draft(Path(file.filename), frames, None, sources=sources, notes=notes)
     master = _Master(file, draft, channel)
@@ -93,8 +93,12 @@ def _count(master: _Master) -> None:
     counts = [master.number((f"{SPECIFIC}/{name}",), {}) for name in ("nimages", "ntrigger")]
     n = master.draft.patterns.shape[0]
     known = [count[0] for count in counts if count is not None]
-    if len(known) == 2 and known[0] * known[1] != n:
-        master.draft.notes.append(f"{n} of {known[0] * known[1]:.0f} frames expected are there.")
+    if len(known) < len(counts):
+        return
+    expected = round(known[0] * known[1])
+    master.draft.expected = expected
+    if expected != n:
+        master.draft.notes.append(f"{n} of {expected} frames expected are there.")
 
 
 def _mask(master: _Master) -> None:

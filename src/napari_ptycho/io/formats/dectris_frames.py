@@ -3,6 +3,7 @@
 import re
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from napari_ptycho.errors import FileError, ScanError
 from napari_ptycho.io import hdf5
 from napari_ptycho.io.attributes import Attributes
+from napari_ptycho.io.draft import Request
 from napari_ptycho.io.formats import external, stored
 from napari_ptycho.io.frames import Frames, Joined
 from napari_ptycho.io.hdf5_frames import Hdf5Frames
@@ -25,21 +27,23 @@ def links(file: h5py.File) -> dict[int, str]:
     return dict(sorted((int(name[5:]), name) for name in names))
 
 
-def frames_of(file: h5py.File, index: int, notes: list[str]) -> tuple[Frames, str, str]:
+def frames_of(file: h5py.File, request: Request, notes: list[str]) -> tuple[Frames, str, str]:
     """Return the frames, the name of their channel, and where they are.
 
     Args:
         file: A master, or a file that one links to.
-        index: Of the channel, where there is more than one.
+        request: Has the index of the channel, where there is more than one; of a series that is
+            still being written, a file that cannot be read is one that has yet to come.
         notes: Gets a sentence for each decision.
 
     Raises:
         ScanError: No such channel, or the parts do not fit each other.
         FileError: A part other than the last ones is missing.
     """
-    parts = links(file)
+    parts, index = links(file), request.layout.extra_index
     if parts:
-        return _linked(file, parts, notes), "", f"{DATA}/{next(iter(parts.values()))}, ..."
+        frames = _linked(file, parts, notes, request.growing is not None)
+        return frames, "", f"{DATA}/{next(iter(parts.values()))}, ..."
     dataset = hdf5.require(file, f"{DATA}/data", A_MASTER)
     if dataset.ndim != 4:
         return _stack(file, dataset), "", f"{DATA}/data"
@@ -73,7 +77,7 @@ def _channels(file: h5py.File, count: int) -> list[str]:
     return [f"channel {number}" for number in range(min(count, 100))]
 
 
-def _linked(file: h5py.File, parts: dict[int, str], notes: list[str]) -> Frames:
+def _linked(file: h5py.File, parts: dict[int, str], notes: list[str], growing: bool) -> Frames:
     """Return the frames of all linked files up to the last one that is there."""
     owner = Path(file.filename).name
     pieces: list[Hdf5Frames] = []
@@ -82,7 +86,9 @@ def _linked(file: h5py.File, parts: dict[int, str], notes: list[str]) -> Frames:
     for number in whole if len(whole) < 2 * len(parts) + 1000 else parts:
         name = parts.get(number, f"data_{number:06d}")
         with ExitStack() as stack:
-            part = external.followed(file[DATA], name, stack)
+            part = _part(file[DATA], name, stack, growing)
+            if part is None and growing:
+                break
             if part is None:
                 missing.append(_what(file[DATA], name))
                 continue
@@ -95,6 +101,8 @@ def _linked(file: h5py.File, parts: dict[int, str], notes: list[str]) -> Frames:
             _check_first(dataset, name, sum(piece.shape[0] for piece in pieces), notes)
             pieces.append(_stack(file, dataset))
             _check_alike(owner, pieces, name)
+    if growing and not pieces:
+        raise ScanError(f"{owner}: none of the {len(parts)} files with its frames is there yet")
     if not pieces:
         raise FileError(
             f"{owner}: none of the {len(missing)} files with its frames is there; the first: "
@@ -106,6 +114,18 @@ def _linked(file: h5py.File, parts: dict[int, str], notes: list[str]) -> Frames:
             f"is not: {missing[0]}."
         )
     return pieces[0] if len(pieces) == 1 else Joined(pieces)
+
+
+def _part(group: h5py.Group, name: str, stack: ExitStack, growing: bool) -> Any:
+    """Return one of the parts, None if it is not there (or, of a growing series, not yet whole)."""
+    if not growing:
+        return external.followed(group, name, stack)
+    try:
+        part = external.followed(group, name, stack, growing)
+        empty = part is None or not part.shape[0]
+    except (FileError, OSError, RuntimeError):  # its writer has not closed it
+        return None
+    return None if empty else part
 
 
 def _what(group: h5py.Group, name: str) -> str:

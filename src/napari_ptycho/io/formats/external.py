@@ -28,13 +28,14 @@ def _same(path: Path, name: str) -> bool:
     return path.name.lower() == name.lower()
 
 
-def followed(group: h5py.Group, name: str, stack: ExitStack) -> Any:
+def followed(group: h5py.Group, name: str, stack: ExitStack, growing: bool = False) -> Any:
     """Return a child of a group, None if it is missing or lies in a file that is not there.
 
     Args:
         group: Of an open file.
         name: Of the child.
         stack: Closes the files that are opened here.
+        growing: Whether they may still be written.
 
     Raises:
         FileError: The other file is there, but it is damaged.
@@ -47,4 +48,4 @@ def followed(group: h5py.Group, name: str, stack: ExitStack) -> Any:
     path = told if told.is_file() else beside(master, link.filename)
     if path is None:
         return None
-    return stack.enter_context(hdf5.open_file(path)).get(link.path)
+    return stack.enter_context(hdf5.open_file(path, growing)).get(link.path)

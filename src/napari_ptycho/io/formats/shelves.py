@@ -21,6 +21,7 @@ from napari_ptycho.io.attributes import Attributes
 from napari_ptycho.io.draft import Draft, Request
 from napari_ptycho.io.formats import HDF5_FILE, Format, stored
 from napari_ptycho.io.frames import Frames
+from napari_ptycho.io.handles import handle
 from napari_ptycho.io.hdf5_frames import Hdf5Frames
 from napari_ptycho.model import Scan
 from napari_ptycho.model.arrays import Bools
@@ -148,7 +149,7 @@ class _Separate(Frames):
     def read(self, start: int, stop: int) -> NDArray[Any]:
         """Return frames (stop - start, H, W)."""
         if self._file is None or not self._file.id.valid:
-            self._file = hdf5.handle(self.path)
+            self._file = handle(self.path)
         amplitudes = np.stack([self._file[name][()] for name in self.names[start:stop]])
         counts = np.square(amplitudes, dtype=np.float64) * self.power
         whole = np.rint(counts)

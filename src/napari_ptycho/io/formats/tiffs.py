@@ -1,9 +1,7 @@
 """Scans in TIFF: a file of many pages, or a folder with one file per frame. Tags are ignored."""
 
-import re
 import struct
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -15,14 +13,13 @@ from numpy.typing import NDArray
 from napari_ptycho.errors import FileError, ScanError
 from napari_ptycho.io.draft import Draft, Request
 from napari_ptycho.io.files import translated
-from napari_ptycho.io.formats import FOLDER, TIFF_FILE, Format, rasters
+from napari_ptycho.io.formats import FOLDER, TIFF_FILE, Format, numbered, rasters
 from napari_ptycho.io.formats.raw_frames import RawFrames
 from napari_ptycho.io.frames import Frames, Joined
 from napari_ptycho.io.tiff_check import check_chain, check_page
 from napari_ptycho.model import Scan
 
 ENDINGS = (".tif", ".tiff")
-TABLES = (".csv", ".txt", ".dat")
 LEAST_BYTES = 16
 """A TIFF header and an entry; fewer bytes are no TIFF at all."""
 
@@ -92,6 +89,20 @@ class Series(Frames):
         return block
 
 
+def single_page(path: Path) -> Any:
+    """Return the one page of a TIFF file that is a frame.
+
+    Raises:
+        FileError: It is damaged, still being written, or has more pages.
+    """
+    with translated(path), _opened(path) as file:
+        page = file.pages.first
+        check_page(path, page)
+        if len(file.pages) > 1 or page.ndim != 2:
+            raise FileError(f"{path.name}: {len(file.pages)} images of {page.shape}; need one")
+        return page
+
+
 def _opened(path: Path) -> tifffile.TiffFile:
     """Open a file; OME's words, which may name other files, are not heeded."""
     return tifffile.TiffFile(path, is_ome=False)
@@ -129,7 +140,7 @@ def read_scan(path: Path, request: Request) -> Scan:
     notes: list[str] = []
     if path.is_dir():
         frames = _of_folder(path, notes)
-        request = _with_table(path, request, notes)
+        request = numbered.with_table(path, request, notes)
     else:
         frames = _of_file(path)
     draft = Draft(path, frames, None, sources={"patterns": "file"}, notes=notes)
@@ -213,47 +224,8 @@ def _of_folder(folder: Path, notes: list[str]) -> Frames:
 
 
 def _series(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Return the largest set of TIFF files whose names differ by a number, in order; and the rest.
-
-    The number is the longest run of digits that is not the same in all of the set.
-    """
-    paths = [path for path in folder.iterdir() if path.suffix.lower() in ENDINGS]
-    sets: dict[str, list[Path]] = {}
-    for path in paths:
-        sets.setdefault(re.sub(r"\d+", "#", path.name), []).append(path)
-    largest = max(sets.values(), key=len, default=[])
-    others = sorted(set(paths) - set(largest))
-    return sorted(largest, key=_order(largest)), others
-
-
-def _order(paths: list[Path]) -> Any:
-    """Return a sort key: the number in the longest run of digits that changes, then the others."""
-    runs = np.array([re.findall(r"\d+", path.name) for path in paths], dtype=object)
-    if runs.size == 0:
-        return lambda path: path.name
-    lengths = [max(map(len, column)) if len(set(column)) > 1 else 0 for column in runs.T.tolist()]
-    first = int(np.argmax(lengths))
-
-    def key(path: Path) -> tuple[int, ...]:
-        numbers = [int(run) for run in re.findall(r"\d+", path.name)]
-        return (numbers[first], *numbers)
-
-    return key
-
-
-def _with_table(folder: Path, request: Request, notes: list[str]) -> Request:
-    layout = request.layout
-    if request.positions is not None or layout.raster_rows or layout.raster_columns:
-        return request
-    tables = [
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in TABLES and path.name.lower().startswith("positions")
-    ]
-    if len(tables) != 1:
-        return request
-    notes.append(f"The positions were read from {tables[0].name}, which lies with the frames.")
-    return replace(request, positions=tables[0])
+    """Return the TIFF files that are the frames, in order; and the others."""
+    return numbered.largest_set([p for p in folder.iterdir() if p.suffix.lower() in ENDINGS])
 
 
 FORMAT = Format(

@@ -1,12 +1,14 @@
 import numpy as np
 import pytest
+from matplotlib.image import imread
 
 from napari_ptycho.assess.figure import scale_bar
-from napari_ptycho.cli.report import (
+from napari_ptycho.assess.picture import (
     in_colour,
     numbers,
     told_of_positions,
-    write_report,
+    write_picture,
+    write_thumbnail,
 )
 from napari_ptycho.errors import FileError
 from napari_ptycho.model import Reconstruction, Scan
@@ -55,10 +57,10 @@ def test_the_numbers_say_what_is_known():
 
 def test_a_dark_scan_without_errors_can_be_drawn(tmp_path):
     scan = Scan(np.zeros((2, 8, 8), np.uint16), positions_px=np.array([[0.0, 0], [2, 4]]))
-    write_report(result(), scan, tmp_path / "out.png")
+    write_picture(result(), scan, tmp_path / "out.png")
     assert (tmp_path / "out.png").stat().st_size > 10_000
-    with pytest.raises(FileError, match="cannot be written"):
-        write_report(result(), scan, tmp_path / "no" / "out.png")
+    with pytest.raises(FileError, match="does not exist"):
+        write_picture(result(), scan, tmp_path / "no" / "out.png")
 
 
 def test_positions_are_coloured_by_shift_or_else_by_error(tmp_path):
@@ -72,7 +74,7 @@ def test_positions_are_coloured_by_shift_or_else_by_error(tmp_path):
     scan = Scan(np.ones((2, 8, 8), np.uint16), positions_px=np.array([[0.0, 0], [2, 4]]))
     sizes = set()
     for extras in ({}, errors, moves):
-        write_report(result(extras=extras), scan, tmp_path / "out.png")
+        write_picture(result(extras=extras), scan, tmp_path / "out.png")
         sizes.add((tmp_path / "out.png").stat().st_size)
     assert len(sizes) == 3
 
@@ -80,5 +82,17 @@ def test_positions_are_coloured_by_shift_or_else_by_error(tmp_path):
 def test_errors_that_are_all_zero_can_be_drawn(tmp_path):
     scan = Scan(np.ones((2, 8, 8), np.uint16), positions_px=np.array([[0.0, 0], [2, 4]]))
     zero = result(errors=(0.5,), extras={"frame_errors": np.zeros(2)})
-    write_report(zero, scan, tmp_path / "out.png")
+    write_picture(zero, scan, tmp_path / "out.png")
     assert (tmp_path / "out.png").exists()
+
+
+def test_a_thumbnail_shows_the_phase_in_few_pixels(tmp_path):
+    image = np.ones((600, 400), np.complex64)
+    image[90:210, 60:180] = np.exp(0.5j)
+    tall = Reconstruction(image, np.ones((1, 600, 400), np.complex64), np.zeros((1, 2)))
+    write_thumbnail(tall, tmp_path / "small.png")
+    shown = imread(tmp_path / "small.png")[..., 0]
+    assert shown.shape == (200, 134)
+    assert shown[35:65, 25:55].min() > 0.5 > shown[100:].max()
+    write_thumbnail(result(), tmp_path / "flat.png")
+    assert imread(tmp_path / "flat.png").shape[:2] == (10, 12)

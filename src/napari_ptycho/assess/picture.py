@@ -1,4 +1,4 @@
-"""One picture of a reconstruction: object, probe, error (or spread), positions, mean pattern."""
+"""A reconstruction in one PNG: object, probe, error (or spread), positions, mean pattern."""
 
 from pathlib import Path
 from typing import Any
@@ -7,10 +7,12 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.image import imsave
 from numpy.typing import NDArray
+from skimage.measure import block_reduce
 
 from napari_ptycho.assess.figure import INK, PAPER, draw_bar
-from napari_ptycho.errors import FileError
+from napari_ptycho.io.atomic import written
 from napari_ptycho.model import Reconstruction, Scan
 from napari_ptycho.model.arrays import Bools, Complexes, Floats
 from napari_ptycho.physics.align import flatten, illuminated
@@ -21,7 +23,7 @@ ACCENT = "#4fc3f7"
 MOST_MODES = 4
 
 
-def write_report(reconstruction: Reconstruction, scan: Scan, path: Path) -> None:
+def write_picture(reconstruction: Reconstruction, scan: Scan, path: Path) -> None:
     """Draw object phase and amplitude, probe modes, errors, positions, mean pattern to a PNG.
 
     Args:
@@ -41,11 +43,29 @@ def write_report(reconstruction: Reconstruction, scan: Scan, path: Path) -> None
     _draw_object(upper, reconstruction)
     _draw_below(lower, reconstruction, scan)
     figure.suptitle(numbers(reconstruction), color=INK, fontsize=11)
-    try:
-        with path.open("wb") as file:
-            canvas.print_png(file)
-    except OSError as error:
-        raise FileError(f"{path}: cannot be written ({error})") from error
+    with written(path) as temporary:
+        canvas.print_png(temporary)
+
+
+def write_thumbnail(reconstruction: Reconstruction, path: Path, side: int = 256) -> None:
+    """Write the phase where the object is known to a small PNG in grey.
+
+    Args:
+        reconstruction: What to draw; global phase and ramp are removed.
+        path: The file to write.
+        side: Most pixels of its height and width; larger objects are averaged.
+
+    Raises:
+        FileError: The file cannot be written.
+    """
+    known = illuminated(reconstruction)
+    area = _box(known)
+    known, image = known[area], flatten(reconstruction)[area]
+    step = -(-max(image.shape) // side)
+    low, high = np.percentile(np.angle(image)[known], (0.5, 99.5))
+    phase = np.angle(block_reduce(image, (step, step), np.mean))
+    with written(path) as temporary:
+        imsave(temporary, phase, vmin=low, vmax=max(high, low + 1e-6), cmap="gray", format="png")
 
 
 def numbers(reconstruction: Reconstruction) -> str:

@@ -1,0 +1,130 @@
+"""One agent per queue and computer: who it is, and how it is started."""
+
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+
+import psutil
+
+from napari_ptycho.errors import FileError
+from napari_ptycho.io.atomic import written
+from napari_ptycho.io.autosave import alive
+from napari_ptycho.jobs.job import HOST
+
+AGENT = (sys.executable, "-m", "napari_ptycho.jobs.agent")
+LOG_BYTES = 1_000_000
+STARTING_S = 8.0
+"""An agent that was started so lately is about to look at the queue."""
+_started: dict[Path, tuple[subprocess.Popen[bytes], float]] = {}
+
+
+def me() -> dict[str, Any]:
+    """Return who this process is, as `alive` takes it."""
+    process = psutil.Process()
+    return {"host": HOST, "pid": process.pid, "created": process.create_time()}
+
+
+def log_file(folder: Path) -> Path:
+    """Return where the agent of this computer writes what it has to say."""
+    return _file(folder, "log")
+
+
+@contextmanager
+def held(folder: Path, wait_s: float) -> Iterator[bool]:
+    """Be the only agent of this computer for the length of a block; False if another one is.
+
+    The system takes the lock back when a process dies, however it dies.
+
+    Args:
+        folder: Of the queue.
+        wait_s: How long to wait for one that is about to end.
+    """
+    until = time.monotonic() + wait_s
+    with _file(folder, "lock").open("a+b") as file:
+        mine = _locked(file)
+        while not mine and time.monotonic() < until:
+            time.sleep(0.1)
+            mine = _locked(file)
+        yield mine
+
+
+def announce(folder: Path) -> None:
+    """Say that this process is the agent."""
+    with written(_file(folder, "json")) as temporary:
+        temporary.write_text(json.dumps(me()))
+
+
+def withdraw(folder: Path) -> None:
+    """Say that there is no agent any more."""
+    _file(folder, "json").unlink(missing_ok=True)
+
+
+def agent_pid(folder: Path) -> int | None:
+    """Return the process of the agent of this computer, or None if none works."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        about = json.loads(_file(folder, "json").read_text())
+        return int(about["pid"]) if alive(about) else None
+    return None
+
+
+def start(folder: Path) -> None:
+    """Start an agent that outlives this process, unless one works or is about to.
+
+    Raises:
+        FileError: The system does not let it start.
+    """
+    process, began = _started.get(folder, (None, 0.0))
+    starting = process is not None and process.poll() is None
+    if starting and time.monotonic() - began < STARTING_S:
+        return
+    if agent_pid(folder) is not None:
+        return
+    log = log_file(folder)
+    fresh = not log.exists() or log.stat().st_size > LOG_BYTES
+    try:
+        with log.open("wb" if fresh else "ab") as output:
+            _started[folder] = (_launched(folder, output), time.monotonic())
+    except OSError as error:
+        raise FileError(f"the process that works the queue off did not start: {error}") from error
+
+
+def _launched(folder: Path, output: IO[bytes]) -> "subprocess.Popen[bytes]":
+    """Start the process apart from our terminal and window."""
+    apart: dict[str, Any] = {"start_new_session": True}
+    if sys.platform == "win32":
+        flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
+        apart = {"creationflags": flags}
+    return subprocess.Popen(
+        [*AGENT, str(folder)],
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        cwd=folder,
+        **apart,
+    )
+
+
+def _file(folder: Path, ending: str) -> Path:
+    return folder / f"agent-{re.sub(r'[^A-Za-z0-9.-]', '_', HOST)}.{ending}"
+
+
+def _locked(file: IO[bytes]) -> bool:
+    """Try to lock a file for this process."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
