@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 2 bad input, 130 stopped by Ctrl-C.
+    """Run the command line and exit: 0 done, 1 some scans failed, 2 bad input, 130 stopped.
 
     Args:
         words: What follows the program's name; None takes it from the shell.
