@@ -100,7 +100,7 @@ def estimate(
 
 
 def outlook(scan: Scan, stages: Sequence[EngineOptions], kind: str, free: int) -> tuple[str, str]:
-    """Return how much memory a run takes and how much is free, and a warning if that is too little.
+    """Return how much memory a run takes and may take, and a warning if that is too little.
 
     Args:
         scan: The scan.
@@ -114,11 +114,11 @@ def outlook(scan: Scan, stages: Sequence[EngineOptions], kind: str, free: int) -
     shape = windows_of(scan.in_pixels(), scan.frame_shape)[1]
     needed = max(estimate(scan, options, shape).total for options in stages)
     where = "GPU memory" if kind == "cuda" else "memory"
-    text = f"needs about {size(needed)} of {where}; {size(free)} are free"
+    text = f"needs about {size(needed)} of {where}; {size(free)} may be used"
     if needed <= free:
         return text, ""
     place = "disk" if kind == "cpu" else "RAM"
-    return text, f"More than is free: frames will be read from {place}, batches may be smaller."
+    return text, f"That is more: frames will be read from {place}, batches may be smaller."
 
 
 def _frames(scan: Scan) -> int:

@@ -79,7 +79,7 @@ class Adviser(QObject):
 
 
 def memory_text(scan: Scan, stages: Stages, advice: Advice | None) -> tuple[str, str]:
-    """Return how much memory a run takes and how much is free, and a warning if that is too little.
+    """Return how much memory a run takes and may take, and a warning if that is too little.
 
     Raises:
         ScanError: The size of the object is unknown.
