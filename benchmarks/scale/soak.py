@@ -9,7 +9,8 @@ Qt's own. Both count their memory, threads, widgets, Qt objects and open files.
     xvfb-run -a -s "-screen 0 1600x1000x24" python benchmarks/scale/soak.py --cycles 500 \
         --figure docs/images/soak.png
 
-Prints a table; exits 1 if a process died, or a thread, a task, a window or a dock was left.
+Prints a table; exits 1 if the process with our docks died, or a thread, a task, a window or a dock
+was left.
 """
 
 import argparse
@@ -24,8 +25,10 @@ import tempfile
 import threading
 import time
 import weakref
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from soak_windows import Ours, Window, events
@@ -42,15 +45,15 @@ COUNTS = {
     "files": "open files",
 }
 LEFT = ("own threads", "tasks", "docks left", "windows left")
+DIED = ", then it crashed"
 Look = dict[str, float]
 
 
-def soak(kind: str, cycles: int, seed: int) -> list[Look]:
-    """Go through the cycles; return what was counted, the last with the window closed."""
+def soak(kind: str, cycles: int, seed: int) -> Iterator[Look]:
+    """Go through the cycles; yield what was counted, the last with the window closed."""
     draw = random.Random(seed)
     window = KINDS[kind](draw)
     windows = weakref.WeakSet([window.viewer])
-    looks: list[Look] = []
     began, closes = time.monotonic(), min(CLOSES, max(1, cycles // 2))
     for cycle in range(1, cycles + 1):
         if cycle % closes == 0:
@@ -60,11 +63,9 @@ def soak(kind: str, cycles: int, seed: int) -> list[Look]:
             draw.choice(window.actions())()
         if cycle % LOOKS == 0 or cycle == cycles:
             look = counted(window, cycle) | {"windows left": len(windows) - 1}
-            looks.append(look | {"seconds": time.monotonic() - began})
-            print(f"{kind}: {json.dumps(looks[-1])}", file=sys.stderr, flush=True)
+            yield look | {"seconds": time.monotonic() - began}
     window.close()
-    looks.append(counted(window, cycles) | {"windows left": len(windows)})
-    return looks
+    yield counted(window, cycles) | {"closed": 1, "windows left": len(windows)}
 
 
 def counted(window: Window, cycle: int) -> Look:
@@ -93,10 +94,21 @@ def counted(window: Window, cycle: int) -> Look:
 # -- the verdict
 
 
+def opened(looks: list[Look]) -> list[Look]:
+    """Return what was counted while the window was open."""
+    return [look for look in looks if "closed" not in look]
+
+
+def died(looks: list[Look]) -> bool:
+    """Return whether the process ended before its window was closed."""
+    return "closed" not in looks[-1]
+
+
 def slope(looks: list[Look], name: str) -> tuple[float, float]:
     """Return growth per cycle after the warm-up, and its standard error, by a straight line."""
-    cycles = np.array([look["cycle"] for look in looks[:-1]])
-    values = np.array([look[name] for look in looks[:-1]])
+    looks = opened(looks)
+    cycles = np.array([look["cycle"] for look in looks])
+    values = np.array([look[name] for look in looks])
     late = cycles >= WARM_UP * cycles[-1]
     if late.sum() < 4:
         return float("nan"), float("nan")
@@ -111,9 +123,12 @@ def table(found: dict[str, list[Look]]) -> str:
         cells = []
         for looks in found.values():
             grown, error = slope(looks, name)
-            ends = f"{looks[0][name]:.0f} → {looks[-2][name]:.0f}"
+            first, *_, last = opened(looks)
+            ends = f"{first[name]:.0f} → {last[name]:.0f}"
             cells.append(f"{ends}; {100 * grown:+.2f} ± {100 * error:.2f} per 100 cycles")
         rows.append(f"| {title} | " + " | ".join(cells) + " |")
+    ends = [f"{looks[-1]['cycle']:.0f}" + DIED * died(looks) for looks in found.values()]
+    rows.insert(2, "| cycles | " + " | ".join(ends) + " |")
     for name in LEFT:
         cells = [f"{looks[-1][name]:.0f}" if name in looks[-1] else "" for looks in found.values()]
         rows.append(f"| {name}, window closed | " + " | ".join(cells) + " |")
@@ -129,8 +144,8 @@ def figure(found: dict[str, list[Look]], path: Path) -> None:
     for axes, name in zip(drawing.subplots(2, 2, sharex=True).flat, names, strict=True):
         for kind, looks in found.items():
             axes.plot(
-                [look["cycle"] for look in looks[:-1]],
-                [look[name] for look in looks[:-1]],
+                [look["cycle"] for look in opened(looks)],
+                [look[name] for look in opened(looks)],
                 label={"ours": "with our docks", "control": "napari alone"}[kind],
             )
         axes.set_title(COUNTS[name], fontsize="medium")
@@ -144,23 +159,26 @@ def figure(found: dict[str, list[Look]], path: Path) -> None:
 
 
 def apart(kind: str, given: argparse.Namespace) -> list[Look]:
-    """Soak in a process of its own, with folders of its own."""
+    """Soak in a process of its own, with folders of its own; return what it counted."""
+    looks: list[Look] = []
     with tempfile.TemporaryDirectory() as folder:
         kept = {name: f"{folder}/{name}" for name in ("AUTOSAVES", "JOBS", "PRESETS")}
         own = {f"NAPARI_PTYCHO_{name}": path for name, path in kept.items()}
         own |= {"NAPARI_CONFIG": f"{folder}/napari.yaml"}
         words = [sys.executable, __file__, "--cycles", given.cycles, "--seed", given.seed]
-        done = subprocess.run(
+        with subprocess.Popen(
             [*map(str, words), "--only", kind],
             stdout=subprocess.PIPE,
             text=True,
-            check=False,
             env={**os.environ, **own},
-        )
-    if done.returncode:
-        raise SystemExit(f"the window of '{kind}' died: exit status {done.returncode}")
-    found: list[Look] = json.loads(done.stdout.splitlines()[-1])
-    return found
+        ) as process:
+            assert process.stdout is not None  # asked for
+            for line in process.stdout:
+                print(f"{kind}: {line}", end="", file=sys.stderr, flush=True)
+                looks.append(json.loads(line))
+    if not looks:
+        raise SystemExit(f"the window of '{kind}' died at once: exit status {process.returncode}")
+    return looks
 
 
 def main() -> int:
@@ -175,15 +193,20 @@ def main() -> int:
     given = arguments.parse_args()
     if given.only:
         faulthandler.enable()
-        print(json.dumps(soak(given.only, given.cycles, given.seed)))
+        for look in soak(given.only, given.cycles, given.seed):
+            print(json.dumps(look), flush=True)
         return 0
-    found: dict[str, Any] = {kind: apart(kind, given) for kind in given.kinds}
+    with ThreadPoolExecutor() as pool:  # at the same time
+        soaked = pool.map(partial(apart, given=given), given.kinds)
+        found = dict(zip(given.kinds, soaked, strict=True))
     if given.json:
         given.json.write_text(json.dumps(found, indent=1))
     if given.figure:
         figure(found, given.figure)
     print(table(found))
-    return int(any(looks[-1].get(name) for looks in found.values() for name in LEFT))
+    ours = found.get("ours", [{"closed": 1}])
+    left = any(looks[-1].get(name) for looks in found.values() for name in LEFT)
+    return int(left or died(ours))
 
 
 if __name__ == "__main__":

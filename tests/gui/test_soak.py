@@ -19,7 +19,7 @@ def test_nothing_is_left_of_runs_docks_and_windows(tmp_path):
     words = [sys.executable, str(SOAK), "--only", "ours", "--cycles", "10", "--seed", "3"]
     done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
-    *under_way, closed = json.loads(done.stdout.splitlines()[-1])
+    *under_way, closed = (json.loads(line) for line in done.stdout.splitlines())
     assert under_way[-1]["cycle"] == 10
     left = ("own threads", "tasks", "docks left", "windows left")
     assert {name: closed[name] for name in left} == dict.fromkeys(left, 0)
