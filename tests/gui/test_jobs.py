@@ -79,8 +79,8 @@ def window(qtbot, make_napari_viewer, tmp_path, monkeypatch):
         psutil.Process(pid).kill()
     started = lock._started.pop(window.store.folder, None)
     if started:
-        started[0].kill()
-        started[0].wait()
+        started.kill()
+        started.wait()
     with suppress_deleted():
         window.dock.runner.wait(30)
 

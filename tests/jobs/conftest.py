@@ -63,5 +63,5 @@ def queue(tmp_path, monkeypatch):
         psutil.Process(pid).kill()
     started = lock._started.pop(queue.store.folder, None)
     if started:
-        started[0].kill()
-        started[0].wait()
+        started.kill()
+        started.wait()

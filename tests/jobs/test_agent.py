@@ -142,4 +142,25 @@ def test_a_real_reconstruction_goes_on_after_its_agent_was_killed(tmp_path):
     assert store.get(job.id).text.startswith("15 epochs · error ")
     assert not beside(output).exists()
     psutil.Process(lock.agent_pid(store.folder)).kill()
-    lock._started.pop(store.folder)[0].wait()
+    lock._started.pop(store.folder).wait()
+
+
+def test_a_job_that_comes_while_the_agent_leaves_has_an_agent(queue):
+    """The process is still there, but has looked at the queue for the last time."""
+    first = queue.add("steps=1", "first")
+    queue.wait(first, "done")
+    leaving = psutil.Process(lock.agent_pid(queue.store.folder))
+    queue.wait_for(lambda: lock.agent_pid(queue.store.folder) is None)
+    lock._started[queue.store.folder] = Lingering(leaving.pid)
+    late = queue.add("steps=1", "late")
+    queue.wait(late, "done")
+
+
+class Lingering:
+    """A process that has said that it leaves, and has not left."""
+
+    def __init__(self, pid):
+        self.pid = pid
+
+    def poll(self):
+        return None

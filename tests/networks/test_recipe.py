@@ -42,7 +42,7 @@ def test_250_steps_halve_the_phase_error(real_data):
     with device.threads(1):
         job = train(pairs, options, device="cpu")
         for update in job:
-            if update.result.run.steps >= STEPS:
+            if update.result.run.course.steps >= STEPS:
                 break
         job.close()
     trained = update.result

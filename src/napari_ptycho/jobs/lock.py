@@ -19,9 +19,8 @@ from napari_ptycho.jobs.job import HOST
 
 AGENT = (sys.executable, "-m", "napari_ptycho.jobs.agent")
 LOG_BYTES = 1_000_000
-STARTING_S = 8.0
-"""An agent that was started so lately is about to look at the queue."""
-_started: dict[Path, tuple[subprocess.Popen[bytes], float]] = {}
+_started: dict[Path, subprocess.Popen[bytes]] = {}
+"""The agent that this process has started last, by queue."""
 
 
 def me() -> dict[str, Any]:
@@ -56,21 +55,32 @@ def held(folder: Path, wait_s: float) -> Iterator[bool]:
 
 def announce(folder: Path) -> None:
     """Say that this process is the agent."""
-    with written(_file(folder, "json")) as temporary:
-        temporary.write_text(json.dumps(me()))
+    _tell(folder, left=False)
 
 
 def withdraw(folder: Path) -> None:
-    """Say that there is no agent any more."""
-    _file(folder, "json").unlink(missing_ok=True)
+    """Say that this process has looked at the queue for the last time."""
+    _tell(folder, left=True)
+
+
+def _tell(folder: Path, left: bool) -> None:
+    with written(_file(folder, "json")) as temporary:
+        temporary.write_text(json.dumps({**me(), "left": left}))
 
 
 def agent_pid(folder: Path) -> int | None:
     """Return the process of the agent of this computer, or None if none works."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         about = json.loads(_file(folder, "json").read_text())
-        return int(about["pid"]) if alive(about) else None
+        return int(about["pid"]) if alive(about) and not about["left"] else None
     return None
+
+
+def _has_come(folder: Path, pid: int) -> bool:
+    """Whether a process was the last one to say that it is the agent, even if it has left since."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        return bool(json.loads(_file(folder, "json").read_text())["pid"] == pid)
+    return False
 
 
 def start(folder: Path) -> None:
@@ -79,17 +89,16 @@ def start(folder: Path) -> None:
     Raises:
         FileError: The system does not let it start.
     """
-    process, began = _started.get(folder, (None, 0.0))
-    starting = process is not None and process.poll() is None
-    if starting and time.monotonic() - began < STARTING_S:
-        return
     if agent_pid(folder) is not None:
+        return
+    process = _started.get(folder)
+    if process is not None and process.poll() is None and not _has_come(folder, process.pid):
         return
     log = log_file(folder)
     fresh = not log.exists() or log.stat().st_size > LOG_BYTES
     try:
         with log.open("wb" if fresh else "ab") as output:
-            _started[folder] = (_launched(folder, output), time.monotonic())
+            _started[folder] = _launched(folder, output)
     except OSError as error:
         raise FileError(f"the process that works the queue off did not start: {error}") from error
 
