@@ -141,7 +141,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "classical": partial(all_of, ClassicalOptions),
     "denoise": partial(all_of, DenoiseOptions),
     "finetune": partial(all_of, FinetuneOptions),
-    "detector": partial(all_of, DetectorOptions),
+    "frames": partial(all_of, DetectorOptions),
     "layout": partial(all_of, Layout),
     "networks": networks,
     "predict": partial(all_of, PredictOptions),
@@ -169,5 +169,5 @@ def filled(page: str) -> str:
 
 
 if __name__ == "__main__":
-    for path in sorted(PAGES.glob("*.md")):
+    for path in sorted(PAGES.rglob("*.md")):
         path.write_text(filled(path.read_text()))

@@ -110,7 +110,7 @@ def setting(found: Row) -> str:
     text = f"{found['date']}, {found['cores']} cores of {found['cpu']}, Python {found['python']}; "
     text += f"{named}; {found['rounds']} interleaved rounds."
     for note in found["notes"]:
-        text += f" Repaired: {note}."
+        text += f" Repaired: `{note}`."
     return text
 
 
