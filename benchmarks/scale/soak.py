@@ -125,7 +125,8 @@ def table(found: dict[str, list[Look]]) -> str:
             grown, error = slope(looks, name)
             first, *_, last = opened(looks)
             ends = f"{first[name]:.0f} → {last[name]:.0f}"
-            cells.append(f"{ends}; {100 * grown:+.2f} ± {100 * error:.2f} per 100 cycles")
+            rate = f"; {100 * grown:+.2f} ± {100 * error:.2f} per 100 cycles"
+            cells.append(ends + ("" if np.isnan(grown) else rate))
         rows.append(f"| {title} | " + " | ".join(cells) + " |")
     ends = [f"{looks[-1]['cycle']:.0f}" + DIED * died(looks) for looks in found.values()]
     rows.insert(2, "| cycles | " + " | ".join(ends) + " |")
