@@ -18,7 +18,6 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_ptycho.gui import canvas
 from napari_ptycho.gui.curve_plot import colour
-from napari_ptycho.gui.gl_programs import protect
 from napari_ptycho.gui.restore import select
 from napari_ptycho.model import Curve
 
@@ -56,7 +55,6 @@ class CurveOverlay(QObject):
         self._hiding = self._fitting = False
         self._pause = QTimer(self, interval=PAUSE_MS, singleShot=True)
         self._pause.timeout.connect(self._place)
-        protect(viewer)
         camera = viewer.scene.camera.events
         for event in (camera.zoom, camera.center, viewer.canvas.events.size):
             event.connect(self._soon)

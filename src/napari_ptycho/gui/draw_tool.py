@@ -16,7 +16,6 @@ from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 from napari_ptycho.errors import OptionsError
 from napari_ptycho.gui import canvas
 from napari_ptycho.gui.denoise_layers import PLACE
-from napari_ptycho.gui.gl_programs import protect
 from napari_ptycho.gui.restore import Restorer
 
 PAUSE_MS = 50
@@ -43,7 +42,6 @@ class DrawTool(QObject):
         self._ending = False
         self._pause = QTimer(self, interval=PAUSE_MS, singleShot=True)
         self._pause.timeout.connect(self.changed)
-        protect(viewer)
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.scene.camera.events.zoom.connect(self._on_zoom)
 

@@ -6,6 +6,7 @@ from weakref import WeakKeyDictionary
 from napari.viewer import Viewer
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
+from napari_ptycho.gui.gl_programs import keep_programs
 from napari_ptycho.gui.recipe_source import IN_MEMORY, Told
 from napari_ptycho.gui.views import ScanView
 from napari_ptycho.model import Reconstruction, Scan
@@ -66,5 +67,6 @@ def session_of(viewer: Any) -> Session:
     """Return the session of a viewer; every viewer has its own."""
     viewer = real_viewer(viewer)
     if viewer not in _sessions:
+        keep_programs()
         _sessions[viewer] = Session()
     return _sessions[viewer]
