@@ -6,12 +6,14 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from io import BufferedWriter, RawIOBase, TextIOWrapper
 
 import numpy as np
 import pytest
 
 from napari_ptycho import io, recipes
 from napari_ptycho.cli.app import run as run_cli
+from napari_ptycho.cli.interrupt import interruptible
 from napari_ptycho.denoise import ClassicalOptions
 from napari_ptycho.engines import DmOptions, LsqmlOptions, RpieOptions, reconstruct
 from napari_ptycho.io.autosave import beside
@@ -196,7 +198,23 @@ def test_what_cannot_run_is_one_sentence(
     assert sentence in refused(capsys, name, *(places.get(word, word) for word in words))
 
 
-def test_ctrl_c_keeps_what_was_reached(star_file, tmp_path, monkeypatch, capsys):
+def test_ctrl_c_in_the_middle_of_a_line_of_stderr(monkeypatch):
+    class Slow(RawIOBase):
+        def writable(self):
+            return True
+
+        def write(self, text):
+            signal.raise_signal(signal.SIGINT)
+            return len(text)
+
+    monkeypatch.setattr(sys, "stderr", TextIOWrapper(BufferedWriter(Slow())))
+    with interruptible() as stop:
+        sys.stderr.write("scan.h5 begun\n")
+        sys.stderr.flush()
+        assert stop()
+
+
+def test_ctrl_c_keeps_what_was_reached(star_file, tmp_path, monkeypatch, capfd):
     long = replace(RECIPE, stages=(RpieOptions(epochs=100_000),))
     recipes.write(long, tmp_path / "long.toml")
     whole = recipes.tasks.run_here
@@ -211,7 +229,7 @@ def test_ctrl_c_keeps_what_was_reached(star_file, tmp_path, monkeypatch, capsys)
     before = signal.getsignal(signal.SIGINT)
     assert run(tmp_path / "long.toml", star_file, "-o", tmp_path / "out.h5", *CPU) == 130
     assert signal.getsignal(signal.SIGINT) is before
-    said = capsys.readouterr().err
+    said = capfd.readouterr().err
     assert "stopping; what was reached will be written" in said
     assert f"what was reached is in {tmp_path / 'out.h5'}" in said
     assert len(io.read_reconstruction(tmp_path / "out.h5").errors) < 100_000

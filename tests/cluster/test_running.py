@@ -11,7 +11,7 @@ import psutil
 import pytest
 from distributed import Client
 
-from napari_ptycho.cluster import following, run_there
+from napari_ptycho.cluster import following, run_there, schedulers
 from napari_ptycho.cluster.schedulers import Cluster
 from napari_ptycho.errors import JobError
 from napari_ptycho.recipes.report import Report
@@ -266,6 +266,15 @@ def test_the_number_of_workers_is_that_of_the_scheduler(tasks, scheduler):
 
 def test_nothing_to_do_starts_nothing():
     assert list(run_there([], "tcp://127.0.0.1:9", never)) == []
+
+
+def test_workers_that_do_not_start_are_told(tasks, monkeypatch):
+    def late(*_):
+        raise AssertionError  # of Dask, if its thread has not begun in 10 s
+
+    monkeypatch.setattr(schedulers, "_cluster", late)
+    with pytest.raises(JobError, match="cannot start workers on this computer: it is too busy"):
+        list(run_there(tasks, "local", never))
 
 
 def test_local_workers_leave_no_process_and_no_word(tasks, capfd):

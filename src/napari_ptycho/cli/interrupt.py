@@ -1,11 +1,13 @@
 """Ctrl-C as a wish: the job under way ends well and keeps what it has reached."""
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from napari_ptycho.cli import show
+STDERR = 2
+SENTENCE = "stopping; what was reached will be written (Ctrl-C again to end at once)"
 
 
 @contextmanager
@@ -21,7 +23,8 @@ def interruptible() -> Iterator[Callable[[], bool]]:
         if pressed:
             raise KeyboardInterrupt
         pressed = True
-        show.error("stopping; what was reached will be written (Ctrl-C again to end at once)")
+        # sys.stderr may be in the middle of a line, and would raise
+        os.write(STDERR, f"napari-ptycho: {SENTENCE}\n".encode())
 
     before = signal.signal(signal.SIGINT, wish)
     try:
