@@ -3,6 +3,7 @@
 import itertools
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +16,7 @@ from napari_ptycho.cluster import following, run_there, schedulers
 from napari_ptycho.cluster.schedulers import Cluster
 from napari_ptycho.errors import JobError
 from napari_ptycho.recipes.report import Report
-from napari_ptycho.recipes.tasks import Progress
+from napari_ptycho.recipes.tasks import Progress, Task
 
 DEADLINE_S = 120.0
 
@@ -95,7 +96,8 @@ def test_a_scan_that_kills_its_workers_fails_and_takes_no_other_with_it(own_clus
     events = list(run_there(tasks[:4], own_cluster.scheduler_address, never, retries=1, do=do))
     ends = {event.task.output: event.report for event in events if event.report is not None}
     assert len(ends) == sum(event.report is not None for event in events) == 4
-    assert [ends[task.output].state for task in tasks[:4]] == ["failed", *["done"] * 3]
+    states = [ends[task.output].state for task in tasks[:4]]
+    assert states == ["failed", *["done"] * 3], [end.message for end in ends.values()]
     assert "lost its worker 2 times" in ends[tasks[0].output].message
     assert 2 <= begun(tasks[0]) <= 4  # the news of a start may come late
 
@@ -266,6 +268,14 @@ def test_the_number_of_workers_is_that_of_the_scheduler(tasks, scheduler):
 
 def test_nothing_to_do_starts_nothing():
     assert list(run_there([], "tcp://127.0.0.1:9", never)) == []
+
+
+def test_a_scheduler_that_does_not_answer_leaves_no_thread(monkeypatch):
+    monkeypatch.setattr(schedulers, "CONNECT_S", 1.0)
+    before = set(threading.enumerate())
+    with pytest.raises(JobError, match="no Dask scheduler answers"):
+        list(run_there([Task("", "a.h5", "b.h5")], "tcp://127.0.0.1:9", never))
+    until(lambda: not any(one.name == "IO loop" for one in set(threading.enumerate()) - before))
 
 
 def test_workers_that_do_not_start_are_told(tasks, monkeypatch):

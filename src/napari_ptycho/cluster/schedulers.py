@@ -62,13 +62,29 @@ def connected(scheduler: str, tasks: Sequence[Task], workers: int | None) -> Ite
         yield Cluster(stack.enter_context(_client(scheduler)), scheduler)
 
 
+class _Closed(Client):
+    """A client that is closed if it does not come to be.
+
+    Else it is when it is collected as garbage: perhaps in the middle of Dask's starting another
+    one, which then waits for its own lock for ever.
+    """
+
+    def __init__(self, address: str) -> None:
+        try:
+            super().__init__(address, timeout=CONNECT_S, set_as_default=False)  # type: ignore[no-untyped-call]
+        except BaseException:
+            self.status = "closed"
+            self._loop_runner.stop()  # type: ignore[no-untyped-call]
+            raise
+
+
 def _client(address: str) -> Client:
     if not address.startswith(PROTOCOLS):
         raise JobError(
             f"scheduler '{address}' is neither '{LOCAL}' nor an address like tcp://host:8786"
         )
     try:
-        return Client(address, timeout=CONNECT_S, set_as_default=False)
+        return _Closed(address)
     except (OSError, ValueError, TypeError, RuntimeError) as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise JobError(
