@@ -71,10 +71,12 @@ class _Closed(Client):
 
     def __init__(self, address: str) -> None:
         try:
-            super().__init__(address, timeout=CONNECT_S, set_as_default=False)  # type: ignore[no-untyped-call]
+            super().__init__(  # type: ignore[no-untyped-call]
+                address, timeout=CONNECT_S, set_as_default=False
+            )
         except BaseException:
             self.status = "closed"
-            self._loop_runner.stop()  # type: ignore[no-untyped-call]
+            self._loop_runner.stop()
             raise
 
 
