@@ -70,17 +70,17 @@ def _tell(folder: Path, left: bool) -> None:
 
 def agent_pid(folder: Path) -> int | None:
     """Return the process of the agent of this computer, or None if none works."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
+    about = _last(folder)
+    return int(about["pid"]) if about and alive(about) and not about["left"] else None
+
+
+def _last(folder: Path) -> dict[str, Any]:
+    """Return who said last that it is the agent, or that it leaves; {} if nobody did."""
+    with suppress(OSError, ValueError):  # a damaged file counts as none
         about = json.loads(_file(folder, "json").read_text())
-        return int(about["pid"]) if alive(about) and not about["left"] else None
-    return None
-
-
-def _has_come(folder: Path, pid: int) -> bool:
-    """Whether a process was the last one to say that it is the agent, even if it has left since."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        return bool(json.loads(_file(folder, "json").read_text())["pid"] == pid)
-    return False
+        if isinstance(about, dict) and about.keys() >= {*me(), "left"}:
+            return about
+    return {}
 
 
 def start(folder: Path) -> None:
@@ -92,7 +92,8 @@ def start(folder: Path) -> None:
     if agent_pid(folder) is not None:
         return
     process = _started.get(folder)
-    if process is not None and process.poll() is None and not _has_come(folder, process.pid):
+    starting = process is not None and process.poll() is None
+    if process is not None and starting and _last(folder).get("pid") != process.pid:
         return
     log = log_file(folder)
     fresh = not log.exists() or log.stat().st_size > LOG_BYTES
