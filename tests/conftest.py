@@ -13,6 +13,13 @@ settings.register_profile("ours", deadline=None, derandomize=True, max_examples=
 settings.load_profile("ours")
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--pictures",
+        help="folder for the pictures of the stories, which are then walked at full length",
+    )
+
+
 @pytest.fixture(scope="session")
 def real_data():
     """The folder of real scans, see its README.md."""

@@ -1,0 +1,29 @@
+"""The stories of docs/stories: each a test, and the script that makes the tutorial's pictures.
+
+Quick, with the other tests; at the length of the tutorial, with pictures and tables:
+
+    xvfb-run -a -s "-screen 0 1600x1000x24" pytest tests/stories --pictures docs/images
+"""
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("qtpy")
+pytest.importorskip("napari")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "stories" in item.path.parts:
+            item.add_marker(pytest.mark.gui)
+
+
+@pytest.fixture
+def hand(request, qtbot, make_napari_viewer):
+    """A person at a new window; `request.param` is the name of the story."""
+    from .hand import Hand
+
+    folder = request.config.getoption("--pictures")
+    viewer = make_napari_viewer(show=True)
+    return Hand(qtbot, viewer, Path(folder) if folder else None, request.param)
