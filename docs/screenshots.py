@@ -109,7 +109,7 @@ class Session:
         combo.activated.emit(combo.currentIndex())
         self.run()
         self.reconstruct.stages.list.setCurrentRow(1)
-        self.reconstruct.stages.form.folds["Positions"].expand(animate=False)
+        self.reconstruct.stages.form.folds["Position refinement"].expand(animate=False)
 
 
 def main() -> None:

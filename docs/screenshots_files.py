@@ -128,7 +128,7 @@ def main() -> None:
     given = arguments.parse_args()
     given.images.mkdir(exist_ok=True, parents=True)
     with tempfile.TemporaryDirectory() as folder:
-        os.environ["NAPARI_PTYCHO_PRESETS"] = str(Path(folder, "presets"))
+        os.environ["NAPARI_PTYCHO_LAYOUTS"] = str(Path(folder, "layouts"))
         path = Path(folder, "night_shift_0042.h5")
         write_beamline_file(path, replace(star(), name="night_shift_0042"))
         window = Opening(given.images)

@@ -129,7 +129,7 @@ def formats() -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     **{name: partial(own, name) for name in ENGINES},
-    **{p.group.lower() or "run": partial(group, p.group) for p in SHARED},
+    **{p.group.lower().replace(" ", "_") or "run": partial(group, p.group) for p in SHARED},
     "engines": engines,
     "presets": presets,
     "extras": extras,

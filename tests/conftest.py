@@ -31,10 +31,10 @@ def real_data():
 
 
 @pytest.fixture(autouse=True)
-def presets_folder(tmp_path_factory, monkeypatch):
-    """An empty folder for presets of files: the user's own is never touched."""
-    folder = tmp_path_factory.mktemp("presets")
-    monkeypatch.setenv("NAPARI_PTYCHO_PRESETS", str(folder))
+def layouts_folder(tmp_path_factory, monkeypatch):
+    """An empty folder for saved layouts of files: the user's own is never touched."""
+    folder = tmp_path_factory.mktemp("saved layouts")
+    monkeypatch.setenv("NAPARI_PTYCHO_LAYOUTS", str(folder))
     return folder
 
 

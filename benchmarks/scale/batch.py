@@ -107,7 +107,7 @@ def kill_one(address: str, out: Path) -> None:
 def command(recipe: Path, scans: Path, out: Path, address: str) -> tuple[dict, str, float]:
     """Run the batch; return what it told as JSON, what it said, and its seconds."""
     program = [sys.executable, "-c", "from napari_ptycho.cli import main; main()", "batch"]
-    words = [recipe, scans / "*", "--out", out, "--scheduler", address, "--json"]
+    words = [recipe, scans / "*", "-o", out, "--runs-on", address, "--json"]
     began = time.monotonic()
     ended = subprocess.run(
         [*program, *map(str, words), "--device", "cpu"], capture_output=True, text=True, check=False

@@ -4,7 +4,7 @@ Change `workers` to what your cluster has; run it where `sbatch` works, for as l
 takes (in tmux, or in a job of its own). What it is given is handed to `napari-ptycho batch`.
 
     pip install 'napari-ptycho[cluster]'
-    python slurm.py recipe.toml 'scans/*.h5' --out results
+    python slurm.py recipe.toml 'scans/*.h5' -o results
 """
 
 import subprocess
@@ -32,7 +32,7 @@ def main() -> int:
     """Ask Slurm for workers, run the batch on them, and give them back."""
     with workers() as cluster:
         cluster.scale(jobs=JOBS)
-        words = ["batch", *sys.argv[1:], "--scheduler", cluster.scheduler_address]
+        words = ["batch", *sys.argv[1:], "--runs-on", cluster.scheduler_address]
         return subprocess.run(["napari-ptycho", *words], check=False).returncode
 
 

@@ -43,6 +43,13 @@ def pick(name: str = "auto") -> "torch.device":
     return device
 
 
+def precise(device: "torch.device") -> "torch.dtype":
+    """Return the real type to add up in on a device: float64, where it has one (MPS has none)."""
+    import torch
+
+    return torch.float64 if device.type in ("cpu", "cuda") else torch.float32
+
+
 def each(names: str) -> list[str]:
     """Return the devices that a choice names: several between commas, or "cuda:all".
 

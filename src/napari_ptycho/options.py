@@ -7,6 +7,7 @@ type is int, float, bool or a Literal of strings. `describe` is the only reader 
 import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
+from functools import cache
 from inspect import get_annotations
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin, get_type_hints
 
@@ -137,6 +138,7 @@ def _known(cls: type[Options], names: Mapping[str, Any]) -> dict[str, Parameter]
     return known
 
 
+@cache
 def describe(cls: type[Options]) -> tuple[Parameter, ...]:
     """List the parameters of an Options class, in the order a form shows them."""
     hints = get_type_hints(cls, include_extras=True)

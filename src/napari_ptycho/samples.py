@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
+import scipy
 
 from napari_ptycho.errors import FileError, OptionsError
 from napari_ptycho.io import read_scan
@@ -51,9 +51,9 @@ class SampleOptions(Options):
     title: ClassVar[str] = "Simulated fly-scan"
 
     lines: Annotated[int, Range(2, 1000), "Scan lines."] = 48
-    columns: Annotated[int, Range(2, 1000), "Frames in a line."] = 48
-    step_nm: Annotated[float, Range(1, 5000, 5), "Distance of lines and of frames, in nm."] = 25.0
-    photons: Annotated[float, Range(1, 1e9, 1000), "Mean photons per frame."] = 200_000.0
+    columns: Annotated[int, Range(2, 1000), "Patterns in a line."] = 48
+    step_nm: Annotated[float, Range(1, 5000, 5), "Distance of lines and of patterns, in nm."] = 25.0
+    photons: Annotated[float, Range(1, 1e9, 1000), "Mean photons per pattern."] = 200_000.0
     position_error_nm: Annotated[
         float, Range(0, 10_000, 5), "How wrong the positions in the scan are (rms), in nm."
     ] = 0.0
@@ -141,7 +141,7 @@ def small_scan(name: str, photons: float = 2e4, seed: int = 0) -> tuple[Scan, Re
     thickness = phantom(name, SMALL)
     image = (1 - 0.05 * thickness) * np.exp(0.6j * thickness)
     y, x = np.mgrid[:64, :64] - 31.5
-    speckle = gaussian_filter(np.random.default_rng(0).standard_normal((64, 64)), 4)
+    speckle = scipy.ndimage.gaussian_filter(np.random.default_rng(0).standard_normal((64, 64)), 4)
     radius = y**2 + x**2
     wave = np.exp(-radius / 162) * np.exp(1j * (radius / 60 + 10 * speckle))
     steps = np.arange(0, SMALL - 63, 8)
@@ -238,7 +238,7 @@ def _span(low: float, high: float, n: int) -> tuple[int, int]:
 
 def _averaged(image: Floats, shape: tuple[int, int]) -> Floats:
     """Return the image (H, W) as a detector-limited wave sees it: edges about a pixel wide."""
-    soft = gaussian_filter(image, 0.5 * FINER)
+    soft = scipy.ndimage.gaussian_filter(image, 0.5 * FINER)
     return soft.reshape(shape[0], FINER, shape[1], FINER).mean(axis=(1, 3))
 
 

@@ -127,7 +127,7 @@ def test_photons_that_were_held_out_judge_a_recipe_of_ours(dim, how):
     done = [update.done for update in updates]
     assert done == sorted(done)
     doing = [update.result.doing for update in updates]
-    assert doing[0].startswith("making half-count reconstructions")
+    assert doing[0].startswith("making half reconstructions")
     assert "denoising half of the photons again" in doing
     assert doing[-2:] == ["asking the photons", ""]
     # a second time with the same halves: nothing is made again, and the same is said
@@ -186,7 +186,7 @@ def test_without_an_original_halves_are_made_for_one(bright):
     scan, truth, _ = bright
     found = checked(replace(truth, name="predicted"), None, scan)
     assert found.halves is not None
-    assert found.notes[0].startswith("the original is the mean of two half-count")
+    assert found.notes[0].startswith("the original is the mean of two half")
     assert found.verdict == "neutral"
     assert not any("not known" in note for note in found.notes)  # held-out was not asked for
 

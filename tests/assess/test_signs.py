@@ -49,7 +49,7 @@ def with_change(case, change):
         (-3.1, True, False, "that neither image has seen are likelier with this image than"),
         (-3.1, False, False, "that both were made from are likelier"),
         (2.9, True, False, "are less likely with this image"),
-        (3.1, True, True, "t = +3.1 over 9 frames (contradicted)"),
+        (3.1, True, True, "t = +3.1 over 9 patterns (contradicted)"),
         (3.1, False, False, "reject most denoisers, so this decides nothing"),
         (0.0, True, False, "are as likely with this image as with the original"),
     ],

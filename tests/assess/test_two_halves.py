@@ -57,7 +57,7 @@ def test_all_parts_of_a_scan_count_and_each_result_is_kept(scene):
     assert {update.total for update in updates} == {4 * PART}
     assert done[-1] == 4 * PART
     assert updates[0].result.raw is None
-    assert updates[0].result.doing.startswith("making half-count reconstructions")
+    assert updates[0].result.doing.startswith("making half reconstructions")
     assert any(update.result.doing.startswith("denoising half B, same") for update in updates)
     last = updates[-1].result
     assert [curve.label for curve in last.curves()] == [

@@ -35,7 +35,7 @@ def scans(tmp_path, star_file):
 
 
 def batch(recipe, scans, out, *more):
-    words = ["batch", str(recipe), str(scans / "*.h5"), "--out", str(out), "--json", *more]
+    words = ["batch", str(recipe), str(scans / "*.h5"), "-o", str(out), "--json", *more]
     return run([*words, "--device", "cpu"])
 
 
@@ -90,7 +90,7 @@ def test_ctrl_c_stops_all_and_leaves_no_process(tmp_path, star_file):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--scheduler", "elsewhere"], "neither 'local' nor an address"),
+        (["--runs-on", "elsewhere"], "neither 'local' nor an address"),
         (["--memory", "much"], "--memory much: it must be a size"),
         (["--retries", "-1"], "--retries"),
     ],

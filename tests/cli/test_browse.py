@@ -74,7 +74,10 @@ def test_a_file_that_is_no_hdf5_is_one_sentence(tmp_path, capsys):
     code, out, err = said(capsys, "browse", tmp_path / "a.npz")
     assert (code, out) == (2, "")
     assert err == ("napari-ptycho: a.npz: is a zip file; only HDF5 files have a tree to browse\n")
-    assert said(capsys, "browse")[2] == "napari-ptycho: browse: give an HDF5 file, or --presets\n"
+    assert (
+        said(capsys, "browse")[2]
+        == "napari-ptycho: browse: give an HDF5 file, or --saved-layouts\n"
+    )
 
 
 def test_a_file_without_frames_says_so(tmp_path, capsys):
@@ -85,48 +88,48 @@ def test_a_file_without_frames_says_so(tmp_path, capsys):
     assert out.splitlines()[-1].startswith("Nothing in it looks like frames")
 
 
-def test_a_preset_is_saved_listed_used_and_removed(odd, capsys):
+def test_a_saved_layout_is_saved_listed_used_and_removed(odd, capsys):
     assert said(capsys, "info", odd)[0] == 2
     words = ["frames=run/raw", "positions_y=run/pos_y", "positions_x=run/pos_x"]
     layout = [part for word in words for part in ("--layout", word)]
     code, out, _ = said(
-        capsys, "browse", odd, *layout, "--detector", "size=16", "--save-preset", "mine"
+        capsys, "browse", odd, *layout, "--detector", "size=16", "--save-layout", "mine"
     )
     assert code == 0
     assert "opens files with run/raw, run/pos_y, run/pos_x by itself." in out
-    code, out, _ = said(capsys, "browse", "--presets")
+    code, out, _ = said(capsys, "browse", "--saved-layouts")
     assert out == "mine: files with run/raw, run/pos_y, run/pos_x\n"
     code, out, _ = said(capsys, "info", odd)
     assert code == 0
-    assert "- Opened with the preset 'mine' (3 paths matched)." in out
+    assert "- Opened with the saved layout 'mine' (3 paths matched)." in out
     assert "16 x 16" in out
-    code, out, _ = said(capsys, "browse", "--delete-preset", "mine")
-    assert (code, out) == (0, "The preset 'mine' was removed.\n")
-    assert said(capsys, "browse", "--presets")[1].startswith("No preset is kept in ")
-    code, _, err = said(capsys, "browse", "--delete-preset", "mine")
-    assert (code, err) == (2, "napari-ptycho: no preset is called 'mine'; there is none\n")
+    code, out, _ = said(capsys, "browse", "--delete-layout", "mine")
+    assert (code, out) == (0, "The saved layout 'mine' was removed.\n")
+    assert said(capsys, "browse", "--saved-layouts")[1].startswith("No saved layout is kept in ")
+    code, _, err = said(capsys, "browse", "--delete-layout", "mine")
+    assert (code, err) == (2, "napari-ptycho: no saved layout is called 'mine'; there is none\n")
 
 
-def test_a_preset_needs_a_layout(odd, capsys):
-    code, _, err = said(capsys, "browse", odd, "--save-preset", "mine")
+def test_a_saved_layout_needs_a_layout(odd, capsys):
+    code, _, err = said(capsys, "browse", odd, "--save-layout", "mine")
     assert code == 2
     assert "nothing to keep; say with --layout how the file is read" in err
-    assert io.load_presets() == ()
+    assert io.load_layouts() == ()
 
 
-def test_a_preset_by_name_with_a_change(odd, capsys):
+def test_a_saved_layout_by_name_with_a_change(odd, capsys):
     words = {"frames": "run/raw", "positions_y": "run/pos_y", "positions_x": "run/pos_x"}
     layout = Layout(**words, position_unit="um")
-    io.save_preset(io.presets.preset_of(odd, "mine", layout, None, {"energy_ev": 8000.0}))
+    io.save_layout(io.saved_layouts.saved_layout(odd, "mine", layout, None, {"energy_ev": 8000.0}))
     code, out, _ = said(
-        capsys, "info", odd, "--json", "--file-preset", "mine", "--layout", "every=2"
+        capsys, "info", odd, "--json", "--saved-layout", "mine", "--layout", "every=2"
     )
     rows = {row["name"]: row for row in json.loads(out)["rows"]}
     assert code == 0
     assert any("6 of 12 frames are used" in note for note in json.loads(out)["notes"])
     assert any(row["source"] == "user" for row in rows.values())
-    code, _, err = said(capsys, "info", odd, "--file-preset", "yours")
-    assert (code, "no preset is called 'yours'; there are 'mine'" in err) == (2, True)
+    code, _, err = said(capsys, "info", odd, "--saved-layout", "yours")
+    assert (code, "no saved layout is called 'yours'; there are 'mine'" in err) == (2, True)
 
 
 def test_layout_positions_and_detector_reach_every_way_of_reading(odd, tmp_path, capsys):

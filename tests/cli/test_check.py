@@ -100,7 +100,7 @@ def test_a_scan_is_binned_as_the_reconstruction_was(files, capsys):
         assert run(files / "binned_done.h5", *words, *more) == 0
         said = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
         assert said["verdict"] != "not tested"
-        assert "over 153 frames" in said["evidence"][0]["sentence"]
+        assert "over 153 patterns" in said["evidence"][0]["sentence"]
         assert not any("its counts are not those" in note for note in said["notes"])
 
 

@@ -117,7 +117,7 @@ def test_bin_shows_the_report(scan_file, tmp_path, capsys):
     words = ["bin", str(scan_file), "--size", "4", "--neighbours", "space"]
     assert run([*words, "-o", str(tmp_path / "out.h5")]) == 0
     printed = capsys.readouterr().out
-    assert "Frames     72 -> 18" in printed
+    assert "Patterns   72 -> 18" in printed
     assert "Bin        4 in space" in printed
 
 
@@ -130,6 +130,23 @@ def test_simulate_writes_the_sample(tmp_path, capsys):
     np.testing.assert_array_equal(
         io.read_scan(out).patterns, samples.open_sample("fibres", options).patterns
     )
+
+
+def test_simulate_writes_what_was_simulated(tmp_path, capsys):
+    out, truth = tmp_path / "out.h5", tmp_path / "truth.h5"
+    small = ["--set", "lines=3", "--set", "columns=4"]
+    asked(capsys, "simulate", "fibres", *small, "-o", out, "--truth", truth)
+    found, options = io.read_reconstruction(truth), samples.SampleOptions(lines=3, columns=4)
+    known = samples.simulated("fibres", options)[1]
+    np.testing.assert_array_equal(found.object, known.object)
+    np.testing.assert_allclose(found.positions_px, known.positions_px)
+
+
+def test_no_truth_is_written_of_what_was_measured(tmp_path, capsys):
+    out, truth = tmp_path / "out.h5", tmp_path / "truth.h5"
+    said = refused(capsys, "simulate", "siemens-real", "-o", out, "--truth", truth)
+    assert "siemens-real was measured" in said
+    assert not out.exists()
 
 
 def test_info_says_what_the_file_holds(scan_file, capsys):

@@ -97,7 +97,7 @@ def test_a_reconstruction_and_its_scan(star_file, tmp_path, capsys):
     said = words_of(capsys.readouterr().out)
     assert said["rule"] == "second-copy"
     result = io.read_reconstruction(out)
-    assert result.provenance["denoised"][0]["half_counts"]
+    assert result.provenance["denoised"][0]["halves"]
     assert run("denoise", recon, *FEW, "--channel", "complex", "-o", tmp_path / "c.npy") == 0
     assert np.load(tmp_path / "c.npy").shape == result.object.shape
     assert run("denoise", recon, *FEW, "--reference", out, "-o", tmp_path / "p.tif") == 0

@@ -36,19 +36,19 @@ def test_a_queue_from_the_command_line(capsys, recipe, tmp_path, started, jobs_f
     assert run(["jobs"]) == 0
     assert capsys.readouterr().out == "Nothing is queued.\n"
     scans = ["sample:siemens-star", "sample:fibres"]
-    found = listed(capsys, "--add", str(recipe), "--out", str(tmp_path / "out"), *scans)
+    found = listed(capsys, "--add", str(recipe), "--output-folder", str(tmp_path / "out"), *scans)
     assert [job["title"] for job in found] == ["siemens-star · fast", "fibres · fast"]
     assert [job["rank"] for job in found] == [1, 2]
     assert found[0]["task"]["output"] == str(tmp_path / "out" / "siemens-star.h5")
     assert started == [jobs_folder]
     star, fibres = (job["id"] for job in found)
     assert [job["id"] for job in listed(capsys, "--first", fibres)] == [fibres, star]
-    assert [job["state"] for job in listed(capsys, "--stop", star[:6])] == ["queued", "stopped"]
+    assert [job["state"] for job in listed(capsys, "--stop", star[:6])] == ["waiting", "stopped"]
     assert len(started) == 1
     assert run(["jobs"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[2].split()[:2] == [star, "stopped"]
-    assert [job["state"] for job in listed(capsys, "--again", star)] == ["queued"] * 2
+    assert [job["state"] for job in listed(capsys, "--again", star)] == ["waiting"] * 2
     assert len(started) == 2
     listed(capsys, "--stop", star)
     assert [job["id"] for job in listed(capsys, "--remove", star)] == [fibres]
@@ -59,7 +59,7 @@ def test_a_queue_from_the_command_line(capsys, recipe, tmp_path, started, jobs_f
     [
         (["scan.h5"], "--add RECIPE and SCANS"),
         (["--add", "recipe.toml"], "--add RECIPE and SCANS"),
-        (["--where", "tcp://a:1"], "--where is for --add"),
+        (["--runs-on", "tcp://a:1"], "--runs-on is for --add"),
         (["--stop", "abc"], "no job begins with 'abc'"),
         (["--add", "absent.toml", "sample:fibres"], "absent.toml"),
     ],
@@ -75,7 +75,7 @@ def test_a_job_runs_after_the_command_has_ended(recipe, tmp_path):
     import subprocess
     import time
 
-    words = ["--add", str(recipe), "sample:star-64", "--out", str(tmp_path)]
+    words = ["--add", str(recipe), "sample:star-64", "--output-folder", str(tmp_path)]
     command = [sys.executable, "-c", "from napari_ptycho import cli; cli.main()", "jobs", *words]
     subprocess.run(command, check=True, capture_output=True)
     store, end = Store(), time.monotonic() + 120

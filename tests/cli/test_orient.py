@@ -10,7 +10,7 @@ from napari_ptycho import io, samples
 from napari_ptycho.cli.app import run as run_cli
 from napari_ptycho.prepare.orientation import CODES, turned
 
-FEW = ("--set", "first_epochs=2", "--set", "epochs=4", "--set", "frames=50", "--device", "cpu")
+FEW = ("--set", "first_epochs=2", "--set", "epochs=4", "--set", "patterns=50", "--device", "cpu")
 MISREAD = 4
 
 
@@ -50,7 +50,7 @@ def test_json_has_the_same(files, capsys):
     assert said["classes"][0] == [0, 3]
     assert sorted(said["codes"]) == list(CODES)
     assert said["errors"] == sorted(said["errors"])
-    assert said["frames"] == 50
+    assert said["patterns"] == 50
 
 
 def test_a_code_turns_without_looking(files, tmp_path, capsys):
@@ -76,7 +76,7 @@ def test_what_is_not_decided_is_not_written(files, tmp_path, capsys):
     ("words", "sentence"),
     [
         (("--code", "2"), "--code needs -o OUT"),
-        (("--set", "frames=3"), "frames is 3; it must lie in [9, 2000]"),
+        (("--set", "patterns=3"), "patterns is 3; it must lie in [9, 2000]"),
         (("--code", "9", "-o", "x.h5"), "orientation is 9; it must be a whole number from 0 to 7"),
     ],
 )

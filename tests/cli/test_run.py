@@ -88,13 +88,13 @@ def test_several_scans_one_of_them_bad(star_file, file, tmp_path, capsys):
     bad = tmp_path / "bad.h5"
     bad.write_bytes(b"no scan at all")
     folder = tmp_path / "new" / "results"
-    code, said = asked(capsys, file, star_file, bad, "--out", folder)
+    code, said = asked(capsys, file, star_file, bad, "--output-folder", folder)
     assert code == 1
     assert [one["state"] for one in said["reports"]] == ["done", "failed"]
     assert io.read_reconstruction(folder / "star.h5").errors
     assert not (folder / "bad.h5").exists()
     capsys.readouterr()
-    assert run(file, bad, "--out", folder, *CPU) == 2
+    assert run(file, bad, "--output-folder", folder, *CPU) == 2
     assert capsys.readouterr().err.count("napari-ptycho: bad.h5") == 1
 
 
@@ -176,8 +176,16 @@ def test_every_step_is_said():
         ("[[stage]]\npreset='quick'", ["none.h5", "-o", "out.h5"], "none.h5: no such file"),
         ("[[stage]]\npreset='quick'", ["STAR"], "say where to write: -o OUT for one scan"),
         ("[[stage]]\npreset='quick'", ["STAR", "STAR", "-o", "x"], "say where to write"),
-        ("[[stage]]\npreset='quick'", ["STAR", "-o", "x", "--out", "y"], "say where to write"),
-        ("[[stage]]\npreset='quick'", ["STAR", "STAR2", "--out", "y"], "two scans are called so"),
+        (
+            "[[stage]]\npreset='quick'",
+            ["STAR", "-o", "x", "--output-folder", "y"],
+            "say where to write",
+        ),
+        (
+            "[[stage]]\npreset='quick'",
+            ["STAR", "STAR2", "--output-folder", "y"],
+            "two scans are called so",
+        ),
         ("[[stage]]\npreset='quick'", ["STAR", "-o", "STAR"], "is the scan that is read"),
         ("[[stage]]\npreset='quick'", ["STAR", "-o", "no/out.h5"], "its folder is missing"),
         ("[[stage]]\npreset='quick'", ["STAR", "-o", "x", "--memory", "2 apples"], "--memory 2 ap"),

@@ -96,7 +96,7 @@ def test_halves_are_second_copies_on_the_same_ramp(recon):
     np.testing.assert_array_equal(subject.image, subject_of(recon, "phase").image)
     result = done(subject, replace(QUICK, stop="auto"))
     assert result.rule == "second-copy"
-    assert applied(subject, result).provenance["denoised"][0]["half_counts"]
+    assert applied(subject, result).provenance["denoised"][0]["halves"]
     small = replace(recon, object=recon.object[:55])
     with pytest.raises(OptionsError, match="both halves must be of the same scan"):
         subject_of(recon, "phase", (small, small))

@@ -59,4 +59,4 @@ def begun(scene):
 
 
 def notes_of(update):
-    return [note for note in update.notes if note.startswith("deep image prior")]
+    return [note for note in update.notes if note.startswith("Deep Image Prior")]

@@ -75,7 +75,7 @@ def test_the_way_to_the_coarse_grid_and_back_changes_nothing(rng):
     image = (np.fft.ifft2(wave) / 10 + 1).astype(np.complex64)
     probe = (rng.normal(size=(2, 16, 16)) + 1j).astype(np.complex64)
     positions = rng.uniform(3, 18, (7, 2))
-    start = Reconstruction(image, probe, positions, extras={"intensities": np.ones(7)})
+    start = Reconstruction(image, probe, positions, extras={"flux": np.ones(7)})
     level = Level(start, 2)
     small = level.coarse(photons=100.0)
     assert (np.abs(small.probe) ** 2).sum() == pytest.approx(100, rel=1e-4)
@@ -86,7 +86,7 @@ def test_the_way_to_the_coarse_grid_and_back_changes_nothing(rng):
     np.testing.assert_allclose(back.positions_px, positions)
     power = [(np.abs(waves) ** 2).sum() for waves in (back.probe, probe)]
     assert power[0] == pytest.approx(power[1], rel=1e-5)
-    assert set(back.extras) == {"intensities"}
+    assert set(back.extras) == {"flux"}
 
 
 def test_a_coarse_grid_that_says_too_little_is_not_used(make):
@@ -112,14 +112,14 @@ def test_the_suggestion_follows_the_scan(make, rng):
     scan, truth = make(photons=1e7)
     plain = suggest(scan)
     assert plain.stages[0].resolution == "half"
-    assert all(stage.saturation == 0 and not stage.intensities for stage in plain.stages)
+    assert all(stage.saturation == 0 and not stage.flux for stage in plain.stages)
     level = float(np.median(scan.patterns.max(axis=(1, 2))) * 0.3)
     cut = suggest(replace(scan, patterns=np.minimum(scan.patterns, np.floor(level))))
     assert {stage.saturation for stage in cut.stages} == {np.floor(level)}
     assert any("saturation at" in reason for reason in cut.reasons)
     drift = np.linspace(0.5, 1.5, len(scan))[:, None, None]
     drifting = suggest(replace(scan, patterns=scan.patterns * drift))
-    assert all(stage.intensities for stage in drifting.stages)
+    assert all(stage.flux for stage in drifting.stages)
     fractional = suggest(replace(scan, positions_px=truth.positions_px + 0.4))
     assert fractional.stages[-1].subpixel
     assert len(suggest(replace(scan, probe=None)).stages) == 2

@@ -128,10 +128,10 @@ def test_the_flux_of_every_frame_is_found(name, make, rng):
     flux /= flux.mean()
     bad = replace(scan, patterns=rng.poisson(scan.patterns * flux[:, None, None]))
     found, ignored = (
-        run_to_end(reconstruct(bad, ENGINES[name](epochs=60, intensities=switch)))
+        run_to_end(reconstruct(bad, ENGINES[name](epochs=60, flux=switch)))
         for switch in (True, False)
     )
-    assert np.corrcoef(found.extras["intensities"], flux)[0, 1] > 0.96
+    assert np.corrcoef(found.extras["flux"], flux)[0, 1] > 0.96
     assert found.errors[-1] < 0.05 * ignored.errors[-1]
     assert phase_error(truth, found) < 0.9 * phase_error(truth, ignored)
 

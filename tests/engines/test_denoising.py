@@ -28,7 +28,7 @@ def test_halves_stop_it_near_the_best_iteration_and_the_phase_gets_better(scene)
     updates = list(denoise_reconstruction(found, "phase", options, scan, reference, "cpu"))
     first, last = updates[0], updates[-1]
     assert first.result.denoised is None
-    assert "making half-count reconstructions" in first.notes[-1]
+    assert "making half reconstructions" in first.notes[-1]
     result = last.result.denoised
     assert result.rule == "second-copy"
     better = last.result.reconstruction

@@ -185,7 +185,7 @@ CHANGES = {
     "saturation": 300.0,
     "background": True,
     "variations": 1,
-    "intensities": True,
+    "flux": True,
     "fly_points": 2,
     "fly_share": 0.5,
     "probe_centre": True,

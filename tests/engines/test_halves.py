@@ -198,7 +198,7 @@ def known_of(truth, rng):
     extras = {
         "frame_errors": rng.uniform(size=n),
         "position_moves_px": rng.normal(size=(n, 2)),
-        "intensities": 1 + 0.1 * rng.normal(size=n),
+        "flux": 1 + 0.1 * rng.normal(size=n),
         "background": rng.uniform(1, 2, shape[1:]),
         "variations": (kinds / np.linalg.norm(kinds)).astype(np.complex64),
         "variation_weights": rng.normal(size=(n, 1)).astype(np.complex64),
@@ -216,7 +216,7 @@ def test_what_the_result_knows_is_passed_on_and_stays(by, scene, rng):
         positions="gradient",
         positions_start=0,
         background=True,
-        intensities=True,
+        flux=True,
         probe_centre=True,
         probe_support=0.5,
     )
@@ -225,7 +225,7 @@ def test_what_the_result_knows_is_passed_on_and_stays(by, scene, rng):
     share = 0.5 if by == "photons" else 1.0
     for half, frames in zip(halves, cut, strict=True):
         extras = half.extras
-        np.testing.assert_allclose(extras["intensities"], known.extras["intensities"][frames])
+        np.testing.assert_allclose(extras["flux"], known.extras["flux"][frames])
         np.testing.assert_allclose(
             extras["position_moves_px"], known.extras["position_moves_px"][frames]
         )

@@ -24,7 +24,7 @@ from napari_ptycho.prepare.orientation import CODES, classes, compose, inverse, 
 
 from .conftest import NEAR
 
-FEW = OrientationOptions(frames=81, first_epochs=2, epochs=5)
+FEW = OrientationOptions(patterns=81, first_epochs=2, epochs=5)
 
 
 def misread(scan, code):
@@ -130,7 +130,7 @@ def test_large_frames_are_cut_to_where_the_counts_are(make):
 def test_progress_runs_to_the_total_and_a_stop_keeps_what_was_ranked(make):
     scan, _ = make()
     done, ranked = [], []
-    job = find_orientation(scan, replace(FEW, frames=20), "cpu")
+    job = find_orientation(scan, replace(FEW, patterns=20), "cpu")
     for update in job:
         done.append(update.done / update.total)
         ranked.append(len(update.result.codes))
@@ -141,7 +141,9 @@ def test_progress_runs_to_the_total_and_a_stop_keeps_what_was_ranked(make):
     assert 0.4 < done[-1] < 0.8
     assert set(ranked) == {0, 2, 4}
     assert len(update.result.classes) == 2
-    last = list(find_orientation(scan, replace(FEW, frames=9, first_epochs=1, epochs=1), "cpu"))[-1]
+    last = list(find_orientation(scan, replace(FEW, patterns=9, first_epochs=1, epochs=1), "cpu"))[
+        -1
+    ]
     assert last.done == last.total
     assert sorted(last.history) == [
         "orientation 0",
@@ -222,7 +224,7 @@ def test_the_measured_near_field_has_one_orientation(real_data):
     scan = read_scan(file, {"propagation": "near", "focus_to_sample_m": 3.65e-3})
     for code in (0, 5):
         ranking = found(
-            misread(scan, code), OrientationOptions(frames=60, first_epochs=2, epochs=2)
+            misread(scan, code), OrientationOptions(patterns=60, first_epochs=2, epochs=2)
         )
         assert ranking.codes[0] == inverse(code)
         assert ranking.margin > 0.4

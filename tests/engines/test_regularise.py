@@ -55,7 +55,7 @@ def test_a_worse_object_is_refused_and_the_one_before_restored(scene, monkeypatc
         *_, ends[name] = reconstruct(scan, FEW, start, "cpu")
     np.testing.assert_array_equal(ends["noisy"].result.object, ends["same"].result.object)
     assert notes_of(ends["noisy"]) == [
-        "deep image prior: 0 of 2 denoised objects were kept; the others made held-out frames "
+        "Deep Image Prior: 0 of 2 denoised objects were kept; the others made held-out frames "
         "less likely"
     ]
 
@@ -65,7 +65,7 @@ def test_a_broken_object_is_refused(scene, monkeypatch):
     fake(monkeypatch, lambda image: image * float("nan"))
     *_, last = reconstruct(scan, FEW, start, "cpu")
     assert last.notes == (
-        "deep image prior: 0 of 2 denoised objects were kept; the others made held-out frames "
+        "Deep Image Prior: 0 of 2 denoised objects were kept; the others made held-out frames "
         "less likely",
     )
 
@@ -77,7 +77,7 @@ def test_a_better_object_is_kept(scene, monkeypatch):
         fake(monkeypatch, change)
         *_, ends[name] = reconstruct(scan, FEW, start, "cpu")
     assert notes_of(ends["truth"]) == [
-        "deep image prior: all denoised objects (2) were kept: they made held-out frames more "
+        "Deep Image Prior: all denoised objects (2) were kept: they made held-out frames more "
         "likely"
     ]
     errors = {name: phase_error(truth, end.result) for name, end in ends.items()}
@@ -135,7 +135,7 @@ def test_a_run_that_is_too_short_says_that_nothing_was_denoised(scene):
     scan, _, start = begun(scene)
     *_, last = reconstruct(scan, replace(FEW, epochs=3), start, "cpu")
     assert notes_of(last) == [
-        "deep image prior: nothing was denoised: every 3 epochs never comes in the first 80% of 3"
+        "Deep Image Prior: nothing was denoised: every 3 epochs never comes in the first 80% of 3"
     ]
     plain = run_to_end(reconstruct(scan, replace(FEW, epochs=3, denoiser="none"), start, "cpu"))
     np.testing.assert_array_equal(last.result.object, plain.object)

@@ -22,7 +22,7 @@ LEARNING = {
     "places": {"positions": "annealing", "positions_start": 1, "positions_reach_px": 1.0},
     "affine": {"positions": "annealing", "positions_affine": True, "positions_start": 1},
     "modes": {"modes": 2, "subpixel": True},
-    "variations": {"variations": 2, "intensities": True, "epochs": 8},
+    "variations": {"variations": 2, "flux": True, "epochs": 8},
     "background": {"background": True, "epochs": 8},
     "fly-scan": {"fly_points": 2},
     "constraints": {"total_variation": 0.001, "probe_centre": True, "amplitude_limit": 1.1},

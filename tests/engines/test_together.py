@@ -33,7 +33,7 @@ WHOLE = 1000  # a batch of all frames: the same steps however they are shared
         ),
         (
             DmOptions(epochs=3, background=True),
-            LbfgsOptions(epochs=3, intensities=True),
+            LbfgsOptions(epochs=3, flux=True),
             LsqmlOptions(epochs=2, batch=WHOLE, variations=1),
         ),
     ],

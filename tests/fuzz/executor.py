@@ -68,7 +68,7 @@ class Worker:
         if self.process is None or self.process.poll() is not None:
             temporary = self.folder / "tmp"
             temporary.mkdir(exist_ok=True)
-            apart = {"TMPDIR": str(temporary), "NAPARI_PTYCHO_PRESETS": str(temporary)}
+            apart = {"TMPDIR": str(temporary), "NAPARI_PTYCHO_LAYOUTS": str(temporary)}
             one = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS", "NUMBA")}
             with (self.folder / "stderr").open("wb") as said:
                 self.process = subprocess.Popen(

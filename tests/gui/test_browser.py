@@ -1,4 +1,4 @@
-"""The browser as a user drives it: a file of nobody's format, presets, positions of their own."""
+"""The browser as a user drives it: a file of nobody's format, saved layouts, second files."""
 
 import shutil
 import sys
@@ -19,9 +19,9 @@ FRAMES, OTHER = "night/camera/images", "night/camera_2/images"
 
 
 @pytest.fixture(autouse=True)
-def presets(tmp_path, monkeypatch):
-    folder = tmp_path / "presets"
-    monkeypatch.setenv("NAPARI_PTYCHO_PRESETS", str(folder))
+def saved_layouts(tmp_path, monkeypatch):
+    folder = tmp_path / "saved layouts"
+    monkeypatch.setenv("NAPARI_PTYCHO_LAYOUTS", str(folder))
     return folder
 
 
@@ -56,7 +56,7 @@ def browsing(docks, qtbot):
     browser = browsing.browser
     with suppress_deleted():
         waiting = (browser.looks, browser.places, browser.previews)
-        for runner in (*(one.runner for one in waiting), browser.presets.runner):
+        for runner in (*(one.runner for one in waiting), browser.saved_layouts.runner):
             runner.wait(30)
         browser.close()
 
@@ -156,15 +156,17 @@ def test_a_cut_is_shown_on_the_whole_frame(browsing, odd_file):
     assert browsing.open().frame_shape == (16, 16)
 
 
-def test_a_preset_opens_the_next_such_file_by_itself(browsing, odd_file, tmp_path, presets):
+def test_a_saved_layout_opens_the_next_such_file_by_itself(
+    browsing, odd_file, tmp_path, saved_layouts
+):
     browsing.look(odd_file)
     browsing.use("frames", OTHER)
-    bar = browsing.browser.presets
+    bar = browsing.browser.saved_layouts
     bar.name.setText("second camera")
     with browsing.qtbot.waitSignal(bar.told, timeout=60_000) as told:
         bar.save_button.click()
     assert "second camera" in told.args[0]
-    assert len(list(presets.glob("*.toml"))) == 1
+    assert len(list(saved_layouts.glob("*.toml"))) == 1
 
     following = tmp_path / "next.h5"
     shutil.copy(odd_file, following)
@@ -178,7 +180,7 @@ def test_a_preset_opens_the_next_such_file_by_itself(browsing, odd_file, tmp_pat
     assert browsing.fields["frames"].currentText() == OTHER
     with browsing.qtbot.waitSignal(bar.told, timeout=60_000):
         bar.delete_button.click()
-    assert not list(presets.glob("*.toml"))
+    assert not list(saved_layouts.glob("*.toml"))
 
 
 def test_frames_without_positions_take_them_from_a_table(browsing, tmp_path):

@@ -87,7 +87,7 @@ def test_another_engine_for_a_stage(docks):
     assert box.stages() == (EpieOptions(epochs=5, saturation=100.0),)
     assert docks.reconstruct.presets.combo.currentText() == "Own"
     assert not box.form.isHidden()
-    assert box.form.folds["Detector"].text().endswith("•")
+    assert box.form.folds["Detector model"].text().endswith("•")
 
 
 def test_a_suggestion_comes_with_its_reasons_and_warnings(docks):

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from napari_ptycho.gui.curve_plot import COLOURS, CurvePlot
+from napari_ptycho.gui.curve_colours import COLOURS
+from napari_ptycho.gui.curve_plot import CurvePlot
 from napari_ptycho.model import Curve
 
 X = np.linspace(0, 0.5, 26)

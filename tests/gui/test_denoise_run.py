@@ -31,7 +31,7 @@ def weave(denoising, reconstructed):
 
 
 def test_a_reconstruction_with_its_scan_has_a_second_copy(weave):
-    assert "half-count" in weave.form.note.text()
+    assert "half reconstruction" in weave.form.note.text()
     weave.run(4)
     view, layer = weave.dock.view, weave.viewer.layers[-1]
     assert view.denoised.rule == "second-copy"
@@ -113,7 +113,7 @@ def test_halves_are_layers_and_the_second_copy_of_each_other(weave):
     a, b = weave.viewer.layers[-2:]
     assert not a.visible
     assert not b.visible
-    assert "half-count reconstructions: done" in weave.dock.box.status.text()
+    assert "half reconstructions: done" in weave.dock.box.status.text()
     weave.form.layer.choose(a)
     weave.form.second.choose(b)
     weave.run(3)

@@ -43,7 +43,7 @@ def test_the_form_is_filled_and_tells_what_it_would_do(docks, frames):
     box, pixel = frames.detector, docks.session.scan.pixel_size_m[0] * 1e9
     assert not frames.sections["Detector"].is_open
     frames.sections["Detector"].open()
-    docks.qtbot.waitUntil(lambda: "frames 32 x 32" in told(box), timeout=20_000)
+    docks.qtbot.waitUntil(lambda: "pattern 32 x 32" in told(box), timeout=20_000)
     box.auto_button.click()
     docks.qtbot.waitUntil(lambda: box.options().centre == "given", timeout=20_000)
     assert abs(box.options().centre_y - 16) < 0.5
@@ -51,7 +51,7 @@ def test_the_form_is_filled_and_tells_what_it_would_do(docks, frames):
     box.sizes.activated.emit(box.sizes.currentIndex())
     box.form.fields["hot"].setValue(10.0)
     docks.qtbot.waitUntil(lambda: "found 1 hot pixel" in told(box), timeout=20_000)
-    assert "frames 24 x 24" in told(box)
+    assert "pattern 24 x 24" in told(box)
     assert f"object pixel {pixel * 32 / 24:.3g} nm (was {pixel:.3g} nm)" in told(box)
 
 
@@ -104,7 +104,7 @@ def test_an_impossible_cut_is_told_beside_the_form(docks, frames):
 def test_the_orientation_is_found_shown_and_used(docks, frames, notifications):
     box, before = frames.orientation, docks.session.scan
     frames.sections["Orientation"].open()
-    for name, value in (("frames", 36), ("first_epochs", 3), ("epochs", 12)):
+    for name, value in (("patterns", 36), ("first_epochs", 3), ("epochs", 12)):
         box.form.fields[name].setValue(value)
     with docks.qtbot.waitSignal(box.runner.finished, timeout=120_000):
         box.find_button.click()

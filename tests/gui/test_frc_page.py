@@ -234,14 +234,14 @@ def test_what_is_wrong_is_said_in_red(inspecting):
     assert not inspecting.view.table.copy_button.isEnabled()
     inspecting.page.what.setCurrentText(TWO)
     inspecting.settle()
-    assert "Choose what it is compared with" in inspecting.view.note.text()
+    assert "Choose a Reference above" in inspecting.view.note.text()
     viewer.layers.clear()
     inspecting.settle()
     assert "Choose a layer above" in inspecting.view.note.text()
 
 
 def test_a_denoised_layer_gets_its_warning(stars):
-    from napari_ptycho.gui.denoise_layers import MADE
+    from napari_ptycho.gui.canvas import MADE
 
     page, (a, _) = stars
     a.metadata[MADE] = ("star", "image", "DIP")

@@ -10,7 +10,7 @@ import pytest
 from napari_ptycho import io
 from napari_ptycho.errors import OptionsError
 from napari_ptycho.gui import canvas
-from napari_ptycho.gui.denoise_layers import MADE
+from napari_ptycho.gui.canvas import MADE
 from napari_ptycho.gui.latest import Latest
 from napari_ptycho.model import Reconstruction
 from napari_ptycho.phantoms import noisy

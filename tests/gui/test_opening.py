@@ -19,8 +19,8 @@ STEP_M = 1e-6
 
 
 @pytest.fixture(autouse=True)
-def presets(tmp_path, monkeypatch):
-    monkeypatch.setenv("NAPARI_PTYCHO_PRESETS", str(tmp_path / "presets"))
+def saved_layouts(tmp_path, monkeypatch):
+    monkeypatch.setenv("NAPARI_PTYCHO_LAYOUTS", str(tmp_path / "saved layouts"))
 
 
 @pytest.fixture

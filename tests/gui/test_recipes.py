@@ -14,7 +14,7 @@ from napari_ptycho.gui.app import found_dock, open_dock
 from napari_ptycho.gui.recipe_draft import ASSESS, DENOISE, ENGINES, NETWORK, PARTS, SCAN, draft
 from napari_ptycho.gui.recipe_source import IN_MEMORY, PAINTED, TWICE
 from napari_ptycho.io.layout import Layout
-from napari_ptycho.io.presets import preset_of
+from napari_ptycho.io.saved_layouts import saved_layout
 from napari_ptycho.networks import FinetuneOptions, PredictOptions
 from napari_ptycho.prepare import DetectorOptions, Optics
 from napari_ptycho.recipes.recipe import (
@@ -145,13 +145,13 @@ def test_a_network_predicts_what_the_engines_start_from(docks, qtbot, scan_file,
     assert recipes.of(reached).network == step
 
 
-def test_a_saved_preset_goes_in_by_its_content(scan_file):
+def test_a_saved_layout_goes_in_by_its_content(scan_file):
     layout, detector = Layout(orientation=4), DetectorOptions(rebin=2)
-    io.save_preset(preset_of(scan_file, "ours", layout, detector, {"energy_ev": 7000.0}))
+    io.save_layout(saved_layout(scan_file, "ours", layout, detector, {"energy_ev": 7000.0}))
     view, _ = loading.open_paths([scan_file])
     assert view.scan.frame_shape == (FRAME // 2, FRAME // 2)
     assert view.told == Source(str(scan_file), "", layout, detector, {"energy_ev": 7000.0})
-    io.delete_preset("ours")
+    io.delete_layout("ours")
     again, _ = loading.open_source(view.told)
     np.testing.assert_array_equal(again.scan.patterns, view.scan.patterns)
     assert again.told == view.told

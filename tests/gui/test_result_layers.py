@@ -21,8 +21,8 @@ def test_the_colour_follows_the_choice(docks):
     assert not np.allclose(layer.face_color, shift)
     order = np.argsort(np.asarray(layer.features["error"]))
     assert layer.face_color[order[-1], 1] > layer.face_color[order[0], 1]  # viridis: more green
-    box.colour.setCurrentText("intensity")  # not estimated in this run
-    assert "no intensity is known" in box.legend.text()
+    box.colour.setCurrentText("flux")  # not estimated in this run
+    assert "no flux is known" in box.legend.text()
     box.colour.setCurrentText("shift")
     np.testing.assert_allclose(layer.face_color, shift)
 
@@ -71,9 +71,9 @@ def test_of_many_positions_every_kth_is_drawn(monkeypatch):
     start = first_guess(make_scan())
     start = replace(start, extras={"frame_errors": np.arange(36.0)})
     shown = spots.spots(start)
-    assert list(shown.features["frame"]) == list(range(0, 36, 4))
+    assert list(shown.features["pattern"]) == list(range(0, 36, 4))
     assert list(shown.features["error"]) == list(range(0, 36, 4))
-    assert "every 4th frame" in shown.legend("error", start)
+    assert "every 4th pattern" in shown.legend("error", start)
     assert spots.spots(replace(start, extras={})).legend("shift", start) == ""
 
 

@@ -75,7 +75,7 @@ def extras_of(rng):
     return {
         "position_moves_px": rng.normal(size=(N, 2)),
         "background": rng.uniform(size=WINDOW),
-        "intensities": rng.uniform(1, 2, N),
+        "flux": rng.uniform(1, 2, N),
         "frame_errors": rng.uniform(size=N),
         "variations": (rng.normal(size=(2, 3, *WINDOW)) + 0j).astype(np.complex64),
         "variation_weights": (rng.normal(size=(N, 2)) + 1j).astype(np.complex64),
@@ -88,7 +88,7 @@ def extras_of(rng):
         ("product", 6),
         ("product-npz", 6),
         ("npz", 6),
-        ("cxi", 3),  # what PyNX has a place for: moves, background, intensities
+        ("cxi", 3),  # what PyNX has a place for: moves, background, flux
     ],
 )
 def test_what_else_was_found_comes_back(tmp_path, rng, form, kept):

@@ -68,7 +68,7 @@ def test_a_killed_agent_leaves_an_interrupted_job_that_goes_on(queue):
     queue.wait_for(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
     checkpoint = int(Path(f"{job.task.output}.autosave").read_text())
     assert checkpoint >= before.done
-    assert queue.now(waiting).state == "queued"
+    assert queue.now(waiting).state == "waiting"
     queue.store.again(job.id)
     assert [one.id for one in queue.store.all()] == [waiting.id, job.id]
     assert jobs.wake(queue.store)

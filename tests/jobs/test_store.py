@@ -91,8 +91,8 @@ def test_stop_again_remove(store):
     for job in (b, a):
         store.again(job.id)
     assert [(job.title, job.state, job.run) for job in store.all()] == [
-        ("b", "queued", 2),
-        ("a", "queued", 2),
+        ("b", "waiting", 2),
+        ("a", "waiting", 2),
     ]
     assert store.get(b.id).message == ""
     store.stop(a.id)
@@ -115,11 +115,11 @@ def test_an_old_place_in_the_queue_is_not_kept(store):
 
 def test_two_jobs_do_not_write_one_result(store):
     [a] = add(store, "a")
-    with pytest.raises(JobError, match=r"a is queued and writes .*a\.h5 too"):
+    with pytest.raises(JobError, match=r"a is waiting and writes .*a\.h5 too"):
         store.add(task("a"), "twin")
     store.stop(a.id)
     twin = store.add(task("a"), "twin")
-    with pytest.raises(JobError, match="twin is queued"):
+    with pytest.raises(JobError, match="twin is waiting"):
         store.again(a.id)
     assert store.get(twin.id).rank == 1
 
@@ -147,7 +147,7 @@ def test_damage_hides_one_job_only(store, damage):
     assert len(store.damaged) == 3
     assert a.id in "".join(store.damaged)
     store.again(b.id)
-    assert store.get(b.id).state == "queued"
+    assert store.get(b.id).state == "waiting"
 
 
 def test_a_file_under_another_name_is_no_job(store):

@@ -179,7 +179,7 @@ def test_what_belongs_to_a_frame_follows_it():
     assert not binned.valid[0, 1, 2]
     assert binned.valid.sum() == binned.valid.size - 1
     assert binned.sources["patterns"] == "binned 2x2 from file: data"
-    assert (binned.name, binned.geometry) == ("star", scan.geometry)
+    assert (binned.name, binned.geometry) == ("star · 2x2", scan.geometry)
     np.testing.assert_array_equal(binned.probe, probe)
 
 

@@ -359,7 +359,7 @@ def test_the_report_tells_what_the_cut_does(rng):
     always_bad = ~new.valid.any(axis=0)
     assert report.masked == pytest.approx(always_bad.mean())
     lines = [line.split(maxsplit=1) for line in report.lines()]
-    assert ["frames", "24 x 24"] in lines
+    assert ["pattern", "24 x 24"] in lines
     assert lines[-1][1].startswith("1 hot pixel, 1 dead pixel, ")
     assert report.warnings == ()
 

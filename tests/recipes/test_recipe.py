@@ -12,7 +12,7 @@ from napari_ptycho import recipes
 from napari_ptycho.denoise.options import ClassicalOptions, DenoiseOptions
 from napari_ptycho.engines import ENGINES, PRESETS, RpieOptions
 from napari_ptycho.errors import FileError, OptionsError
-from napari_ptycho.io import presets
+from napari_ptycho.io import saved_layouts
 from napari_ptycho.io.layout import Layout
 from napari_ptycho.networks.options import FinetuneOptions, PredictOptions
 from napari_ptycho.options import describe
@@ -154,10 +154,12 @@ def test_a_recipe_by_hand_leaves_out_what_it_likes():
     assert classical.denoise == DenoiseStep("amplitude", ClassicalOptions("nlm"))
 
 
-def test_a_saved_preset_stands_for_how_a_scan_is_read():
+def test_a_saved_layout_stands_for_how_a_scan_is_read():
     layout, detector = Layout(frames="/a", position_unit="um"), DetectorOptions(size=64)
-    presets.save(presets.Preset("beamline", ("a",), layout, detector, {"energy_ev": 9000.0}))
-    text = '[scan]\npreset = "beamline"\n'
+    saved_layouts.save(
+        saved_layouts.SavedLayout("beamline", ("a",), layout, detector, {"energy_ev": 9000.0})
+    )
+    text = '[scan]\nsaved_layout = "beamline"\n'
     source = recipes.loads(text, "x").scan
     assert source == Source("", "", layout, detector, {"energy_ev": 9000.0})
     more = '[scan.layout]\nframes = "/b"\n[scan.detector]\n[scan.geometry]\nenergy_ev = 5000\n'
@@ -175,9 +177,9 @@ def test_a_saved_preset_stands_for_how_a_scan_is_read():
         ("title = 3", "my.toml title is 3; it must be text"),
         ("colour = 3", "a recipe has no 'colour'; it has format, title, scan, binning"),
         ("scan = 3", "scan is 3; it must be a table, [scan]"),
-        ("[scan]\nfiel = 'x'", "[scan] has no 'fiel'; it has file, positions, preset"),
-        ("[scan]\npreset = 'x'", "[scan] no preset is called 'x'"),
-        ("[scan]\npreset = 3", "[scan] preset is 3; it must be text"),
+        ("[scan]\nfiel = 'x'", "[scan] has no 'fiel'; it has file, positions, saved_layout"),
+        ("[scan]\nsaved_layout = 'x'", "[scan] no saved layout is called 'x'"),
+        ("[scan]\nsaved_layout = 3", "[scan] saved_layout is 3; it must be text"),
         ("[scan.layout]\nframe = 'x'", "[scan.layout] Layout has no 'frame'; it has frames"),
         ("[scan.detector]\nrebin = 99", "[scan.detector] DetectorOptions.rebin is 99; it must lie"),
         ("[scan.geometry]\nenergy = 1", "[scan.geometry] has no 'energy'; it has energy_ev"),

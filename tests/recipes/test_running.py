@@ -191,18 +191,18 @@ def test_denoising_asks_the_halves_of_the_scan(scan_file, tmp_path):
     assert result.provenance["denoised"][-1]["rule"] == "second-copy"
     assert "the resolution is that of the reconstruction before it was denoised" in report.notes
     assert any(one.text == "denoising, iteration 4 of 4" for one in told)
-    assert any("half-count" in one.text for one in told)
+    assert any("half reconstructions" in one.text for one in told)
 
 
 def test_a_classical_method_is_calibrated_by_halves(scan_file, tmp_path):
     step = DenoiseStep("amplitude", ClassicalOptions("tv"))
     recipe = Recipe(stages=CHAIN[:1], denoise=step, assess=PLAIN)
     _, result, _ = ran(recipe, scan_file, tmp_path / "out.h5")
-    assert result.provenance["denoised"][-1]["half_counts"]
+    assert result.provenance["denoised"][-1]["halves"]
     given = replace(step, options=ClassicalOptions("tv", strength=2.0))
     _, other, told = ran(replace(recipe, denoise=given), scan_file, tmp_path / "2.h5")
-    assert not any("half-count" in one.text for one in told)
-    assert not other.provenance["denoised"][-1]["half_counts"]
+    assert not any("half reconstructions" in one.text for one in told)
+    assert not other.provenance["denoised"][-1]["halves"]
 
 
 def test_a_check_is_made_of_what_was_denoised(scan_file, tmp_path):

@@ -66,6 +66,19 @@ class Hand:
         QTest.mouseClick(found[0], Qt.MouseButton.LeftButton)
         return found[0]
 
+    def menu(self, within, button, words):
+        """Choose a line of the menu of a button."""
+        found = [one for one in within.findChildren(QAbstractButton) if plain(one.text()) == button]
+        assert len(found) == 1, f"{len(found)} buttons say '{button}'"
+        actions = {plain(action.text()): action for action in found[0].menu().actions()}
+        assert words in actions, f"'{words}' is not among {list(actions)}"
+        self.words += [button, words]
+        actions[words].trigger()
+
+    def select(self, *layers):
+        """Select lines of the list of layers."""
+        self.viewer.layers.selection = set(layers)
+
     def choose(self, combo, words):
         """Choose a line of a box as a person does: what follows from a choice follows."""
         index = combo.findText(words)
@@ -141,8 +154,8 @@ class Hand:
 
 
 def plain(text):
-    """Return the words of a button without its mnemonic."""
-    return text.replace("&", "")
+    """Return the words of a button without its mnemonic and the arrow of what it opens."""
+    return text.replace("&", "").lstrip("▸▾ ")
 
 
 def spoken(widget):

@@ -64,7 +64,7 @@ def denoised_half(
     options: DenoiseOptions | ClassicalOptions,
     device: str = "auto",
 ) -> Iterator[Update[Reconstruction | None]]:
-    """Denoise one half-count reconstruction: a job; the result is None until its first output."""
+    """Denoise one half reconstruction: a job; the result is None until its first output."""
     subject = subject_of(half, channel)
     if isinstance(options, ClassicalOptions):
         found = classical(subject.image, options, weight=subject.weight)

@@ -5,9 +5,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import scipy
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from scipy import fft, ndimage
 
 from napari_ptycho.assess.rings import threshold
 from napari_ptycho.model.arrays import Bools, Floats
@@ -116,7 +116,7 @@ class Blocks:
             mean = (windows * known).sum(axis=(1, 2)) / known.sum(axis=(1, 2))
             windows = (windows - mean[:, None, None]).astype(windows.dtype) * known
         windows *= self.window
-        spectra = fft.fft2(windows) if windows.dtype.kind == "c" else fft.rfft2(windows)
+        spectra = scipy.fft.fft2(windows) if windows.dtype.kind == "c" else scipy.fft.rfft2(windows)
         return np.asarray(spectra).reshape(len(windows), -1)
 
     @cached_property
@@ -128,7 +128,7 @@ class Blocks:
         """Return where curves (n, K) fall, whether they never do, whether they mean something."""
         width = self.options.smoothing
         if width > 1:
-            curves = ndimage.uniform_filter1d(curves, width, axis=1, mode="nearest")
+            curves = scipy.ndimage.uniform_filter1d(curves, width, axis=1, mode="nearest")
         above = curves - self.limit
         falls = (above[:, :-1] > 0) & (above[:, 1:] <= 0)
         falls[:, :IGNORED] = False
@@ -163,8 +163,8 @@ def ring_matrix(block: int, half: bool = True) -> tuple[Singles, Floats]:
         block: Side of a window in pixels.
         half: Whether the spectra are halves (`rfft2`), in which most bins stand for two.
     """
-    rows = fft.fftfreq(block, 1 / block)[:, None]
-    columns = np.abs(fft.fftfreq(block, 1 / block)[None])
+    rows = scipy.fft.fftfreq(block, 1 / block)[:, None]
+    columns = np.abs(scipy.fft.fftfreq(block, 1 / block)[None])
     columns = columns[:, : block // 2 + 1] if half else columns
     ring = np.floor(np.hypot(rows, columns) + 0.5).astype(int)
     weight = np.ones(ring.shape, np.float32)

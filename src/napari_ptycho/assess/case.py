@@ -55,7 +55,7 @@ class Case:
         if self.original is not None:
             return self
         mean = (halves[0].object + halves[1].object) / 2
-        note = "the original is the mean of two half-count reconstructions: none was given"
+        note = "the original is the mean of two half reconstructions: none was given"
         return replace(
             self,
             original=mean,

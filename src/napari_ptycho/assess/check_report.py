@@ -130,7 +130,7 @@ def _frames(found: Check) -> Any:
     axes.set_aspect("equal")
     axes.invert_yaxis()
     axes.set_title(
-        "What each frame prefers (blue: this image; red: the original), in nats",
+        "What each pattern prefers (blue: this image; red: the original), in nats",
         color=INK,
         fontsize=9,
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from napari_ptycho.assess.frc_options import THRESHOLDS, FrcOptions
 from napari_ptycho.assess.plane import Plane, matched
@@ -208,7 +208,7 @@ def _limits(rings: Rings, options: FrcOptions) -> dict[str, Floats]:
 def _smooth(raw: Floats, width: int) -> Floats:
     if width == 1:
         return raw
-    return np.asarray(ndimage.uniform_filter1d(raw, width, mode="nearest"))
+    return np.asarray(scipy.ndimage.uniform_filter1d(raw, width, mode="nearest"))
 
 
 def _mean_pixel(pixel: tuple[float, float] | None, notes: list[str]) -> float | None:

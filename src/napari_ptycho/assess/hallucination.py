@@ -45,7 +45,7 @@ def check(
     Args:
         denoised: A reconstruction whose object was denoised, or an image of a channel of
             `original`.
-        original: The reconstruction before; None takes the mean of two half-count ones.
+        original: The reconstruction before; None takes the mean of two half ones.
         scan: The very frames that it was made from (binned, if they were). Without it, only the
             tests that need no photons are made.
         options: What is looked for.

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import fft
 
 from napari_ptycho.assess.photons import Object, by_channel, paired_t
 from napari_ptycho.engines.referee import Referee
@@ -117,8 +117,10 @@ class _Rings:
 
     def __init__(self, image: Floats) -> None:
         self.image = image
-        self.power = np.abs(fft.fft2(image)) ** 2
-        self.radius = np.hypot(fft.fftfreq(image.shape[0])[:, None], fft.fftfreq(image.shape[1]))
+        self.power = np.abs(scipy.fft.fft2(image)) ** 2
+        self.radius = np.hypot(
+            scipy.fft.fftfreq(image.shape[0])[:, None], scipy.fft.fftfreq(image.shape[1])
+        )
 
     def stands_out(self, fy: float, fx: float) -> float:
         """Return the mean power of (+-fy, +-fx) over the mean of their ring, in dB."""

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import fft, ndimage
 
 from napari_ptycho.model.arrays import Bools, Floats
 from napari_ptycho.options import Options
@@ -56,8 +56,8 @@ class Pairing:
         self.coarse = np.zeros(2)
         if self.complex and options.ramp:
             self.coarse = _step(reference, areas[0]) - _step(image, areas[1])
-        self.target = ndimage.gaussian_filter(reference, SMOOTH_PX)
-        self.image = ndimage.gaussian_filter(self.unramped(image), SMOOTH_PX)
+        self.target = scipy.ndimage.gaussian_filter(reference, SMOOTH_PX)
+        self.image = scipy.ndimage.gaussian_filter(self.unramped(image), SMOOTH_PX)
 
     def unramped(self, image: Image) -> Image:
         """Return an image with the coarse ramp applied; that of real images is fitted later."""
@@ -179,9 +179,12 @@ def shifted(image: Image, shift: Floats) -> Image:
     if not part.any():
         return image
     padded = np.pad(image, PAD_PX, mode="linear_ramp", end_values=image.mean())
-    ky, kx = fft.fftfreq(padded.shape[0])[:, None], fft.fftfreq(padded.shape[1])[None, :]
+    ky, kx = (
+        scipy.fft.fftfreq(padded.shape[0])[:, None],
+        scipy.fft.fftfreq(padded.shape[1])[None, :],
+    )
     turn = np.exp(-2j * np.pi * (ky * part[0] + kx * part[1]))
-    moved = fft.ifft2(fft.fft2(padded) * turn)[PAD_PX:-PAD_PX, PAD_PX:-PAD_PX]
+    moved = scipy.fft.ifft2(scipy.fft.fft2(padded) * turn)[PAD_PX:-PAD_PX, PAD_PX:-PAD_PX]
     return np.asarray(moved if image.dtype.kind == "c" else moved.real)
 
 
@@ -189,13 +192,13 @@ def _moved_area(area: Bools, shift: Floats) -> Bools:
     """Return an area after a shift; what comes from outside is not known."""
     if not shift.any():
         return area
-    moved = ndimage.shift(area.astype(np.float32), shift, order=1, mode="grid-constant")
+    moved = scipy.ndimage.shift(area.astype(np.float32), shift, order=1, mode="grid-constant")
     return np.asarray(moved > KNOWN)
 
 
 def _inner(area: Bools) -> Bools:
     """Return an area without its border, unless it is hardly more than a border."""
-    inner = np.asarray(ndimage.binary_erosion(area, iterations=EDGE_PX))
+    inner = np.asarray(scipy.ndimage.binary_erosion(area, iterations=EDGE_PX))
     return inner if inner.sum() >= LEAST_PX else area
 
 

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 from skimage.feature import peak_local_max
 
 from napari_ptycho.engines.referee import Referee, Slope
@@ -132,15 +132,15 @@ def by_channel(slope: Slope, image: Object, channel: str) -> tuple[Floats, Float
 
 
 def _smoothed(score: Floats, information: Floats, sigma: float) -> Floats:
-    variance = gaussian_filter(information, sigma) / (4 * np.pi * sigma**2)
-    return np.asarray(gaussian_filter(score, sigma) / np.sqrt(variance + 1e-12))
+    variance = scipy.ndimage.gaussian_filter(information, sigma) / (4 * np.pi * sigma**2)
+    return np.asarray(scipy.ndimage.gaussian_filter(score, sigma) / np.sqrt(variance + 1e-12))
 
 
 def _spots(found: Floats, score: Floats, information: Floats, sigma: float) -> tuple[Spot, ...]:
     size = np.abs(np.nan_to_num(found))
     places = peak_local_max(size, min_distance=round(2 * sigma), threshold_abs=SPOT_S)
-    wanted = 2 * gaussian_filter(score, sigma)
-    wanted /= gaussian_filter(information, sigma / np.sqrt(2)) + 1e-12
+    wanted = 2 * scipy.ndimage.gaussian_filter(score, sigma)
+    wanted /= scipy.ndimage.gaussian_filter(information, sigma / np.sqrt(2)) + 1e-12
     return tuple(
         Spot(int(y), int(x), float(found[y, x]), float(wanted[y, x])) for y, x in places.tolist()
     )

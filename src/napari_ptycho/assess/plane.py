@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from napari_ptycho import io
 from napari_ptycho.errors import OptionsError
@@ -196,7 +196,7 @@ def _resampled(plane: Plane, pixel: Pair, notes: list[str]) -> Plane:
     sizes = [f"{side * 1e9:.4g}" for side in (plane.pixel_m[0], pixel[0])]
     notes.append(f"{plane.name} was resampled from {sizes[0]} nm pixels to {sizes[1]} nm")
     soft = [max(0.0, (1 / factor - 1) / 2) for factor in factors]  # no finer than the new pixels
-    data = _zoomed(ndimage.gaussian_filter(plane.data, soft), factors, 3)
+    data = _zoomed(scipy.ndimage.gaussian_filter(plane.data, soft), factors, 3)
     area = _zoomed(plane.area.astype(np.float64), factors, 1) > 0.5
     return replace(plane, data=data, area=area, pixel_m=pixel)
 
@@ -209,7 +209,9 @@ def _zoomed(
     shape = [math.floor(n / step + SAME) for n, step in zip(image.shape, steps, strict=True)]
     sides = zip(image.shape, shape, steps, strict=True)
     start = [(n - 1) / 2 - step * (m - 1) / 2 for n, m, step in sides]
-    found = ndimage.affine_transform(image, steps, start, tuple(shape), order=order, mode="mirror")
+    found = scipy.ndimage.affine_transform(
+        image, steps, start, tuple(shape), order=order, mode="mirror"
+    )
     return np.asarray(found)
 
 

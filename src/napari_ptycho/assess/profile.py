@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from napari_ptycho.assess.plane import Pair, Plane
 from napari_ptycho.errors import OptionsError
@@ -76,7 +76,7 @@ def line_profile(plane: Plane, start: Pair, end: Pair, width: int = 1) -> Curve:
     across *= 1 / np.hypot(*across)
     offsets = np.arange(width) - (width - 1) / 2
     places = along[:, None, :] + across[:, None, None] * offsets[None, :, None]
-    found = ndimage.map_coordinates(values, places, order=1, mode="constant", cval=np.nan)
+    found = scipy.ndimage.map_coordinates(values, places, order=1, mode="constant", cval=np.nan)
     x = np.linspace(0, float(np.hypot(*((last - first) * sides))), n)
     return Curve(x, _mean(found), unit, _unit(plane), plane.name)
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 from napari_ptycho.errors import OptionsError
 from napari_ptycho.model.arrays import Floats
@@ -80,7 +80,7 @@ def _ssim(one: Floats, two: Floats, sigma: float) -> float:
     """Return the mean SSIM (Wang et al. 2004) where the window lies inside, population moments."""
 
     def smooth(values: Floats) -> Floats:
-        return np.asarray(gaussian_filter(values, sigma, radius=RADIUS_PX))
+        return np.asarray(scipy.ndimage.gaussian_filter(values, sigma, radius=RADIUS_PX))
 
     mean_one, mean_two = smooth(one), smooth(two)
     spread = smooth(one**2) - mean_one**2 + smooth(two**2) - mean_two**2

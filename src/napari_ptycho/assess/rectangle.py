@@ -1,7 +1,7 @@
 """The largest rectangle that is known everywhere."""
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from napari_ptycho.model.arrays import Bools
 
@@ -16,7 +16,7 @@ def largest_rectangle(area: Bools) -> Box:
     """
     if area.all():
         return slice(0, area.shape[0]), slice(0, area.shape[1])
-    filled = np.asarray(ndimage.binary_fill_holes(area))
+    filled = np.asarray(scipy.ndimage.binary_fill_holes(area))
     step = -(-max(filled.shape) // CELLS)
     h, w = (n // step for n in filled.shape)
     blocks = filled[: h * step, : w * step].reshape(h, step, w, step)

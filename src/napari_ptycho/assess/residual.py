@@ -2,16 +2,14 @@
 
 Three signs that it is not, none of which asks the photons: a lattice in some part of it, structure
 of any kind (it is not as white as the noise), and blobs. The noise of a reconstruction is neither
-white nor equally strong everywhere; half the difference of two half-count reconstructions has the
+white nor equally strong everywhere; half the difference of two half reconstructions has the
 same strength and the same correlations, and is what the residual is measured against.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import fft
-from scipy.ndimage import gaussian_filter
-from scipy.signal.windows import tukey
+import scipy
 
 from napari_ptycho.assess.rectangle import largest_rectangle
 from napari_ptycho.denoise.noise import noise_sigma
@@ -43,8 +41,8 @@ class Noise:
         """Return the noise of the mean of two independent halves (H, W): half their difference."""
         half = np.where(area, np.asarray(first, np.float64) - second, 0) / 2
         half = np.where(area, half - half[area].mean(), 0)
-        share = gaussian_filter(area.astype(float), LOCAL_PX) + 1e-9
-        power = gaussian_filter(half**2, LOCAL_PX) / share
+        share = scipy.ndimage.gaussian_filter(area.astype(float), LOCAL_PX) + 1e-9
+        power = scipy.ndimage.gaussian_filter(half**2, LOCAL_PX) / share
         sigma = np.sqrt(np.maximum(power, 1e-3 * power[area].mean() + 1e-30))
         return cls(sigma, half / sigma)
 
@@ -65,14 +63,14 @@ def local_grid(residual: Floats, area: Bools) -> Floats:
         area: (H, W) bool, where it means something.
     """
     d = np.where(area, residual, 0)
-    share = gaussian_filter(area.astype(float), 3 * LOCAL_PX) + 1e-9
-    d = np.where(area, d - gaussian_filter(d, 3 * LOCAL_PX) / share, 0)
-    variance = gaussian_filter(d**2, 3 * LOCAL_PX) / share + 1e-30
+    share = scipy.ndimage.gaussian_filter(area.astype(float), 3 * LOCAL_PX) + 1e-9
+    d = np.where(area, d - scipy.ndimage.gaussian_filter(d, 3 * LOCAL_PX) / share, 0)
+    variance = scipy.ndimage.gaussian_filter(d**2, 3 * LOCAL_PX) / share + 1e-30
     y, x = np.ogrid[: d.shape[0], : d.shape[1]]
     best = np.zeros(d.shape)
     for ky, kx, own in _local_waves():
         wave = d * np.exp(-2j * np.pi * (ky * y + kx * x))
-        power = np.abs(gaussian_filter(wave, LOCAL_PX)) ** 2
+        power = np.abs(scipy.ndimage.gaussian_filter(wave, LOCAL_PX)) ** 2
         best = np.maximum(best, power * 4 * np.pi * LOCAL_PX**2 / variance / (2 if own else 1))
     return np.where(area, best, np.nan)
 
@@ -106,13 +104,13 @@ def whiteness(residual: Floats, noise: Noise, area: Bools) -> float:
     """
     box = largest_rectangle(area)
     d = (residual / noise.sigma)[box]
-    window = np.outer(*(tukey(n + 2, TAPER)[1:-1] for n in d.shape))
-    power = np.abs(fft.fft2((d - d.mean()) * window)) ** 2
+    window = np.outer(*(scipy.signal.windows.tukey(n + 2, TAPER)[1:-1] for n in d.shape))
+    power = np.abs(scipy.fft.fft2((d - d.mean()) * window)) ** 2
     if noise.sample is not None:
         sample = noise.sample[box]
-        spectrum = np.abs(fft.fft2((sample - sample.mean()) * window)) ** 2
-        power = power / (gaussian_filter(spectrum, SMOOTH_BINS, mode="wrap") + 1e-30)
-    rho = np.real(fft.ifft2(power))
+        spectrum = np.abs(scipy.fft.fft2((sample - sample.mean()) * window)) ** 2
+        power = power / (scipy.ndimage.gaussian_filter(spectrum, SMOOTH_BINS, mode="wrap") + 1e-30)
+    rho = np.real(scipy.fft.ifft2(power))
     rho /= rho[0, 0]
     count = (window**2).sum() ** 2 / (window**4).sum()
     down, across = (min(LAGS, n - 1) for n in d.shape)
@@ -138,8 +136,8 @@ def blobs(residual: Floats, noise: Noise, area: Bools, sigma_px: float = 4.0) ->
     """
     d = np.where(area, residual / noise.sigma, 0)
     d = np.where(area, d - d[area].mean(), 0)
-    z = gaussian_filter(d, sigma_px) * 2 * np.sqrt(np.pi) * sigma_px
+    z = scipy.ndimage.gaussian_filter(d, sigma_px) * 2 * np.sqrt(np.pi) * sigma_px
     if noise.sample is not None:
-        sample = gaussian_filter(np.where(area, noise.sample, 0), sigma_px)
+        sample = scipy.ndimage.gaussian_filter(np.where(area, noise.sample, 0), sigma_px)
         z /= max(float(np.std(sample[area])) * 2 * np.sqrt(np.pi) * sigma_px, 1e-9)
     return np.where(area, z, np.nan)

@@ -3,9 +3,8 @@
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import fft
-from scipy.signal.windows import tukey
 
 from napari_ptycho.assess.frc_options import THRESHOLDS
 from napari_ptycho.model.arrays import Floats
@@ -31,12 +30,12 @@ def windowed(image: Images, window: str, centred: bool = True) -> Images:
 
 
 def _tukey(n: int) -> Floats:
-    return np.asarray(tukey(n, TAPER))
+    return np.asarray(scipy.signal.windows.tukey(n, TAPER))
 
 
 def frequencies(shape: tuple[int, ...]) -> tuple[Floats, Floats]:
     """Return fy (h, 1) and fx (1, w) in cycles per pixel, in the order of the FFT."""
-    return fft.fftfreq(shape[0])[:, None], fft.fftfreq(shape[1])[None]
+    return scipy.fft.fftfreq(shape[0])[:, None], scipy.fft.fftfreq(shape[1])[None]
 
 
 class Rings:
@@ -58,7 +57,7 @@ class Rings:
         self.count = side // 2
         self.x = np.arange(self.count) / side
         """(K,) cycles per pixel."""
-        steps = [fft.fftfreq(n, 1 / n) * (side / n) for n in shape]
+        steps = [scipy.fft.fftfreq(n, 1 / n) * (side / n) for n in shape]
         radius = np.hypot(steps[0][:, None], steps[1][None]).ravel()
         self._numbers = {
             "round": lambda: [np.floor(radius + 0.5)],

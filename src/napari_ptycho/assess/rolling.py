@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from napari_ptycho.assess.blocks import Blocks, Found
 from napari_ptycho.assess.plane import Pair, Plane
@@ -215,11 +215,13 @@ def _scale(plane: Plane, notes: list[str]) -> tuple[float, str]:
 def _zoomed(coarse: Floats, area: Bools, step: int) -> Floats:
     """Return values of the windows on all pixels: bilinear, NaN where the nearest window has it."""
     missing = ~np.isfinite(coarse)
-    nearest = ndimage.distance_transform_edt(missing, return_distances=False, return_indices=True)
+    nearest = scipy.ndimage.distance_transform_edt(
+        missing, return_distances=False, return_indices=True
+    )
     filled = coarse[tuple(nearest)]
     h, w = area.shape
     places = np.meshgrid(np.arange(h) / step, np.arange(w) / step, indexing="ij")
-    full = ndimage.map_coordinates(filled, places, order=1, mode="nearest")
+    full = scipy.ndimage.map_coordinates(filled, places, order=1, mode="nearest")
     rows = np.minimum(np.rint(np.arange(h) / step).astype(int), coarse.shape[0] - 1)
     columns = np.minimum(np.rint(np.arange(w) / step).astype(int), coarse.shape[1] - 1)
     return np.where(missing[np.ix_(rows, columns)] | ~area, np.nan, full)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
+import scipy
 
 from napari_ptycho.assess.case import Case, Pair
 from napari_ptycho.assess.lattices import Lattice
@@ -80,7 +80,7 @@ def of_support(found: Support) -> Evidence:
         likelier, than = "as likely", "as"
     sentence = (
         f"The photons {seen} are {likelier} with this image {than} with the original: "
-        f"t = {found.t:+.1f} over {len(found.per_frame)} frames ({found.verdict})."
+        f"t = {found.t:+.1f} over {len(found.per_frame)} patterns ({found.verdict})."
     )
     if not found.held_out and found.t > 0:
         sentence += " Photons that were seen reject most denoisers, so this decides nothing."
@@ -103,7 +103,10 @@ def places_of(scores: ScoreMap, before: ScoreMap, case: Case, sigma: float) -> t
 
 
 def _detail(values: Floats, sigma: float) -> Floats:
-    return np.asarray(gaussian_filter(values, sigma) - gaussian_filter(values, 2 * sigma))
+    return np.asarray(
+        scipy.ndimage.gaussian_filter(values, sigma)
+        - scipy.ndimage.gaussian_filter(values, 2 * sigma)
+    )
 
 
 def of_places(places: Sequence[Place], scores: ScoreMap, channel: str) -> Evidence:
@@ -150,7 +153,7 @@ def of_lattices(found: Sequence[Lattice], channel: str) -> Evidence:
     period = f"{y:.3g}" if y == x else f"{y:.3g} x {x:.3g}"
     sentence = (
         f"A lattice of period {period} pixels and {one.rms:.2g} {unit} rms is not in the sample: "
-        f"without it the frames are likelier (t = {one.t:.1f}).{rest}"
+        f"without it the patterns are likelier (t = {one.t:.1f}).{rest}"
     )
     return Evidence("lattice", sentence, True, numbers)
 

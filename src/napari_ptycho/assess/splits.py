@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy import fft
+import scipy
 
 from napari_ptycho.assess.frc_options import FrcOptions
 from napari_ptycho.assess.rings import Images, Rings, frequencies, windowed
@@ -47,7 +47,7 @@ def correlated(images: Sequence[Images], options: FrcOptions, name: str) -> tupl
 
 
 def _of_two(images: Sequence[Images], rings: Rings) -> Floats:
-    return rings.correlate(fft.fft2(images[0]), fft.fft2(images[1]))
+    return rings.correlate(scipy.fft.fft2(images[0]), scipy.fft.fft2(images[1]))
 
 
 def _of_one(image: Images, rings: Rings, options: FrcOptions) -> Floats:
@@ -69,7 +69,7 @@ def _of_one(image: Images, rings: Rings, options: FrcOptions) -> Floats:
 
 def _part(image: Images, start: Part, shift: bool) -> Images:
     part = image[start[0] :: 2, start[1] :: 2]
-    spectrum = np.asarray(fft.fft2(part))
+    spectrum = np.asarray(scipy.fft.fft2(part))
     if not shift or start == (0, 0):
         return spectrum
     fy, fx = frequencies(part.shape)

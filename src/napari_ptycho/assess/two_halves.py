@@ -28,7 +28,7 @@ __all__ = ["Honest", "HonestOptions", "honest", "honest_images"]
 PART = 100.0
 """What a part counts in `done` and `total`."""
 SEEDS = 2**31
-MAKING = "making half-count reconstructions"
+MAKING = "making half reconstructions"
 IN_PLACE = AlignOptions(shift=False)
 """Halves have the same probe and positions, so the same pixels."""
 Result = TypeVar("Result")
@@ -130,7 +130,7 @@ def honest(
         halves: Half-count reconstructions that were made before; none are made then.
 
     Yields:
-        Updates whose result grows; `PART` of `total` for each half-count reconstruction and
+        Updates whose result grows; `PART` of `total` for each half reconstruction and
         denoising.
 
     Raises:
@@ -178,7 +178,7 @@ def honest_images(
     copy, pixels are held out instead.
 
     Args:
-        a: An image, or a channel of a half-count reconstruction.
+        a: An image, or a channel of a half reconstruction.
         b: The other one, on the same pixels.
         options: How they are correlated.
         denoise: How they are denoised; None leaves it at that.

@@ -11,8 +11,8 @@ from napari_ptycho.cli.batch import BatchFlags, batch
 from napari_ptycho.cli.bin import BinFlags, bin_scan
 from napari_ptycho.cli.browse import BrowseFlags, browse
 from napari_ptycho.cli.check import CheckFlags, check
-from napari_ptycho.cli.compare import CompareFlags, compare
 from napari_ptycho.cli.denoise import DenoiseFlags, denoise
+from napari_ptycho.cli.difference import DifferenceFlags, find_difference
 from napari_ptycho.cli.export import ExportFlags, export, forms
 from napari_ptycho.cli.finetune import FinetuneFlags, finetune
 from napari_ptycho.cli.frc import FrcFlags, frc
@@ -63,7 +63,7 @@ flags.add(app, "train", TrainFlags, train)
 flags.add(app, "predict", PredictFlags, predict)
 flags.add(app, "finetune", FinetuneFlags, finetune)
 flags.add(app, "frc", FrcFlags, frc)
-flags.add(app, "compare", CompareFlags, compare)
+flags.add(app, "difference", DifferenceFlags, find_difference)
 flags.add(app, "resolution-map", ResolutionMapFlags, resolution_map)
 flags.add(app, "check", CheckFlags, check)
 flags.add(app, "jobs", JobsFlags, jobs)

@@ -1,4 +1,4 @@
-"""`napari-ptycho batch RECIPE.toml SCANS... --out DIR`: many scans, here or on a cluster."""
+"""`napari-ptycho batch RECIPE.toml SCANS... -o DIR`: many scans, here or on a cluster."""
 
 import time
 from collections import Counter
@@ -33,15 +33,20 @@ class BatchFlags:
         list[str],
         typer.Argument(metavar="SCANS...", help="Files, folders, or names like 'run7/**/*.h5'."),
     ]
-    out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="DIR", help="Folder of results and summary.")
+    output_folder: Annotated[
+        Path,
+        typer.Option("--output-folder", "-o", metavar="DIR", help="Folder of results and summary."),
     ]
-    scheduler: Annotated[
-        str, typer.Option(metavar="WHERE", help="local, or a Dask scheduler: tcp://host:8786.")
+    runs_on: Annotated[
+        str,
+        typer.Option(
+            metavar="WHERE",
+            help="local: this computer; or the address of a Dask scheduler: tcp://host:8786.",
+        ),
     ] = "local"
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="Of --scheduler local; else one per GPU, or two or more."),
+        typer.Option(min=1, help="Of --runs-on local; else one per GPU, or two or more."),
     ] = None
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps: on each worker.")] = "auto"
     memory: Annotated[
@@ -65,7 +70,7 @@ def batch(flags: BatchFlags) -> int:
     recipe = recipes.read(flags.recipe)
     began = time.monotonic()
     with show.busy("looking for what is done already"):
-        found = plan(recipe, flags.scans, flags.out, flags.device, memory, flags.again)
+        found = plan(recipe, flags.scans, flags.output_folder, flags.device, memory, flags.again)
     kept = frozenset(found.reports)
     show.lines([f"{len(found.tasks)} scans, {len(kept)} of them done before."], flags.json)
     with interruptible() as stop:
@@ -83,7 +88,7 @@ def _do(flags: BatchFlags, found: "Batch", stop: Callable[[], bool]) -> None:
     from napari_ptycho.recipes.batch import followed
 
     with ScanBars(len(found.tasks), len(found.reports)) as bars:
-        there = run_there(found.todo, flags.scheduler, stop, flags.workers, flags.retries, bars.say)
+        there = run_there(found.todo, flags.runs_on, stop, flags.workers, flags.retries, bars.say)
         with closing(there) as events:
             for event in followed(found, events):
                 bars.show(event)

@@ -8,6 +8,7 @@ import typer
 from napari_ptycho.cli import show
 from napari_ptycho.cli.flags import (
     SIZE_HELP,
+    Every,
     File,
     Json,
     Neighbours,
@@ -26,6 +27,7 @@ class BinFlags(ReadFlags):
     size: Annotated[str, typer.Option(help=SIZE_HELP)]
     output: Output
     neighbours: Neighbours = "path"
+    every: Every = 1
     overwrite: Overwrite = False
     json: Json = False
 
@@ -38,15 +40,15 @@ def bin_scan(flags: BinFlags) -> int:
     check_output(flags.output, flags.overwrite, {"scan": flags.file, "positions": flags.positions})
 
     from napari_ptycho.io import write_scan
-    from napari_ptycho.prepare import bin_positions, binning_report
+    from napari_ptycho.prepare import bin_positions, keep_every, sparse_report
 
     with show.busy(f"reading {flags.file.name}"):
         scan = read_scan(flags.file, flags)
-        report = binning_report(scan, size, flags.neighbours)
+        report = sparse_report(scan, flags.every, size, flags.neighbours)
     show.lines(report.lines(), flags.json)
     show.lines((f"! {warning}" for warning in report.warnings), flags.json)
     with show.busy(f"binning {len(scan)} patterns"):
-        binned = bin_positions(scan, size, flags.neighbours)
+        binned = bin_positions(keep_every(scan, flags.every), size, flags.neighbours)
         write_scan(binned, flags.output)
     show.lines([f"{flags.output} written, {len(binned)} patterns."], flags.json)
     if flags.json:

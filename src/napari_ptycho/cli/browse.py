@@ -32,18 +32,20 @@ NO_POSITIONS = (
 class BrowseFlags(ReadFlags):
     """Show the tree of an HDF5 file, what may be frames and positions, and what to type.
 
-    With --layout (or --file-preset) and --save-preset NAME the layout is kept, and opens the next
+    With --layout (or --saved-layout) and --save-layout NAME the layout is kept, and opens the next
     file with the same paths by itself.
     """
 
     file: Annotated[
         Path | None, typer.Argument(metavar="FILE", help="An HDF5 file of any layout.")
     ] = None
-    save_preset: Annotated[
+    save_layout: Annotated[
         str | None, typer.Option(metavar="NAME", help="Keep what --layout says under this name.")
     ] = None
-    presets: Annotated[bool, typer.Option("--presets", help="List what is kept.")] = False
-    delete_preset: Annotated[
+    saved_layouts: Annotated[bool, typer.Option("--saved-layouts", help="List what is kept.")] = (
+        False
+    )
+    delete_layout: Annotated[
         str | None, typer.Option(metavar="NAME", help="Remove what is kept under this name.")
     ] = None
     json: Json = False
@@ -56,14 +58,14 @@ def browse(flags: BrowseFlags) -> int:
         OptionsError: No file is given where one is needed, or no layout to be kept.
         FileError: The file is absent, no HDF5, or damaged.
     """
-    if flags.delete_preset is not None:
+    if flags.delete_layout is not None:
         return _delete(flags)
-    if flags.presets:
+    if flags.saved_layouts:
         return _list(flags)
     if flags.file is None:
-        raise OptionsError("browse: give an HDF5 file, or --presets")
-    if flags.save_preset is not None:
-        return _save(flags, flags.file, flags.save_preset)
+        raise OptionsError("browse: give an HDF5 file, or --saved-layouts")
+    if flags.save_layout is not None:
+        return _save(flags, flags.file, flags.save_layout)
 
     from napari_ptycho.io.browse import contents
 
@@ -82,57 +84,61 @@ def browse(flags: BrowseFlags) -> int:
 def _delete(flags: BrowseFlags) -> int:
     from napari_ptycho import io
 
-    io.delete_preset(str(flags.delete_preset))
-    show.lines([f"The preset '{flags.delete_preset}' was removed."], flags.json)
+    io.delete_layout(str(flags.delete_layout))
+    show.lines([f"The saved layout '{flags.delete_layout}' was removed."], flags.json)
     if flags.json:
-        show.as_json({"deleted": flags.delete_preset})
+        show.as_json({"deleted": flags.delete_layout})
     return 0
 
 
 def _list(flags: BrowseFlags) -> int:
-    from napari_ptycho.io import presets
+    from napari_ptycho.io import saved_layouts
 
-    known, notes = presets.load()
+    known, notes = saved_layouts.load()
     if flags.json:
         rows = [
-            {"name": one.name, "needs": list(one.needs), "layout": presets.changed(one.layout)}
+            {
+                "name": one.name,
+                "needs": list(one.needs),
+                "layout": saved_layouts.changed(one.layout),
+            }
             for one in known
         ]
-        show.as_json({"folder": str(presets.folder()), "presets": rows, "notes": notes})
+        show.as_json({"folder": str(saved_layouts.folder()), "saved_layouts": rows, "notes": notes})
         return 0
     show.lines(f"{one.name}: files with {', '.join(one.needs)}" for one in known)
     show.lines(f"! {note}" for note in notes)
     if not known:
-        show.lines([f"No preset is kept in {presets.folder()}."])
+        show.lines([f"No saved layout is kept in {saved_layouts.folder()}."])
     return 0
 
 
 def _save(flags: BrowseFlags, file: Path, name: str) -> int:
     from napari_ptycho import io
-    from napari_ptycho.io import presets
+    from napari_ptycho.io import saved_layouts
     from napari_ptycho.prepare.detector import DetectorOptions
 
-    base = None if flags.file_preset is None else presets.named(flags.file_preset)
+    base = None if flags.saved_layout is None else saved_layouts.named(flags.saved_layout)
     layout = layout_of(flags, base)
     if layout is None:
-        raise OptionsError("--save-preset: nothing to keep; say with --layout how the file is read")
+        raise OptionsError("--save-layout: nothing to keep; say with --layout how the file is read")
     detector = DetectorOptions.from_words(pairs(flags.detector or (), "--detector"))
     if base is not None and not flags.detector:
         detector = base.detector
-    preset = presets.preset_of(
+    saved = saved_layouts.saved_layout(
         file, name, layout, detector, None if base is None else base.geometry
     )
-    written = io.save_preset(preset)
+    written = io.save_layout(saved)
     show.lines(
-        [f"{written} written: opens files with {', '.join(preset.needs)} by itself."], flags.json
+        [f"{written} written: opens files with {', '.join(saved.needs)} by itself."], flags.json
     )
     if flags.json:
-        show.as_json({"name": name, "output": str(written), "needs": list(preset.needs)})
+        show.as_json({"name": name, "output": str(written), "needs": list(saved.needs)})
     return 0
 
 
 def _plain(found: "Contents") -> dict[str, Any]:
-    from napari_ptycho.io import presets
+    from napari_ptycho.io import saved_layouts
 
     values = {
         name: [asdict(one) for one in getattr(found, name)] for name in ("frames", "positions")
@@ -141,7 +147,7 @@ def _plain(found: "Contents") -> dict[str, Any]:
         "file": str(found.file),
         "nodes": [asdict(node) for node in found.nodes],
         **values,
-        "layout": presets.changed(found.layout),
+        "layout": saved_layouts.changed(found.layout),
         "notes": list(found.notes),
     }
 
@@ -200,8 +206,8 @@ def _ranked(candidates: "Iterable[Candidate]") -> Iterable[str]:
 
 
 def _command(file: Path, layout: "Layout") -> str:
-    from napari_ptycho.io import presets
+    from napari_ptycho.io import saved_layouts
 
-    words = [f"{name}={value}" for name, value in presets.changed(layout).items()]
+    words = [f"{name}={value}" for name, value in saved_layouts.changed(layout).items()]
     told = " ".join(f"--layout {shlex.quote(word)}" for word in words)
     return f"napari-ptycho info {shlex.quote(str(file))} {told}"

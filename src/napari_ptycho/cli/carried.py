@@ -44,7 +44,7 @@ def carrying(
     probe: Any = flags.probe.replace("-", " ")
     recipe = recipes.Recipe(
         scan=source,
-        binning=recipes.BinningOptions(flags.bin, flags.neighbours),
+        binning=recipes.BinningOptions(flags.bin, flags.neighbours, flags.every),
         start=recipes.Start(probe, optics),
         stages=tuple(stages),
         assess=recipes.AssessOptions(frc=False),

@@ -36,7 +36,7 @@ class DenoiseFlags(ReadFlags):
     """Denoise an image or a reconstruction: Deep Image Prior, or a classical method.
 
     Of a reconstruction the lit part of the object is denoised. With its scan (--scan) two
-    half-count reconstructions are made first, which tell when to stop.
+    half reconstructions are made first, which tell when to stop.
     """
 
     file: Annotated[
@@ -72,7 +72,9 @@ class DenoiseFlags(ReadFlags):
     ] = None
     scan: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="The scan of the reconstruction, for half counts."),
+        typer.Option(
+            metavar="FILE", help="The scan of the reconstruction, of which halves are made."
+        ),
     ] = None
     ensemble: Annotated[
         int | None, typer.Option(min=1, metavar="K", help="Networks that are averaged.")

@@ -23,6 +23,9 @@ Neighbours = Annotated[
     Literal["path", "space"],
     typer.Option(help="Of N positions per bin: consecutive ones, or the nearest in space."),
 ]
+Every = Annotated[
+    int, typer.Option(min=1, metavar="K", help="Use every K-th pattern only: sparse sampling.")
+]
 SIZE_HELP = "Bin size: 2x2 (rows x columns of a raster) or 4 (positions)."
 BYTES = {"": 1, "B": 1} | {
     f"{letter}{middle}B": base**power

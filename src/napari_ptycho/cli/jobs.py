@@ -26,12 +26,18 @@ class JobsFlags:
     add: Annotated[
         Path | None, typer.Option(metavar="RECIPE", help="Put SCANS into the queue.")
     ] = None
-    out: Annotated[Path, typer.Option(metavar="DIR", help="With --add: folder of the results.")] = (
-        Path()
-    )
-    where: Annotated[
+    output_folder: Annotated[
+        Path,
+        typer.Option(
+            "--output-folder", "-o", metavar="DIR", help="With --add: folder of the results."
+        ),
+    ] = Path()
+    runs_on: Annotated[
         str,
-        typer.Option(metavar="ADDRESS", help="With --add: a Dask scheduler, tcp://host:8786."),
+        typer.Option(
+            metavar="WHERE",
+            help="With --add: the address of a Dask scheduler, tcp://host:8786.",
+        ),
     ] = ""
     stop: Annotated[
         str, typer.Option(metavar="ID", help="Stop a job; what it reached is written.")
@@ -69,8 +75,8 @@ def jobs(flags: JobsFlags) -> int:
 def _check(flags: JobsFlags) -> None:
     if (flags.add is None) != (not flags.scans):
         raise OptionsError("--add RECIPE and SCANS go together; without both, the queue is listed")
-    if flags.where and flags.add is None:
-        raise OptionsError("--where is for --add; a job stays where it was queued for")
+    if flags.runs_on and flags.add is None:
+        raise OptionsError("--runs-on is for --add; a job stays where it was queued for")
 
 
 def _change(flags: JobsFlags, store: "Store") -> None:
@@ -93,7 +99,7 @@ def _add(flags: JobsFlags, store: "Store") -> None:
     from napari_ptycho.jobs.adding import add_scans
 
     assert flags.add is not None  # checked
-    add_scans(store, flags.add, flags.scans or (), flags.out, flags.where or HERE)
+    add_scans(store, flags.add, flags.scans or (), flags.output_folder, flags.runs_on or HERE)
 
 
 def _print(store: "Store", as_json: bool) -> None:
@@ -104,7 +110,7 @@ def _print(store: "Store", as_json: bool) -> None:
         show.as_json({"jobs": [asdict(job) for job in found], "damaged": list(store.damaged)})
         return
     table = Table(box=None, pad_edge=False)
-    for column in ("id", "state", "time", "title", "where", ""):
+    for column in ("id", "state", "time", "title", "runs on", ""):
         table.add_column(column, overflow="fold")
     for job in found:
         table.add_row(*_cells(job))

@@ -37,7 +37,7 @@ class OrientFlags(GeometryFlags):
     ] = None
     set: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="frames, first_epochs, epochs."),
+        typer.Option(metavar="NAME=VALUE", help="patterns, first_epochs, epochs."),
     ] = None
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto"
     overwrite: Overwrite = False
@@ -120,7 +120,7 @@ def _say(
                 "classes": ranking.classes,
                 "margin": ranking.margin,
                 "decided": ranking.decided,
-                "frames": ranking.frames,
+                "patterns": ranking.frames,
                 "sentences": [ranking.sentence, ranking.ambiguity],
             }
         show.as_json({**values, "notes": list(scan.notes)})

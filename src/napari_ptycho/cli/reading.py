@@ -11,7 +11,7 @@ from napari_ptycho.cli.flags import pairs
 
 if TYPE_CHECKING:  # imported when a command runs, so that --help is quick
     from napari_ptycho.io.layout import Layout
-    from napari_ptycho.io.presets import Preset
+    from napari_ptycho.io.saved_layouts import SavedLayout
     from napari_ptycho.model import Scan
 
 PANEL = "How the scan is read"
@@ -45,11 +45,11 @@ class ReadFlags:
             rich_help_panel=PANEL,
         ),
     ] = None
-    file_preset: Annotated[
+    saved_layout: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Saved by 'browse --save-preset'; without it, one that fits the file is taken.",
+            help="Saved by 'browse --save-layout'; without it, one that fits the file is taken.",
             rich_help_panel=PANEL,
         ),
     ] = None
@@ -83,10 +83,10 @@ def read_scan(path: Path, flags: ReadFlags, geometry: Mapping[str, Any] | None =
     Args:
         path: The scan.
         flags: Of any command.
-        geometry: Fields of `Geometry` that replace those of the file and of the preset.
+        geometry: Fields of `Geometry` that replace those of the file and of the saved layout.
 
     Raises:
-        OptionsError: A flag names no such option or preset.
+        OptionsError: A flag names no such option or saved layout.
         FileError: The file is absent, broken, or of no known format.
         ScanError: It lacks what a scan needs.
     """
@@ -100,30 +100,30 @@ def how_read(flags: ReadFlags, geometry: Mapping[str, Any] | None = None) -> dic
 
     Args:
         flags: Of any command.
-        geometry: Fields of `Geometry` that replace those of the file and of the preset.
+        geometry: Fields of `Geometry` that replace those of the file and of the saved layout.
 
     Raises:
-        OptionsError: A flag names no such option or preset.
+        OptionsError: A flag names no such option or saved layout.
     """
-    from napari_ptycho.io import presets
+    from napari_ptycho.io import saved_layouts
     from napari_ptycho.prepare.detector import DetectorOptions
 
-    preset = None if flags.file_preset is None else presets.named(flags.file_preset)
-    detector = None if preset is None else preset.detector
+    saved = None if flags.saved_layout is None else saved_layouts.named(flags.saved_layout)
+    detector = None if saved is None else saved.detector
     if flags.detector:
         detector = DetectorOptions.from_words(pairs(flags.detector, "--detector"))
-    if preset is not None:
-        geometry = {**preset.geometry, **(geometry or {})}
+    if saved is not None:
+        geometry = {**saved.geometry, **(geometry or {})}
     return {
         "geometry": geometry or None,
-        "layout": layout_of(flags, preset),
+        "layout": layout_of(flags, saved),
         "positions": flags.positions,
         "detector": detector,
     }
 
 
-def layout_of(flags: ReadFlags, preset: "Preset | None" = None) -> "Layout | None":
-    """Return the layout of the preset with what --layout says; None if neither is there.
+def layout_of(flags: ReadFlags, saved: "SavedLayout | None" = None) -> "Layout | None":
+    """Return the layout of the saved layout with what --layout says; None if neither is there.
 
     Raises:
         OptionsError: A word names no field of a layout, or no value of it.
@@ -132,6 +132,6 @@ def layout_of(flags: ReadFlags, preset: "Preset | None" = None) -> "Layout | Non
 
     words = pairs(flags.layout or (), "--layout")
     told = Layout.from_words(words)
-    if preset is None:
+    if saved is None:
         return told if words else None
-    return Layout.from_dict(preset.layout.as_dict() | {word: getattr(told, word) for word in words})
+    return Layout.from_dict(saved.layout.as_dict() | {word: getattr(told, word) for word in words})

@@ -13,6 +13,7 @@ from napari_ptycho.cli import chainfile, outcome, show
 from napari_ptycho.cli.carried import carrying
 from napari_ptycho.cli.flags import (
     SIZE_HELP,
+    Every,
     File,
     Json,
     Neighbours,
@@ -52,6 +53,7 @@ class ReconstructFlags(ChainFlags):
     ] = None
     bin: Annotated[str, typer.Option(metavar="SIZE", help=SIZE_HELP)] = "1"
     neighbours: Neighbours = "path"
+    every: Every = 1
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto"
     memory: Annotated[
         str | None,
@@ -138,14 +140,15 @@ def reconstruct(flags: ReconstructFlags) -> int:
 
 
 def _read(flags: ReconstructFlags, size: int | tuple[int, int]) -> "tuple[Scan, tuple[str, ...]]":
-    """Return the binned scan, and sentences about it, which are printed too."""
+    """Return the scan, thinned out and binned, and sentences about it, which are printed too."""
     from napari_ptycho import prepare
 
     whole = read_scan(flags.file, flags, geometry(flags))
-    scan = prepare.bin_positions(whole, size, flags.neighbours)
+    kept = prepare.keep_every(whole, flags.every)
+    scan = prepare.bin_positions(kept, size, flags.neighbours)
     notes = list(scan.notes)
     if scan is not whole:
-        report = prepare.binning_report(whole, size, flags.neighbours)
+        report = prepare.sparse_report(whole, flags.every, size, flags.neighbours)
         show.lines(report.lines(), flags.json)
         notes += report.warnings
     show.lines((f"- {note}" for note in notes), flags.json)

@@ -38,7 +38,7 @@ class RunFlags:
         Path | None,
         typer.Option("--output", "-o", metavar="OUT", help="File to write, for one scan."),
     ] = None
-    out: Annotated[
+    output_folder: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder to write to, for any scans.")
     ] = None
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto"
@@ -159,16 +159,18 @@ def _outputs(flags: RunFlags, recipe: "Recipe", scans: list[str]) -> dict[str, P
     from napari_ptycho.io.forms.table import named
     from napari_ptycho.recipes import SAMPLE
 
-    if (flags.output is None) == (flags.out is None) or (flags.output and len(scans) > 1):
-        raise OptionsError("say where to write: -o OUT for one scan, or --out DIR for any")
-    if flags.out is None:
+    if (flags.output is None) == (flags.output_folder is None) or (flags.output and len(scans) > 1):
+        raise OptionsError(
+            "say where to write: -o OUT for one scan, or --output-folder DIR for any"
+        )
+    if flags.output_folder is None:
         return {scans[0]: Path(flags.output or "")}
-    with translated(flags.out, "make"):
-        flags.out.mkdir(parents=True, exist_ok=True)
+    with translated(flags.output_folder, "make"):
+        flags.output_folder.mkdir(parents=True, exist_ok=True)
     suffix = named("reconstruction", recipe.output.form).suffix
     found: dict[str, Path] = {}
     for scan in scans:
-        output = flags.out / (name_of(Path(scan.removeprefix(SAMPLE))) + suffix)
+        output = flags.output_folder / (name_of(Path(scan.removeprefix(SAMPLE))) + suffix)
         if output in found.values():
             raise FileError(f"{output}: two scans are called so; 'batch' gives each its own name")
         found[scan] = output

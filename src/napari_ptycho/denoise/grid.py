@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import fft
 
 from napari_ptycho.model.arrays import Floats
 
@@ -36,7 +36,7 @@ def grid_db(image: NDArray[np.floating], periods: tuple[int, ...] = PERIODS) -> 
     image = np.asarray(image, np.float64)
     window = np.hanning(image.shape[0])[:, None] * np.hanning(image.shape[1])
     centred = (image - (image * window).sum() / window.sum()) * window
-    power = np.abs(fft.fft2(centred)).ravel() ** 2
+    power = np.abs(scipy.fft.fft2(centred)).ravel() ** 2
     found = {}
     for period, rings in _rings(image.shape[0], image.shape[1], periods).items():
         ratios = [power[at] / (np.median(power[ring]) / MEDIAN + 1e-300) for at, ring in rings]
@@ -67,7 +67,7 @@ def lattice_bins(period: int, h: int, w: int) -> list[tuple[int, int]]:
 @lru_cache(maxsize=4)
 def _rings(h: int, w: int, periods: tuple[int, ...]) -> dict[int, list[Ring]]:
     """Return per period the flat index of each lattice frequency, and the ring it is judged by."""
-    radius: Floats = np.hypot(fft.fftfreq(h)[:, None], fft.fftfreq(w))
+    radius: Floats = np.hypot(scipy.fft.fftfreq(h)[:, None], scipy.fft.fftfreq(w))
     places = {period: lattice_bins(period, h, w) for period in periods}
     free = np.ones((h, w), bool)
     for y, x in {place for found in places.values() for place in found}:

@@ -15,15 +15,9 @@ from napari_ptycho.denoise.members import Members, Shape
 from napari_ptycho.denoise.noise import is_white
 from napari_ptycho.denoise.options import DenoiseOptions
 from napari_ptycho.denoise.result import Denoised, Past
-from napari_ptycho.denoise.stopping import (
-    FAR,
-    WMV_WINDOW,
-    Judge,
-    Variance,
-    held_out,
-    rule_of,
-)
+from napari_ptycho.denoise.stopping import FAR, WMV_WINDOW, Judge, Variance, held_out, rule_of
 from napari_ptycho.denoise.target import Target
+from napari_ptycho.device import precise
 
 BLOCK = 10  # iterations after which a GPU is waited for
 EXPLODED = 100.0  # a loss so many times the first one
@@ -67,7 +61,8 @@ class Run:
         """The networks that learn the image itself."""
         self.best = self.members.mean[self.own]
         self.kept, self.kept_for = 0, 0
-        self.least = torch.full((), 2 * FAR, device=device, dtype=torch.float64)
+        self.dtype = precise(device)
+        self.least = torch.full((), 2 * FAR, device=device, dtype=self.dtype)
         self.smooth: Tensor | None = None
         self.rows: list[Tensor] = []
         self.numbers: dict[str, list[float]] = {name: [] for name in NAMES}
@@ -126,7 +121,7 @@ class Run:
             self.least = torch.minimum(self.least, number)
         truth = fidelity if self.truth is None else self._error(whole, self.truth, self.weight)
         parts = [loss, fidelity, number, judged, truth]
-        self.rows.append(torch.stack([part.double() for part in parts]))
+        self.rows.append(torch.stack([part.to(self.dtype) for part in parts]))
         if self.members.done % self.options.history_every == 0:
             self._remember(whole)
 
@@ -138,10 +133,10 @@ class Run:
             judged = whole
             if len(self.copies) == 2:
                 judged = self.members.mean[self.members.of_copy == 1].mean(dim=0)
-            error = self._error(judged, self.second, self.weight).double()
+            error = self._error(judged, self.second, self.weight).to(self.dtype)
             return error, error
         if self.held is not None:
-            error = self._error(whole, self.image, self.held).double()
+            error = self._error(whole, self.image, self.held).to(self.dtype)
             before = error if self.smooth is None else self.smooth
             self.smooth = torch.lerp(error, before, HELD_AVERAGING)
             return self.smooth, error
@@ -150,11 +145,11 @@ class Run:
         if self.rule == "discrepancy":
             noise = (self.target.sigma / self.target.scale) ** 2
             reached = fidelity <= noise
-            late = torch.full_like(loss, FAR / 2 - done, dtype=torch.float64)
+            late = torch.full_like(loss, FAR / 2 - done, dtype=self.dtype)
             return torch.where(reached, torch.full_like(late, done - 2 * FAR), late), loss
         if self.rule == "loss":
-            return loss.double(), loss
-        return torch.full_like(loss, FAR / 2 - done, dtype=torch.float64), loss
+            return loss.to(self.dtype), loss
+        return torch.full_like(loss, FAR / 2 - done, dtype=self.dtype), loss
 
     def _error(self, one: Tensor, other: Tensor, weight: Tensor) -> Tensor:
         """Return the weighted mean squared difference of images (..., C, H, W)."""
@@ -162,7 +157,7 @@ class Run:
 
     def _collect(self) -> None:
         """Wait for the device, and read the numbers of the last iterations."""
-        for row in torch.stack(self.rows).tolist():
+        for row in torch.stack(self.rows).cpu().tolist():
             for name, value in zip(NAMES, row, strict=True):
                 self.numbers[name].append(value)
             loss, number = row[0], row[2]

@@ -13,13 +13,14 @@ import torch
 from torch import Tensor
 
 from napari_ptycho.denoise.options import DenoiseOptions
+from napari_ptycho.device import precise
 from napari_ptycho.torch_state import put
 
 WMV_WINDOW, WMV_PATIENCE = 100, 1000  # Wang et al. 2023 (arXiv 2112.06074), their defaults
 WMV_REFRESH = 200  # iterations after which the running sums are made anew
 WMV_PIXELS = 2**18  # of larger images every n-th pixel is looked at
 PLATEAU = 0.01  # a loss that has fallen by less than this share has stayed as it is
-FAR = 1e9  # worse than anything
+FAR = 4e6  # worse than anything; beside it single precision still counts iterations
 
 
 def rule_of(options: DenoiseOptions, has_second: bool) -> str:
@@ -93,7 +94,8 @@ class Variance:
         self.step = max(1, math.ceil(math.sqrt(math.prod(shape) / WMV_PIXELS)))
         small = torch.zeros(shape, device=device)[:, :: self.step, :: self.step]
         self.outputs = torch.zeros((window, *small.shape), device=device)
-        self.total, self.squares = small.double(), small.double()
+        self.dtype = precise(device)
+        self.total, self.squares = small.to(self.dtype, copy=True), small.to(self.dtype, copy=True)
         self.count = 0
 
     def add(self, output: Tensor) -> Tensor:
@@ -101,15 +103,16 @@ class Variance:
         new = output[:, :: self.step, :: self.step]
         window = len(self.outputs)
         old = self.outputs[self.count % window]
-        self.total += new.double() - old
-        self.squares += new.double().square() - old.double().square()
+        now, before = new.to(self.dtype), old.to(self.dtype)
+        self.total += now - before
+        self.squares += now.square() - before.square()
         old.copy_(new)
         self.count += 1
         if self.count % WMV_REFRESH == 0:
-            self.total.copy_(self.outputs.double().sum(dim=0))
-            self.squares.copy_(self.outputs.double().square().sum(dim=0))
+            self.total.copy_(self.outputs.to(self.dtype).sum(dim=0))
+            self.squares.copy_(self.outputs.to(self.dtype).square().sum(dim=0))
         if self.count < window:
-            return torch.full((), FAR, device=output.device, dtype=torch.float64)
+            return torch.full((), FAR, device=output.device, dtype=self.dtype)
         spread = self.squares / window - (self.total / window).square()
         return spread.mean()
 

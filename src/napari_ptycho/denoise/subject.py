@@ -73,7 +73,7 @@ def subject_of(
     Args:
         reconstruction: The reconstruction.
         channel: "phase", "amplitude", or "complex" (both at once, as real and imaginary part).
-        halves: Two half-count reconstructions of the same scan: they tell when to stop.
+        halves: Two half reconstructions of the same scan: they tell when to stop.
         reference: (H, W) truth of the channel, of the shape of the object or of its lit part.
 
     Raises:
@@ -162,7 +162,7 @@ def entry_of(subject: Subject, result: Denoised) -> dict[str, Any]:
         "grid_db": {str(period): score for period, score in result.grid.items()},
         "curves": {name: list(curve) for name, curve in result.curves.items()},
         "history_iterations": list(result.past.iterations),
-        "half_counts": subject.half is not None,
+        "halves": subject.half is not None,
         "notes": [*subject.notes, *result.notes],
     }
 

@@ -166,7 +166,8 @@ def _seen(
     reason = why_not(scan, options.reduction, outside=0.0)
     if not reason:
         part = frames.central(options.reduction)
-        share.sum_(totals := torch.from_numpy(part.totals).to(frames.device))
+        dtype = devices.precise(frames.device)
+        share.sum_(totals := torch.from_numpy(part.totals).to(dtype).to(frames.device))
         part = replace(part, totals=totals.cpu().numpy())
         reason = why_not(scan, options.reduction, 1 - part.total / frames.total)
         if not reason:

@@ -17,7 +17,7 @@ from napari_ptycho.model.arrays import Floats
 from napari_ptycho.physics.frequencies import Waves, filled, lowest
 
 MOST_OUTSIDE = 0.4  # of the counts may lie beyond the central part; else it says too little
-KEPT = ("frame_errors", "intensities", "position_moves_px")
+KEPT = ("frame_errors", "flux", "position_moves_px")
 """Extras that mean the same on every grid."""
 
 

@@ -43,7 +43,7 @@ class RunOptions(Options):
 class PositionOptions(Options):
     """Refinement of the positions."""
 
-    group: ClassVar[str] = "Positions"
+    group: ClassVar[str] = "Position refinement"
 
     positions: Annotated[
         Literal["as given", "gradient", "annealing"],
@@ -68,7 +68,7 @@ class PositionOptions(Options):
 class DetectorOptions(Options):
     """What the detector does to the counts."""
 
-    group: ClassVar[str] = "Detector"
+    group: ClassVar[str] = "Detector model"
 
     saturation: Annotated[
         float,
@@ -76,7 +76,7 @@ class DetectorOptions(Options):
         "Counts at which a pixel saturates; such pixels only say 'at least so many'. 0: none.",
     ] = 0.0
     background: Annotated[
-        bool, "Estimate counts that do not come from the sample, the same in every frame."
+        bool, "Estimate counts that do not come from the sample, the same in every pattern."
     ] = False
 
 
@@ -89,16 +89,16 @@ class BeamOptions(Options):
     variations: Annotated[
         int,
         Range(0, 16),
-        "Shapes by which the probe may vary from frame to frame (orthogonal probe relaxation).",
+        "Shapes by which the probe may vary from pattern to pattern (orthogonal probe relaxation).",
     ] = 0
-    intensities: Annotated[bool, "Estimate the flux of every frame."] = False
+    flux: Annotated[bool, "Estimate the flux of every pattern, relative to the mean."] = False
     fly_points: Annotated[
         int,
         Range(1, 32),
         "Fly-scan: points of the path over which each exposure is spread; 1 is a step scan.",
     ] = 1
     fly_share: Annotated[
-        float, Range(0, 2, 0.1), "Fly-scan: exposure as a share of the way to the next frame."
+        float, Range(0, 2, 0.1), "Fly-scan: exposure as a share of the way to the next position."
     ] = 1.0
     probe_centre: Annotated[bool, "Keep the probe in the middle of its window."] = False
     probe_support: Annotated[
@@ -131,7 +131,7 @@ class ObjectOptions(Options):
     ] = 0.0
     denoiser: Annotated[
         Literal["none", "dip"],
-        "dip: between epochs a network learns the object, noise last (deep image prior), and gives "
+        "dip: between epochs a network learns the object, noise last (Deep Image Prior), and gives "
         "back what it has learnt. For few photons.",
     ] = "none"
     denoise_every: Annotated[int, Range(1, 100_000), "Epochs from denoising to denoising."] = 5
@@ -146,7 +146,7 @@ class ObjectOptions(Options):
     denoise_held_out: Annotated[
         float,
         Range(0.01, 0.5, 0.01),
-        "Share of the frames that is kept from the object while it is denoised: a denoised object "
+        "Share of the patterns that is kept from the object while it is denoised: a denoised object "
         "stays only if it makes them more likely.",
     ] = 0.05
 

@@ -24,7 +24,7 @@ class Restored:
     """What a denoising has reached so far."""
 
     subject: Subject | None
-    """What is denoised; None while half-count reconstructions are being made."""
+    """What is denoised; None while half reconstructions are being made."""
     denoised: Denoised | None
     halves: Halves | None = None
 
@@ -52,7 +52,7 @@ def denoise_subject(
         options: The network, and when to stop.
         device: As in `engines.reconstruct`.
         resume: As in `denoise.dip`, and so is `autosave`.
-        halves: The half-count reconstructions that the subject was made with.
+        halves: The half reconstructions that the subject was made with.
         autosave: See above.
     """
     job = dip(
@@ -88,7 +88,7 @@ def denoise_reconstruction(  # noqa: PLR0913 - what is known beside it, and how 
         reconstruction: The reconstruction.
         channel: "phase", "amplitude" or "complex".
         options: The network, and when to stop.
-        scan: Its scan. Where the rule is "second-copy" or "auto", two half-count reconstructions
+        scan: Its scan. Where the rule is "second-copy" or "auto", two half reconstructions
             are made of it (counts thinned, or where they are not Poisson's, odd and even
             positions): a second network learns one, the other one judges it and tells when to
             stop; what is kept has learnt all photons.
@@ -176,5 +176,5 @@ def any_halves(
 
 def _telling(update: Update[Halves], *first: str) -> Update[Halves]:
     """Return an update that says how far the halves are."""
-    share = f"making half-count reconstructions: {update.done / update.total:.0%}"
+    share = f"making half reconstructions: {update.done / update.total:.0%}"
     return replace(update, notes=(*first, *update.notes, share))

@@ -113,7 +113,7 @@ class Frames:
         for at in range(0, len(amplitude), step):
             part = valid[at : at + step] if len(valid) > 1 else valid
             power = amplitude[at : at + step].square().mul_(part.to(amplitude.device))
-            totals[self.ids[at : at + step]] = power.sum(dim=(1, 2)).double().cpu().numpy()
+            totals[self.ids[at : at + step]] = power.sum(dim=(1, 2)).cpu().double().numpy()
         return replace(self, amplitude=amplitude, valid=valid, totals=totals)
 
     def _cut(self, frames: Tensor, reduction: int) -> Tensor:

@@ -45,7 +45,7 @@ class Guard:
 
     def _copy(self) -> Kept:
         state = self.state
-        tensors = (state.object, state.probe, state.background, state.intensities)
+        tensors = (state.object, state.probe, state.background, state.flux)
         copies = [tensor.clone() for tensor in (*tensors, state.variations, state.weights)]
         return copies, state.positions.copy(), state.misfits
 
@@ -98,7 +98,7 @@ class Guard:
     def _go_back(self, error: float, epoch: int) -> None:
         state, (tensors, positions, misfits) = self.state, self.kept
         state.object = tensors[0].clone()
-        kept = (state.probe, state.background, state.intensities, state.variations, state.weights)
+        kept = (state.probe, state.background, state.flux, state.variations, state.weights)
         for tensor, before in zip(kept, tensors[1:], strict=True):
             tensor.copy_(before)
         state.place(positions)

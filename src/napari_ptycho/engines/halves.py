@@ -43,7 +43,7 @@ FIXED: Mapping[str, Any] = {
     "probe_start": NEVER,
     "positions": "as given",
     "background": False,
-    "intensities": False,
+    "flux": False,
     "probe_centre": False,
     "probe_support": 0.0,
     "probe_cutoff": 0.0,
@@ -66,12 +66,12 @@ def reconstruct_halves(
 
     Args:
         scan: The scan that `result` was made from.
-        result: Its probe, positions and extras (background, intensities, variations) are taken
+        result: Its probe, positions and extras (background, flux, variations) are taken
             over and held fixed; the shape of its object is kept, so that both halves lie on its
             pixels.
         options: Of an engine, or of a chain; None is rPIE with 30 epochs and the forward model
             (sub-pixel shifts, fly-scan, saturation) of the last run of `result`. What they say of
-            probe, positions, background and intensities is not obeyed, and half B takes the next
+            probe, positions, background and flux is not obeyed, and half B takes the next
             seed.
         seed: Of the draw of the photons.
         device: As in `engines.reconstruct`.
@@ -280,7 +280,7 @@ def _start(result: Reconstruction, name: str, frames: Ints, share: float) -> Rec
     root = np.float32(np.sqrt(share))
     known: dict[str, NDArray[Any]] = {
         label: result.extras[label][frames]
-        for label in ("intensities", "position_moves_px")
+        for label in ("flux", "position_moves_px")
         if label in result.extras
     }
     if "background" in result.extras:

@@ -24,7 +24,7 @@ from napari_ptycho.physics import modes
 from napari_ptycho.physics.propagate import TINY, abs2
 from napari_ptycho.torch_state import tensor_of
 
-LEARN = 0.5  # step of variations, their weights, and intensities
+LEARN = 0.5  # step of variations, their weights, and flux
 WEAKEST = 0.1  # of the strongest variation: keeps the steps of weak ones finite
 SEED = 1e-3  # amplitude of a variation to begin with, relative to the probe
 JUMP = 4.0  # a step so many times longer than the median one is a jump between lines
@@ -40,7 +40,7 @@ class Illumination:
         self.ky = torch.fft.fftfreq(h, device=where)[:, None]
         self.kx = torch.fft.fftfreq(w, device=where)[None, :]
         self.points = options.fly_points
-        self.scaled = options.intensities or bool((state.intensities != 1).any())
+        self.scaled = options.flux or bool((state.flux != 1).any())
         self.per_frame = self.scaled or options.variations > 0 or self.points > 1
         self.turn: Tensor | None = None
         self.ramps: dict[bytes, Tensor | None] = {}
@@ -113,7 +113,7 @@ class Illumination:
     def spread(self, ids: Ids, waves: Tensor) -> Tensor:
         """Shift and scale waves (1 or B, M, h, w) as the probes of the last call of `probe`."""
         if self.scaled:
-            waves = waves * self.state.intensities[self._at(ids)].sqrt()[:, None, None, None]
+            waves = waves * self.state.flux[self._at(ids)].sqrt()[:, None, None, None]
         if self.turn is None:
             return waves
         spectrum = torch.fft.fft2(waves).unsqueeze(2) * self.turn
@@ -155,7 +155,7 @@ class Illumination:
             windows: (B, h, w) the object under them.
         """
         pulls = self._pulls(ids, change, windows)
-        if len(self.state.variations) or self.options.intensities:
+        if len(self.state.variations) or self.options.flux:
             self._learn(self._at(ids), pulls, abs2(windows))
         return pulls.sum(dim=0)
 
@@ -166,7 +166,7 @@ class Illumination:
     def _pulls(self, ids: Ids, change: Tensor, windows: Tensor) -> Tensor:
         pulls = self._unshifted(change * windows.conj().unsqueeze(1))
         if self.scaled:
-            pulls = pulls * self.state.intensities[self._at(ids)].sqrt()[:, None, None, None]
+            pulls = pulls * self.state.flux[self._at(ids)].sqrt()[:, None, None, None]
         return pulls
 
     def unshift(self, pull: Tensor) -> Tensor:
@@ -180,7 +180,7 @@ class Illumination:
         return torch.fft.ifft2((spectrum * self.turn.conj()).sum(dim=2))
 
     def _learn(self, at: Tensor, pulls: Tensor, light: Tensor) -> None:
-        """Move variations and their weights; collect what intensities should be.
+        """Move variations and their weights; collect what flux should be.
 
         Args:
             at: (B,) the frames.
@@ -188,14 +188,14 @@ class Illumination:
             light: (B, h, w) |object|^2 under them.
         """
         state = self.state
-        if self.options.intensities:
+        if self.options.flux:
             own = state.probe.unsqueeze(0)
             if len(state.variations):
                 varied = torch.einsum("bk,kmyx->bmyx", state.weights[at], state.variations)
                 own = own + varied
             up = (own.conj() * pulls).real.sum(dim=(1, 2, 3))
             down = (abs2(own) * light.unsqueeze(1)).sum(dim=(1, 2, 3))
-            self.flux[at, 0], self.flux[at, 1] = up, down * state.intensities[at].sqrt()
+            self.flux[at, 0], self.flux[at, 1] = up, down * state.flux[at].sqrt()
         if self.varies:
             self._learn_variations(at, pulls, light)
 
@@ -217,14 +217,14 @@ class Illumination:
         return abs2(self.state.weights).mean(dim=0).amax()
 
     def end_epoch(self) -> None:
-        """Apply what was learnt: intensities of mean 1, variations orthogonal to each other."""
+        """Apply what was learnt: flux of mean 1, variations orthogonal to each other."""
         state = self.state
-        if self.options.intensities:
+        if self.options.flux:
             self.share.sum_(self.flux)
-            root = state.intensities.sqrt()
+            root = state.flux.sqrt()
             root = root + LEARN * self.flux[:, 0] / self.flux[:, 1].clamp_min(TINY)
-            state.intensities.copy_(root.clamp(0.1, 10).square())
-            state.intensities.div_(state.intensities.mean())
+            state.flux.copy_(root.clamp(0.1, 10).square())
+            state.flux.div_(state.flux.mean())
         if self.varies:
             self._share_weights()
             self._absorb()

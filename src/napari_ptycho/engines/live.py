@@ -39,7 +39,7 @@ LATER: dict[str, Any] = {
     "resolution": "full",
     "positions": "as given",
     "variations": 0,
-    "intensities": False,
+    "flux": False,
     "fly_points": 1,
     "probe_centre": False,
     "denoiser": "none",
@@ -173,7 +173,7 @@ class LiveEngine:
             positions=corners,
             given=corners,
             photons=self._flux * float(self.arriving.frames.totals.mean()),
-            intensities=torch.ones(count, device=self.device),
+            flux=torch.ones(count, device=self.device),
             weights=torch.zeros((count, 0), dtype=torch.complex64, device=self.device),
             misfits=np.append(state.misfits, np.zeros(count - len(state.misfits))),
         )
@@ -188,7 +188,7 @@ class LiveEngine:
             whole,
             positions=whole.positions[rows],
             given=whole.given[rows],
-            intensities=whole.intensities[torch.from_numpy(rows).to(self.device)],
+            flux=whole.flux[torch.from_numpy(rows).to(self.device)],
             weights=whole.weights[torch.from_numpy(rows).to(self.device)],
             misfits=np.zeros(len(rows)),
         )

@@ -151,12 +151,12 @@ class LbfgsOptions(EngineOptions):
 
 @dataclass(frozen=True)
 class DipOptions(EngineOptions):
-    """Deep image prior: the object is the output of a network, which learns noise only slowly.
+    """Deep Image Prior: the object is the output of a network, which learns noise only slowly.
 
     The network is first taught the object that the engine before has found; for few photons.
     """
 
-    title: ClassVar[str] = "DIP (refine)"
+    title: ClassVar[str] = "Deep Image Prior (refine)"
 
     epochs: Annotated[int, Range(1, 100_000), "Passes over all positions."] = 60
     batch: Annotated[

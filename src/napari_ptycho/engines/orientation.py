@@ -19,8 +19,8 @@ from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, cast
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import fft
 
 from napari_ptycho.engines import reconstruct
 from napari_ptycho.engines.options import RpieOptions
@@ -53,8 +53,8 @@ class OrientationOptions(Options):
 
     title: ClassVar[str] = "Orientation"
 
-    frames: Annotated[
-        int, Range(FEWEST, 2000, 20), "Frames that are looked at: neighbours amid the scan."
+    patterns: Annotated[
+        int, Range(FEWEST, 2000, 20), "Patterns that are looked at: neighbours amid the scan."
     ] = 100
     first_epochs: Annotated[
         int, Range(1, 1000), "Epochs from each first probe; the best goes on."
@@ -82,7 +82,7 @@ def find_orientation(
         JobError: As in `engines.reconstruct`.
     """
     options = options or OrientationOptions()
-    part = subject(scan, options.frames)
+    part = subject(scan, options.patterns)
     groups = classes(part.geometry.propagation)
     rest, total = max(0, options.epochs - options.first_epochs), float(steps(part, options))
     found: dict[int, Reconstruction] = {}
@@ -119,7 +119,7 @@ def _fits_unturned(scan: Scan, code: int) -> bool:
     return code != 0 and (height == width or not code & TRANSPOSE)
 
 
-def subject(scan: Scan, frames: int) -> Scan:
+def subject(scan: Scan, patterns: int) -> Scan:
     """Return a patch of a scan, in memory: the frames nearest to the middle of the scan.
 
     Large far-field frames are cut to the square that holds most counts.
@@ -133,7 +133,7 @@ def subject(scan: Scan, frames: int) -> Scan:
         )
     at = scan.in_pixels()
     far = np.linalg.norm(at - np.median(at, axis=0), axis=1)
-    part = take(scan, np.sort(np.argsort(far, kind="stable")[:frames]))
+    part = take(scan, np.sort(np.argsort(far, kind="stable")[:patterns]))
     part = replace(part, patterns=np.asarray(part.patterns), valid=np.asarray(part.valid))
     mean = survey(part).mean
     if not mean.any():
@@ -171,15 +171,15 @@ def first_probes(scan: Scan, code: int) -> list[Complexes]:
 def _defocused(probe: Complexes, spread: float) -> Complexes:
     """Defocus a probe so far that its rms width becomes about this share of the window."""
     axes, shape = (-2, -1), probe.shape[-2:]
-    spectrum = fft.fft2(probe)
+    spectrum = scipy.fft.fft2(probe)
     power = (np.abs(spectrum) ** 2).sum(axis=0)
     phase = np.zeros(shape)
     for axis, length in enumerate(shape):
-        squares = fft.fftfreq(length, 1 / length) ** 2
+        squares = scipy.fft.fftfreq(length, 1 / length) ** 2
         squares = squares[:, None] if axis == 0 else squares[None, :]
         width = np.sqrt((power * squares).sum() / power.sum())
         phase = phase + np.pi * spread * squares / max(float(width), 0.5)
-    return np.asarray(fft.ifft2(spectrum * np.exp(1j * phase), axes=axes), np.complex64)
+    return np.asarray(scipy.fft.ifft2(spectrum * np.exp(1j * phase), axes=axes), np.complex64)
 
 
 def _contest(

@@ -113,7 +113,7 @@ class Positions:
 
     def _follow_slopes(self, share: float) -> None:
         self.share.sum_(self.normal)
-        normal = self.normal.double().cpu().numpy()
+        normal = self.normal.cpu().double().numpy()
         if self.options.positions_affine:
             self.velocity = FRICTION * self.velocity + _affine_moves(self.state.positions, normal)
             most = max(float(np.abs(self.velocity).max(initial=0)), 1e-30)
@@ -172,7 +172,7 @@ class Positions:
             rows = torch.from_numpy(ids).to(found.device)
             found[rows] = misfits(beam.to_detector(waves), amplitude, valid, at, state.background)
         self.share.sum_(found)
-        result: Moves = found.double().cpu().numpy()
+        result: Moves = found.cpu().double().numpy()
         return result
 
 

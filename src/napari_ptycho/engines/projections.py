@@ -166,7 +166,7 @@ class Projections(Method):
         for ids in in_order(self.work):
             probe, windows = work.light.probe(ids), work.windows(ids)
             # The adjoint of a unitary shift is its inverse: of w - P O, so that what does not
-            # belong to the shared probe (intensities, variations) stays out of it.
+            # belong to the shared probe (flux, variations) stays out of it.
             rest = self._own(ids) - windows.unsqueeze(1) * probe
             pull += work.light.adjoint(ids, rest, windows)
             power += abs2(windows).sum(dim=0)

@@ -64,7 +64,7 @@ class OrientationRanking:
             return f"Orientation {names} fits best: its error of {self.errors[0]:.4f} is {less}."
         return (
             f"The errors do not decide: the best, of orientation {names}, is only {less}. Take "
-            "more frames or epochs, or check centre, distance and the unit of the positions."
+            "more patterns or epochs, or check centre, distance and the unit of the positions."
         )
 
 

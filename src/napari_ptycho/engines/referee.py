@@ -1,7 +1,7 @@
 """What the photons of a scan say of an object: the forward model, with nothing left to learn.
 
 Probe, positions and whatever else a reconstruction knows of the experiment (modes, sub-pixel
-shifts, background, intensities, variations, fly-scan) are held fixed; only the object is asked for.
+shifts, background, flux, variations, fly-scan) are held fixed; only the object is asked for.
 """
 
 from collections.abc import Iterator
@@ -116,7 +116,7 @@ class Referee:
                 model = abs2(wave).sum(dim=1).add_(self._floor)
                 off = (model - counts) / counts.clamp_min(TINY)
                 cost = torch.where(counts > 0, counts * (off - off.log1p()), model)
-                found[ids] = cost.mul_(good).sum(dim=(1, 2)).double().cpu().numpy()
+                found[ids] = cost.mul_(good).sum(dim=(1, 2)).cpu().double().numpy()
         return found
 
     def slope(self, image: Object, draw: int | None = None) -> Slope:
@@ -141,7 +141,7 @@ class Referee:
                 add_(way, corners, (work.beam.to_sample(wave) * probe.conj()).sum(dim=1))
                 lit = abs2(probe).sum(dim=1).expand(len(ids), -1, -1)
                 add_(light, corners, lit.contiguous())
-        return Slope(way.cpu().numpy().copy(), light.double().cpu().numpy())
+        return Slope(way.cpu().numpy().copy(), light.cpu().double().numpy())
 
     @property
     def _floor(self) -> Tensor:

@@ -33,7 +33,7 @@ JITTER = 0.03  # noise on its input
 UNLIT = 1e-3  # share of the most light below which the object is left alone
 BLOCK = 64  # frames whose light is added up at once
 FEWEST, MOST = 4, 0.25  # frames that are held out: at least so many, at most this share
-NAME = "deep image prior"
+NAME = "Deep Image Prior"
 
 
 def nothing(state: LiveState) -> None:

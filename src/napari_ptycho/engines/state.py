@@ -21,7 +21,7 @@ from napari_ptycho.torch_state import tensor_of
 
 Tree = Mapping[str, Any]
 """What something needs to go on: arrays, tensors and plain values, see `io.autosave.flat`."""
-LEARNT = ("object", "probe", "background", "intensities", "variations", "weights")
+LEARNT = ("object", "probe", "background", "flux", "variations", "weights")
 EDGE_PX = 2
 """Pixels that stay free around all windows, so that slopes have neighbours."""
 
@@ -40,7 +40,7 @@ class LiveState:
     """Power of the probe, kept by every epoch: photons per frame."""
     background: Tensor
     """(h, w) float32 counts that do not come from the sample, at least TINY."""
-    intensities: Tensor
+    flux: Tensor
     """(N,) float32 flux of each frame relative to the mean."""
     variations: Tensor
     """(K, M, h, w) complex64 shapes by which the probe varies from frame to frame."""
@@ -145,16 +145,16 @@ def begin(start: Reconstruction, frames: Frames, options: EngineOptions) -> Live
         kept = min(kinds, len(known))
         variations[:kept] = torch.tensor(known[:kept])
         weights[:, :kept] = torch.tensor(extras["variation_weights"][:, :kept])
-    intensities = torch.ones(n, device=device)
-    if "intensities" in extras:
-        intensities = torch.tensor(extras["intensities"], dtype=torch.float32, device=device)
+    flux = torch.ones(n, device=device)
+    if "flux" in extras:
+        flux = torch.tensor(extras["flux"], dtype=torch.float32, device=device)
     state = LiveState(
         object=image,
         probe=probe,
         positions=start.positions_px.copy(),
         photons=float(modes.power(probe).sum()),
         background=background,
-        intensities=intensities,
+        flux=flux,
         variations=variations,
         weights=weights,
         misfits=np.zeros(n),
@@ -173,8 +173,8 @@ def freeze(
     extras = {"frame_errors": state.misfits / np.maximum(frames.totals, 1)}
     if float(state.background.max()) > 2 * TINY:
         extras["background"] = _middle(state.background.cpu().numpy() - np.float32(TINY), start)
-    if float((state.intensities - 1).abs().max()) > 0:
-        extras["intensities"] = state.intensities.cpu().numpy().astype(np.float64)
+    if float((state.flux - 1).abs().max()) > 0:
+        extras["flux"] = state.flux.cpu().numpy().astype(np.float64)
     if len(state.variations):
         extras["variations"] = state.variations.cpu().numpy().copy()
         extras["variation_weights"] = state.weights.cpu().numpy().copy()

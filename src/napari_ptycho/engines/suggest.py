@@ -58,8 +58,8 @@ def suggest(scan: Scan, gpu: bool = False) -> Suggestion:
         reasons.append("sub-pixel shifts: the positions are not whole pixels")
     swing = _swing(scan)
     if swing > STEADY:
-        values["intensities"] = True
-        reasons.append(f"intensities: the flux varies by {swing:.0%} beyond neighbouring frames")
+        values["flux"] = True
+        reasons.append(f"flux: the flux varies by {swing:.0%} beyond neighbouring frames")
     stages = _chain(scan, mean, values, reasons)
     return Suggestion(stages, tuple(reasons), warnings(scan))
 

@@ -1,8 +1,8 @@
 """What is known of object and probe, applied after every epoch."""
 
 import numpy as np
+import scipy
 import torch
-from scipy import ndimage
 from torch import Tensor
 
 from napari_ptycho.engines.options import EngineOptions
@@ -95,7 +95,7 @@ def _centre_(state: LiveState) -> bool:
     """
     light = abs2(state.probe).sum(dim=0).cpu().numpy()
     shape = np.array(light.shape)
-    move = np.rint(np.array(ndimage.center_of_mass(light)) - shape // 2).astype(int)
+    move = np.rint(np.array(scipy.ndimage.center_of_mass(light)) - shape // 2).astype(int)
     room = np.array(state.shape) - shape - EDGE_PX
     placed = state.positions + move
     inside = (placed >= EDGE_PX).all() and (placed <= room).all()

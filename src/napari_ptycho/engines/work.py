@@ -163,7 +163,7 @@ class Work:
             wave = self.beam.to_detector(self.exits(ids)[1])
             amplitude, valid, at = self.frames.pick(ids)
             counts = (wave, amplitude, valid, at, self.state.background)
-            total += unlikelihood(*counts, self.options.intensities).sum()
+            total += unlikelihood(*counts, self.options.flux).sum()
         self.share.sum_(total)
         return float(total)
 
@@ -238,7 +238,7 @@ class Work:
     def end_epoch(self, epoch: int) -> None:
         """Apply what the frames of the epoch said, apart from object and probe."""
         self.share.sum_(self.misfits)
-        self.state.misfits = self.misfits.double().cpu().numpy()
+        self.state.misfits = self.misfits.cpu().double().numpy()
         self.misfits.zero_()
         self.light.end_epoch()
         if self.options.background and (self.going_on or epoch >= LATE):

@@ -1,4 +1,4 @@
-"""The bin size, and at once what it does."""
+"""The bin size, the sparse sampling, and at once what they do."""
 
 from functools import partial
 from typing import Any, Literal
@@ -19,7 +19,7 @@ from napari_ptycho.gui.recipe_source import bin_size
 from napari_ptycho.gui.runner import Runner
 from napari_ptycho.gui.views import ScanView
 from napari_ptycho.gui.widgets import Note
-from napari_ptycho.prepare import binning_report
+from napari_ptycho.prepare import sparse_report
 from napari_ptycho.recipes.recipe import BinningOptions
 
 PAUSE_MS = 200
@@ -34,8 +34,8 @@ class BinningBox(QWidget):
     space.
     """
 
-    asked = Signal(object, str)
-    """Bin now: size, and "path" or "space"."""
+    asked = Signal(object, str, int)
+    """Bin now: size, "path" or "space", and of every so many patterns the first."""
     undone = Signal()
     """Back to the scan as it was read."""
 
@@ -45,6 +45,7 @@ class BinningBox(QWidget):
         self._stale = False
         self.runner = Runner(self)
         self.rows_box, self.columns_box = _spin("rows"), _spin("columns")
+        self.every_box = _every()
         self.cross = QLabel("x")
         self.neighbours = QComboBox()
         self.neighbours.addItem("along the path")
@@ -56,7 +57,7 @@ class BinningBox(QWidget):
         self._lay_out()
         self._later = QTimer(self, interval=PAUSE_MS, singleShot=True)
         self._later.timeout.connect(self._report)
-        for spin in (self.rows_box, self.columns_box):
+        for spin in (self.rows_box, self.columns_box, self.every_box):
             spin.valueChanged.connect(self._later.start)
         self.neighbours.currentIndexChanged.connect(self._later.start)
         self.bin_button.clicked.connect(self._on_bin)
@@ -74,6 +75,7 @@ class BinningBox(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(size)
         layout.addWidget(self.neighbours)
+        layout.addWidget(self.every_box)
         layout.addWidget(self.note)
         layout.addLayout(buttons)
 
@@ -89,6 +91,7 @@ class BinningBox(QWidget):
             self._view = view
             self.rows_box.setMaximum(view.raster.rows if view.raster else len(view.scan))
             self.columns_box.setMaximum(view.raster.columns if view.raster else 1)
+            self.every_box.setMaximum(len(view.scan))
         for widget in (self.cross, self.columns_box):
             widget.setVisible(self._on_raster)
         self.rows_box.setSuffix("" if self._on_raster else " positions")
@@ -104,6 +107,7 @@ class BinningBox(QWidget):
             self.rows_box.setValue(rows)
             self.columns_box.setValue(columns)
         self.neighbours.setCurrentIndex(int(options.neighbours == "space"))
+        self.every_box.setValue(options.every)
 
     @property
     def _on_raster(self) -> bool:
@@ -113,7 +117,7 @@ class BinningBox(QWidget):
         return self.size(), "space" if self.neighbours.currentIndex() else "path"
 
     def _on_bin(self) -> None:
-        self.asked.emit(*self._chosen())
+        self.asked.emit(*self._chosen(), self.every_box.value())
 
     def _report(self) -> None:
         if self._view is None:
@@ -123,7 +127,8 @@ class BinningBox(QWidget):
             return
         size, neighbours = self._chosen()
         self.runner.call(
-            partial(binning_report, self._view.scan, size, neighbours), "bin size report"
+            partial(sparse_report, self._view.scan, self.every_box.value(), size, neighbours),
+            "bin size report",
         )
 
     def _on_report(self, outcome: str, report: Any) -> None:
@@ -132,6 +137,19 @@ class BinningBox(QWidget):
             self._report()
         elif outcome == "done":
             self.note.show_lines(report.lines(), report.warnings)
+
+
+def _every() -> QSpinBox:
+    spin = QSpinBox()
+    spin.setRange(1, 1)
+    spin.setPrefix("1 pattern in ")
+    spin.setSpecialValueText("all patterns")
+    spin.setKeyboardTracking(False)
+    spin.setToolTip(
+        "Sparse sampling: of every so many patterns along the path only the first one is used, "
+        "before bins are made."
+    )
+    return spin
 
 
 def _spin(name: str) -> QSpinBox:

@@ -21,14 +21,14 @@ from qtpy.QtWidgets import (
 
 from napari_ptycho.gui.browser_preview import PreviewPane
 from napari_ptycho.gui.browser_tree import ContentsTree
-from napari_ptycho.gui.browser_view import Look, Preview, by_preset, look, places_for, preview
+from napari_ptycho.gui.browser_view import Look, Preview, by_saved, look, places_for, preview
 from napari_ptycho.gui.latest import Latest
+from napari_ptycho.gui.layout_bar import LayoutBar
 from napari_ptycho.gui.layout_form import LayoutForm
 from napari_ptycho.gui.open_bar import FILES
 from napari_ptycho.gui.opening import Opening
-from napari_ptycho.gui.preset_bar import PresetBar
 from napari_ptycho.gui.widgets import Note
-from napari_ptycho.io.presets import Preset
+from napari_ptycho.io.saved_layouts import SavedLayout
 
 if TYPE_CHECKING:
     from napari_ptycho.io.browse import Contents
@@ -52,7 +52,7 @@ class BrowserDialog(QDialog):
         self._contents: Contents | None = None
         self._reading: Opening | None = None
         self.tree, self.form = ContentsTree(viewer), LayoutForm()
-        self.pane, self.presets = PreviewPane(viewer), PresetBar()
+        self.pane, self.saved_layouts = PreviewPane(viewer), LayoutBar()
         self.path_label, self.note = QLabel(), Note(viewer)
         self.tree_note = Note(viewer)
         self.file_button = QPushButton("File…")
@@ -68,7 +68,7 @@ class BrowserDialog(QDialog):
         top, bottom = QHBoxLayout(), QHBoxLayout()
         top.addWidget(self.file_button)
         top.addWidget(self.path_label, 1)
-        bottom.addWidget(self.presets, 1)
+        bottom.addWidget(self.saved_layouts, 1)
         bottom.addSpacing(24)
         bottom.addWidget(self.open_button)
         bottom.addWidget(self.close_button)
@@ -103,9 +103,9 @@ class BrowserDialog(QDialog):
         self.form.changed.connect(self._on_changed)
         self.form.frames_chosen.connect(self._on_frames)
         self.form.second_chosen.connect(self._on_second)
-        self.presets.chosen.connect(self._on_preset)
-        self.presets.save_asked.connect(self._save)
-        self.presets.told.connect(self._tell)
+        self.saved_layouts.chosen.connect(self._on_saved)
+        self.saved_layouts.save_asked.connect(self._save)
+        self.saved_layouts.told.connect(self._tell)
         self.looks.answered.connect(self._on_look)
         self.looks.failed.connect(self._on_failed)
         self.places.answered.connect(self._on_places)
@@ -149,7 +149,7 @@ class BrowserDialog(QDialog):
         self.form.show_opening(seen.opening)
         self.form.offer(seen.contents, seen.beside)
         self.form.setEnabled(True)
-        self.presets.refresh(seen.preset)
+        self.saved_layouts.refresh(seen.saved)
         self._on_changed()
 
     def _on_failed(self, sentence: str) -> None:
@@ -186,8 +186,8 @@ class BrowserDialog(QDialog):
         self.form.use_positions(known[0].paths if own and known else ())
         self.looks.ask(partial(look, self.form.opening()))
 
-    def _on_preset(self, preset: Preset) -> None:
-        self.form.show_opening(by_preset(self.form.opening(), preset))
+    def _on_saved(self, saved: SavedLayout) -> None:
+        self.form.show_opening(by_saved(self.form.opening(), saved))
         self._on_changed()
 
     def _on_changed(self) -> None:
@@ -214,7 +214,7 @@ class BrowserDialog(QDialog):
         self.chosen.emit(opening)
 
     def _save(self, name: str) -> None:
-        self.presets.save(self.form.opening(), name)
+        self.saved_layouts.save(self.form.opening(), name)
 
     def _tell(self, sentence: str) -> None:
         self.note.show_lines([sentence] if sentence else [])

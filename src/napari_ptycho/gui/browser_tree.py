@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTreeWidget, Q
 
 from napari_ptycho.gui.form import label
 from napari_ptycho.gui.widgets import RED
-from napari_ptycho.io.presets import PATHS
+from napari_ptycho.io.saved_layouts import PATHS
 
 if TYPE_CHECKING:
     from napari_ptycho.io.browse import Node

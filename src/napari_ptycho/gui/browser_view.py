@@ -17,7 +17,7 @@ from napari_ptycho.gui.opening import Opening
 from napari_ptycho.gui.views import Image
 from napari_ptycho.io.files import HDF5, kind_of, read_head
 from napari_ptycho.io.layout import Layout
-from napari_ptycho.io.presets import Preset
+from napari_ptycho.io.saved_layouts import SavedLayout
 from napari_ptycho.model import Geometry, Scan
 from napari_ptycho.model.arrays import Floats
 from napari_ptycho.model.summary import Row, summary
@@ -41,13 +41,13 @@ class Look:
     """A file as the browser shows it at first."""
 
     opening: Opening
-    """How it would be opened: as asked, else by a preset or by what looks most likely."""
+    """How it would be opened: as asked, else by a saved layout or by what looks most likely."""
     contents: "Contents | None"
     """None for anything but HDF5."""
     beside: "Contents | None"
     """Of the second file, if it is HDF5."""
-    preset: str = ""
-    """The preset that chose the layout."""
+    saved: str = ""
+    """The saved layout that chose the layout."""
 
 
 def look(opening: Opening) -> Look:
@@ -63,23 +63,23 @@ def look(opening: Opening) -> Look:
     if contents is None or opening.layout is not None:
         return Look(opening, contents, beside)
     paths = {node.path for node in contents.nodes}
-    fitting = [one for one in io.load_presets() if one.needs and paths.issuperset(one.needs)]
+    fitting = [one for one in io.load_layouts() if one.needs and paths.issuperset(one.needs)]
     if fitting:
         best = max(fitting, key=lambda one: len(one.needs))
-        return Look(by_preset(opening, best), contents, beside, best.name)
+        return Look(by_saved(opening, best), contents, beside, best.name)
     layout = Layout() if _is_known(opening) else contents.layout
     if opening.positions is not None:  # its paths of positions are those of the other file
         layout = replace(layout, positions="", positions_y="", positions_x="", position_unit="auto")
     return Look(replace(opening, layout=layout), contents, beside)
 
 
-def by_preset(opening: Opening, preset: Preset) -> Opening:
-    """Return an opening as a preset has it; what the person typed before stays."""
+def by_saved(opening: Opening, saved: SavedLayout) -> Opening:
+    """Return an opening as a saved layout has it; what the person typed before stays."""
     return replace(
         opening,
-        layout=preset.layout,
-        detector=preset.detector,
-        geometry={**preset.geometry, **opening.geometry},
+        layout=saved.layout,
+        detector=saved.detector,
+        geometry={**saved.geometry, **opening.geometry},
     )
 
 

@@ -31,15 +31,22 @@ DETECTOR = (PATTERNS, MEAN, MASK)
 SCAN = (*DETECTOR, POSITIONS)
 SAMPLES, PATCHES = "network samples", "predicted patches"
 DENOISED, SPREAD, CHECK = "denoised", "spread", "check"
+COMPLEX = "complex"
 TOOL = "tool"
 PASSING = "napari_ptycho_passing"
 """Key of the metadata of layers that are there only for a while: nothing offers them."""
+MADE = "napari_ptycho_denoised"
+"""Key of the metadata of denoised layers: of what, which channel, by which method."""
+PLACE = ("scale", "translate", "rotate", "shear", "units", "axis_labels")
+"""What a layer needs to lie where another one lies, beside its `affine`."""
+LINKED = ("contrast_limits", "gamma", "colormap")
+"""What linked layers share."""
 DIFFERENCE, RESOLUTION = "difference", "resolution"
 RECONSTRUCTION = (PHASE, AMPLITUDE, PROBE, REFINED)
 RESTORED = (DENOISED, SPREAD, CHECK)
 MAPS = (DIFFERENCE, RESOLUTION)
 NETWORK = (SAMPLES, PATCHES)
-OURS = (*SCAN, *RECONSTRUCTION, *NETWORK, *RESTORED, *MAPS)
+OURS = (*SCAN, *RECONSTRUCTION, COMPLEX, *NETWORK, *RESTORED, *MAPS)
 Pair = Sequence[float] | NDArray[np.float64]
 Thing = Scan | Reconstruction | None
 
@@ -136,15 +143,17 @@ def _placing(meta: dict[str, Any], ndim: int, unit: str) -> dict[str, Any]:
 def showing(viewer: Viewer, roles: Sequence[str], of: Thing = None) -> Iterator[None]:
     """After the block, show our layers with these roles and hide our others, beside each other.
 
-    Of reconstructions, only the layers of the one called as `of` is.
+    Of reconstructions, only the layers of the one called as `of` is; its complex layers too, if
+    they show.
 
     The grid is off inside: with it on, napari lays the canvas out anew for every layer that comes,
     goes or is hidden, half a second each in software rendering. It is left off where the user has
     layers of their own.
     """
+    hued = [one for one in find(viewer.layers, (COMPLEX,)) if one.visible and PHASE in roles]
     with beside(viewer) as shown:
         yield
-        for layer in find(viewer.layers, roles):
+        for layer in (*find(viewer.layers, roles), *hued):
             held = held_by(layer)
             if not isinstance(held, Reconstruction) or of is None or held.name == of.name:
                 shown.append(layer)
@@ -185,7 +194,7 @@ def _fit(viewer: Viewer) -> None:
 def refresh_scale_bar(viewer: Viewer) -> None:
     """Show the scale bar while something of the object is visible and nothing of the detector."""
     visible = [layer for layer in viewer.layers if layer.visible]
-    in_object = find(visible, (POSITIONS, *RECONSTRUCTION, *NETWORK, *RESTORED, *MAPS))
+    in_object = find(visible, [role for role in OURS if role not in DETECTOR])
     bar = viewer.canvas.overlays.scale_bar
     wanted = bool(in_object and not find(visible, DETECTOR))
     if wanted and not bar.visible:

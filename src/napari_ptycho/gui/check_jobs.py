@@ -9,8 +9,8 @@ from napari.viewer import Viewer
 
 from napari_ptycho.assess.plane import processing
 from napari_ptycho.gui import canvas
+from napari_ptycho.gui.canvas import MADE
 from napari_ptycho.gui.denoise_jobs import belongs
-from napari_ptycho.gui.denoise_layers import MADE
 from napari_ptycho.gui.planes import plane_of_layer
 from napari_ptycho.gui.session import Halves, session_of
 from napari_ptycho.job import Update
@@ -50,13 +50,13 @@ def case_of_layer(viewer: Viewer, layer: Layer | None, other: Layer | None) -> C
     if of is None:
         return Case(
             problem="This layer does not know its origin. Choose the layer of the reconstruction "
-            "that it was made from, with the same pixels, under 'Compared with'."
+            "that it was made from, with the same pixels, under 'Reference'."
         )
     known = layer.metadata.get(MADE) or processing(of.provenance)
     if held is of and not known and original in (None, of):
         return Case(
             problem="This is an original, or does not know better. Choose a denoised or predicted "
-            "layer, or its original under 'Compared with'."
+            "layer, or its original under 'Reference'."
         )
     scan = session.scan if belongs(session.scan, of) else None
     lines = [f"original  {'unknown' if original is None else original.name}"]

@@ -18,7 +18,7 @@ NAMES = {
     "blobs": "blobs taken away (z)",
     "spread": "spread of networks",
 }
-FRAMES, PLACES = "photons per frame", "contradicted places"
+FRAMES, PLACES = "photons per pattern", "contradicted places"
 MADE = "napari_ptycho_checked"
 """Key of the metadata: name of the image, and what the layer shows of its check."""
 

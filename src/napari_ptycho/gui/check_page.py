@@ -44,9 +44,6 @@ COLOURS = {
 class CheckPage(Page):
     """Checks a denoised or predicted layer."""
 
-    title = "Check"
-    tip = "Which details of a denoised or predicted image do the measured photons support?"
-
     def __init__(self, viewer: Viewer, chosen: Chosen) -> None:
         super().__init__(viewer, chosen)
         self.runner, self.layers = Runner(self), CheckLayers(viewer)

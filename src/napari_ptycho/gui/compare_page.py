@@ -47,9 +47,6 @@ class CompareOptions(Options):
 class ComparePage(Page):
     """Compares layers by eye. What it shows stays while other pages are looked at."""
 
-    title: ClassVar[str] = "Compare"
-    tip: ClassVar[str] = "Curtain, blinking, or a linked grid."
-
     def __init__(self, viewer: Viewer, chosen: Chosen) -> None:
         super().__init__(viewer, chosen)
         self.curtain, self.blink, self.grid = Curtain(viewer), Blink(viewer), LinkedGrid(viewer)

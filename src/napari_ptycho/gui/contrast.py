@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 from napari.experimental import layers_linked
-from napari.layers import Layer
+from napari.layers import Image, Layer
 
 from napari_ptycho.gui import canvas
-from napari_ptycho.gui.denoise_layers import LINKED
+from napari_ptycho.gui.canvas import LINKED
+from napari_ptycho.gui.phase_colours import WHOLE, is_cyclic, is_phase, set_limits
 from napari_ptycho.gui.planes import area_of
 from napari_ptycho.gui.views import Limits
 from napari_ptycho.model import Reconstruction
@@ -24,9 +25,12 @@ MOST_PIXELS = 65536
 def common_limits(layers: Iterable[Layer]) -> Limits:
     """Return contrast limits that hold the percentiles of every one of these images.
 
-    Of a reconstruction, those of the area that is lit.
+    Of a reconstruction, those of the area that is lit. Of phases, if the first one has cyclic
+    colours, a whole turn.
     """
-    ends = []
+    layers, ends = list(layers), []
+    if is_cyclic(layers[0]) and all(map(is_phase, layers)):
+        return WHOLE
     for layer in layers:
         data, held = np.asarray(layer.data), canvas.held_by(layer)
         lit = isinstance(held, Reconstruction) and held.object.shape == data.shape
@@ -49,16 +53,18 @@ def look_of(layer: Layer) -> dict[str, Any]:
 def link(layers: Sequence[Layer]) -> ExitStack:
     """Give layers one contrast and the colours of the first; what they were linked to they stay.
 
+    Layers in true colours (RGB) have none of these, and stay as they are.
+
     Returns:
         Close it to let each have its own again.
     """
+    layers, links = [one for one in layers if isinstance(one, Image) and not one.rgb], ExitStack()
+    if len(layers) < 2:
+        return links
     limits = common_limits(layers)
-    links = ExitStack()
     for layer in layers:
-        low, high = layer.contrast_limits_range
-        layer.contrast_limits_range = (min(low, limits[0]), max(high, limits[1]))
+        set_limits(layer, limits)
         for name, value in look_of(layers[0]).items():
             setattr(layer, name, value)
-        layer.contrast_limits = limits
     links.enter_context(layers_linked(layers, LINKED))
     return links

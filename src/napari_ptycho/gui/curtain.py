@@ -9,15 +9,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import scipy
 from napari.layers import Image, Layer, Vectors
 from napari.viewer import Viewer
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
-from scipy import ndimage
 
 from napari_ptycho.gui import canvas
+from napari_ptycho.gui.canvas import PLACE
 from napari_ptycho.gui.contrast import common_limits, look_of
-from napari_ptycho.gui.denoise_layers import PLACE
 from napari_ptycho.gui.draw_tools import LINE_PX, YELLOW
 from napari_ptycho.gui.restore import Restorer, select, tell
 
@@ -196,7 +196,7 @@ def on_pixels_of(first: Layer, second: Layer) -> NDArray[Any]:
             return source
     kind = np.result_type(source, np.float32)
     return np.asarray(
-        ndimage.affine_transform(
+        scipy.ndimage.affine_transform(
             source.astype(kind),
             matrix,
             offset=there[0],

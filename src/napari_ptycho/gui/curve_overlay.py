@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer
 
 from napari_ptycho.gui import canvas
-from napari_ptycho.gui.curve_plot import colour
+from napari_ptycho.gui.curve_colours import colour
 from napari_ptycho.gui.restore import select
 from napari_ptycho.model import Curve
 

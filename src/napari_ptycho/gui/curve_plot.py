@@ -11,24 +11,14 @@ from napari.viewer import Viewer
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
+from napari_ptycho.gui.curve_colours import colour
 from napari_ptycho.gui.plot import calm, paint_axes
 from napari_ptycho.model import Curve
 
-COLOURS = {
-    "dark": ("#4fc3f7", "#ffb74d", "#81c784", "#f06292", "#ba68c8", "#fff176", "#a1887f"),
-    "light": ("#1f77b4", "#d9730d", "#2e7d32", "#c2185b", "#7b1fa2", "#8a7a00", "#6d4c41"),
-}
-"""One after the other; after the last comes the first again."""
 BAND_ALPHA = 60
 LEAST_HEIGHT = 190
 MARGIN = 0.05
 TIP = "Drag or turn the wheel to see a part; double-click to see all."
-
-
-def colour(i: int, viewer: Viewer) -> str:
-    """Return the colour of the i-th curve, as "#4fc3f7", in the viewer's theme."""
-    colours = COLOURS[get_theme(viewer.theme).type]
-    return colours[i % len(colours)]
 
 
 class CurvePlot(QWidget):

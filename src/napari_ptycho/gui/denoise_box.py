@@ -1,6 +1,7 @@
 """What always shows at the foot of the Denoise dock: buttons, progress, scores, curves, history."""
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from napari.viewer import Viewer
@@ -13,7 +14,6 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_ptycho.gui.denoise_plot import DenoisePlot
 from napari_ptycho.gui.history_bar import HistoryBar
 from napari_ptycho.gui.pace import ITERATIONS, Pace
 from napari_ptycho.gui.run_box import BAR, newest
@@ -24,6 +24,7 @@ from napari_ptycho.job import Update
 
 if TYPE_CHECKING:
     from napari_ptycho.denoise.result import Denoised
+    from napari_ptycho.gui.denoise_plot import DenoisePlot
 
 
 class DenoiseBox(QWidget):
@@ -31,8 +32,9 @@ class DenoiseBox(QWidget):
 
     def __init__(self, viewer: Viewer, savable: Callable[[], Savable | None]) -> None:
         super().__init__()
+        self._viewer = viewer
         self._pace: Pace | None = None
-        self.start_button, self.stop_button = QPushButton("Denoise"), QPushButton("Stop, keep")
+        self.start_button, self.stop_button = QPushButton("Denoise"), QPushButton("Stop")
         self.continue_button = QPushButton("Continue")
         self.discard_button = QPushButton("Discard")
         self.adopt_button = QPushButton("Start from this")
@@ -40,7 +42,6 @@ class DenoiseBox(QWidget):
         self.bar = QProgressBar()
         self.bar.setRange(0, BAR)
         self.status, self.grid = Note(viewer), Note(viewer, small=True)
-        self.plot = DenoisePlot(viewer)
         self.history = HistoryBar()
         self._lay_out()
         self.clear()
@@ -56,7 +57,7 @@ class DenoiseBox(QWidget):
             self.save_button: "Write what is shown, with the settings and the curves: the "
             "reconstruction as HDF5, a plain image as TIFF.",
         }
-        layout = QVBoxLayout(self)
+        self._rows = layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 4, 8, 8)
         layout.setSpacing(4)
         row = QHBoxLayout()
@@ -69,14 +70,22 @@ class DenoiseBox(QWidget):
             row.addWidget(button)
         for widget in (self.bar, self.status, self.grid):
             layout.addWidget(widget)
-        layout.addWidget(self.plot, 1)
         layout.addWidget(self.history)
+
+    @cached_property
+    def plot(self) -> "DenoisePlot":
+        """The curves, made when there are some: pyqtgraph takes long to import."""
+        from napari_ptycho.gui.denoise_plot import DenoisePlot
+
+        plot = DenoisePlot(self._viewer)
+        self._rows.insertWidget(self._rows.indexOf(self.history), plot, 1)
+        return plot
 
     def begin(self) -> None:
         """A run begins."""
         self._pace = None
         self.history.restart()
-        self.plot.show_cursor(None)
+        self.show_cursor(None)
         self.prepare()
 
     def prepare(self) -> None:
@@ -120,18 +129,25 @@ class DenoiseBox(QWidget):
         from napari_ptycho.denoise.grid import alarms
 
         self._show_plot(result.iteration > 0)
-        self.plot.show_curves(result.curves, result.iteration, result.noise_db)
+        if result.iteration > 0:
+            self.plot.show_curves(result.curves, result.iteration, result.noise_db)
         self.history.show_past(result.past, result.iteration)
-        self.plot.show_cursor(self.history.pinned)
+        self.show_cursor(self.history.pinned)
         scores = [f"{period} px: {value:.1f} dB" for period, value in result.grid.items()]
         line = f"grid {' · '.join(scores)}" if scores else ""
         bad = bool(alarms(result.grid))
         self.grid.show_lines([line] if line and not bad else [], [line] if bad else [])
 
+    def show_cursor(self, iteration: int | None) -> None:
+        """Mark the iteration whose output is shown; None: none in particular."""
+        if "plot" in vars(self):
+            self.plot.show_cursor(iteration)
+
     def _show_plot(self, on: bool) -> None:
         """Before the first run the room is for the settings."""
         policy = QSizePolicy.Policy
-        self.plot.setVisible(on)
+        if on or "plot" in vars(self):
+            self.plot.setVisible(on)
         self.setSizePolicy(policy.Preferred, policy.Expanding if on else policy.Maximum)
 
     def enable(self, running: bool, has_layer: bool, result: "Denoised | None", ours: bool) -> None:

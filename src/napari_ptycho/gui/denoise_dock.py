@@ -145,7 +145,7 @@ class DenoiseDock(Dock):
         return begun
 
     def make_halves(self) -> None:
-        """Make both half-count reconstructions of the one that the chosen layer shows."""
+        """Make both half reconstructions of the one that the chosen layer shows."""
         scan, of = self.session.scan, self.form.reconstruction
         if scan is None or of is None:
             return
@@ -214,7 +214,7 @@ class DenoiseDock(Dock):
         if view.pictures:
             self.session.halves[view.of] = view.halves
             self.layers.show_halves(view)
-        self.box.show_end(f"half-count reconstructions: {outcome}", None)
+        self.box.show_end(f"half reconstructions: {outcome}", None)
 
     # -- after it
 
@@ -241,7 +241,7 @@ class DenoiseDock(Dock):
     def _on_history(self, iteration: int | None) -> None:
         """Show the output of a past iteration, or what is kept."""
         view, box = self.view, self.box
-        box.plot.show_cursor(iteration)
+        box.show_cursor(iteration)
         if view is None:
             return
         if iteration is not None:

@@ -63,12 +63,12 @@ class DenoiseForm(QWidget):
         self.second = LayerChoice(
             viewer,
             "An independent second copy, which tells when to stop. automatic: of a reconstruction "
-            "whose scan is open, two half-count reconstructions are made.",
+            "whose scan is open, two half reconstructions are made.",
             (AUTOMATIC, NONE),
         )
         self.halves_button = QPushButton("Make halves")
         self.halves_button.setToolTip(
-            "Make half-count reconstructions A and B of this one: layers with independent noise. "
+            "Make half reconstructions A and B of this one: layers with independent noise. "
             "Denoise A with B as second copy, or leave it to 'automatic'."
         )
         self.method = Choice("A network that learns this image, or a classical method.")
@@ -179,7 +179,7 @@ class DenoiseForm(QWidget):
         """Return what is asked for; None where there is no layer.
 
         Args:
-            halves: Returns the half-count reconstructions that were made of one, if they were.
+            halves: Returns the half reconstructions that were made of one, if they were.
         """
         layer, of, options = self.layer.layer, self.reconstruction, self.options()
         if layer is None:
@@ -199,14 +199,14 @@ class DenoiseForm(QWidget):
         )
 
     def _automatic(self) -> bool:
-        """Whether half-count reconstructions are the second copy."""
+        """Whether half reconstructions are the second copy."""
         wanted = self.second.word == AUTOMATIC and wants_second(self.options())
         return wanted and belongs(self.scan, self.reconstruction)
 
     # -- edits
 
     def show_scan(self, scan: Scan | None) -> None:
-        """The current scan: half-count reconstructions are made of it."""
+        """The current scan: half reconstructions are made of it."""
         self.scan = scan
         self.refresh()
 
@@ -251,7 +251,7 @@ class DenoiseForm(QWidget):
         if rule != "auto":
             return RULES.get(rule, "")
         if self._automatic():
-            return "least difference from a half-count reconstruction"
+            return "least difference from a half reconstruction"
         return RULES["holdout" if self.second.layer is None else "second-copy"]
 
     def _problems(self) -> list[str]:

@@ -42,9 +42,9 @@ class Request:
     device: str
     reference: Any = None
     second: Any = None
-    """A chosen second copy: an image, or the other half-count reconstruction."""
+    """A chosen second copy: an image, or the other half reconstruction."""
     scan: Scan | None = None
-    """To make half-count reconstructions of, where the second copy is automatic."""
+    """To make half reconstructions of, where the second copy is automatic."""
     halves: "Halves | None" = None
     """The same, made before."""
     resume: DenoiseView | None = None
@@ -53,7 +53,7 @@ class Request:
 
     @property
     def makes_halves(self) -> bool:
-        """Whether half-count reconstructions are made first."""
+        """Whether half reconstructions are made first."""
         return self.scan is not None and self.halves is None and self.resume is None
 
     @property
@@ -200,7 +200,7 @@ def _plain(image: Any) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class HalvesView:
-    """Both half-count reconstructions of a reconstruction; pictures once they are done."""
+    """Both half reconstructions of a reconstruction; pictures once they are done."""
 
     of: Reconstruction
     halves: "Halves"

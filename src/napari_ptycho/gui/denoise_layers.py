@@ -10,18 +10,16 @@ import numpy as np
 from napari.layers import Image, Layer
 from napari.viewer import Viewer
 
-from napari_ptycho.gui import canvas
+from napari_ptycho.gui import canvas, origins
+from napari_ptycho.gui.canvas import LINKED, MADE, PLACE
 from napari_ptycho.gui.denoise_jobs import HalvesView, Request
 from napari_ptycho.gui.denoise_views import DenoiseView
-from napari_ptycho.gui.layers import ViewerLayers
+from napari_ptycho.gui.layers import ViewerLayers, colour_bar
+from napari_ptycho.gui.settings import looks
 from napari_ptycho.gui.views import Limits, contrast
 from napari_ptycho.model import Reconstruction
 
-MADE = "napari_ptycho_denoised"
-"""Key of the metadata of layers that are made here: of what, which channel, by which method."""
-LINKED = ("contrast_limits", "gamma", "colormap")
 SPREAD = canvas.SPREAD
-PLACE = ("scale", "translate", "rotate", "shear", "units", "axis_labels")
 
 
 class DenoisedLayers(ViewerLayers):
@@ -60,6 +58,8 @@ class DenoisedLayers(ViewerLayers):
             shown += [*beside, *self._layers.values()]
             for layer in shown:
                 layer.name_overlay.visible = True
+        for channel, layer in reversed(self._layers.items()):  # the newest is the first channel
+            origins.note(layer, self._like(channel))
         self.show(view.pictures, view, "")
 
     def show(self, pictures: Mapping[str, Any], view: DenoiseView, state: str) -> None:
@@ -108,7 +108,7 @@ class DenoisedLayers(ViewerLayers):
         self._layers = {}
 
     def show_halves(self, view: HalvesView) -> None:
-        """Show the phases of both half-count reconstructions, hidden at first."""
+        """Show the phases of both half reconstructions, hidden at first."""
         like = self._shows(view.of, canvas.PHASE)
         for half, phase in zip(view.halves, view.pictures, strict=True):
             name = f"{half.name} · {canvas.PHASE}"
@@ -170,9 +170,6 @@ class DenoisedLayers(ViewerLayers):
         else:
             layer = self._add_plain(data, look)
         layer.metadata[MADE] = self._key(channel)
-        layer.colorbar.visible = True
-        layer.colorbar.size, layer.colorbar.font_size = (12, 90), 8
-        layer.colorbar.position = "bottom_left"
         if channel != SPREAD:
             self._link(self._like(channel), layer)
         return layer
@@ -184,6 +181,7 @@ class DenoisedLayers(ViewerLayers):
         layer = Image(data, multiscale=False, rgb=False, **place, **look)
         if source is not None:
             layer.affine = source.affine
+        colour_bar(layer)
         return self._ready(self._viewer.add_layer(layer))
 
     def _link(self, source: Layer | None, layer: Image) -> None:
@@ -193,7 +191,8 @@ class DenoisedLayers(ViewerLayers):
         layer.contrast_limits_range = source.contrast_limits_range
         for name in LINKED:
             setattr(layer, name, getattr(source, name))
-        self._viewer.layers.link_layers([source, layer], LINKED)
+        if looks().link_before_after:
+            self._viewer.layers.link_layers([source, layer], LINKED)
 
 
 def _limited(layer: Layer) -> bool:

@@ -70,10 +70,10 @@ class DetectorBox(QWidget):
             (
                 self.paint_button,
                 "Show the mask over the mean pattern, and paint: label 1 masks, the eraser gives "
-                "back. Blue is masked, red hot, violet dead, yellow saturated in some frames.",
+                "back. Blue is masked, red hot, violet dead, yellow saturated in some patterns.",
             ),
-            (self.apply_button, "Change the frames of the scan; a note says how. Bins are undone."),
-            (self.back_button, "Go back to the scan as it was read: frames, mask, orientation."),
+            (self.apply_button, "Change the patterns of the scan; a note says how. Undoes bins."),
+            (self.back_button, "Go back to the scan as it was read: patterns, mask, orientation."),
         ):
             button.setToolTip(tip)
 
@@ -141,7 +141,7 @@ class DetectorBox(QWidget):
     def _on_apply(self) -> None:
         if self._view is not None:
             work = partial(preparing.cut, self._view, self.options(), self.layer.painted())
-            self.asked.emit(work, f"change the frames of {self._view.scan.name}")
+            self.asked.emit(work, f"change the patterns of {self._view.scan.name}")
 
     def _on_back(self) -> None:
         if self._view is not None:
@@ -154,7 +154,7 @@ class DetectorBox(QWidget):
         if self.runner.running:
             self._stale = True
             return
-        self.runner.call(partial(_checked, self._view, self.options()), "look at the frames")
+        self.runner.call(partial(_checked, self._view, self.options()), "look at the patterns")
 
     def _on_report(self, outcome: str, found: Any) -> None:
         if self._stale:

@@ -1,7 +1,7 @@
 """Page of the Inspect dock: what one layer has more or less than another."""
 
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 from napari.layers import Layer
 from napari.viewer import Viewer
@@ -25,15 +25,12 @@ from napari_ptycho.gui.save_button import SaveButton
 from napari_ptycho.gui.saving import Savable, file_name
 from napari_ptycho.gui.widgets import Note
 
-HINT = "Choose above what the layer is compared with: its difference from that is shown."
+HINT = "Choose a Reference above: the difference of the layer from it is shown."
 Answer = tuple[Difference, Layer, Pair | None]
 
 
 class DifferencePage(Page):
     """Subtracts the second layer from the first, in numbers and as a layer; follows both."""
-
-    title: ClassVar[str] = "Difference"
-    tip: ClassVar[str] = "What one layer has more or less than the other."
 
     def __init__(self, viewer: Viewer, chosen: Chosen) -> None:
         super().__init__(viewer, chosen)

@@ -15,7 +15,7 @@ from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
 from napari_ptycho.errors import OptionsError
 from napari_ptycho.gui import canvas
-from napari_ptycho.gui.denoise_layers import PLACE
+from napari_ptycho.gui.canvas import PLACE
 from napari_ptycho.gui.restore import Restorer
 
 PAUSE_MS = 50

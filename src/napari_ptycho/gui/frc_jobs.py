@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
+import scipy
 from napari.layers import Layer
-from scipy import fft
 
 from napari_ptycho.assess.correlation import Frc, frc
 from napari_ptycho.assess.frc_options import FrcOptions
@@ -95,7 +95,7 @@ def found(request: Request, planes: "Planes") -> Found:
 
 def power(plane: Plane) -> Power:
     """Return the power spectrum of an image, without its mean and its edges."""
-    spectrum = np.abs(fft.fftshift(fft.fft2(windowed(plane.data, "hann")))) ** 2
+    spectrum = np.abs(scipy.fft.fftshift(scipy.fft.fft2(windowed(plane.data, "hann")))) ** 2
     data = np.log10(np.maximum(spectrum, spectrum.max() * 1e-12))
     low, high = (float(value) for value in np.percentile(data, SHARE))
     return Power(np.asarray(data), (low, max(high, low + 1e-6)))

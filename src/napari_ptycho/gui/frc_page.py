@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from napari.layers import Layer
 from napari.viewer import Viewer
@@ -45,13 +45,10 @@ PAUSE_MS = 50
 class FrcPage(Page):
     """Up to which detail is what a layer shows real?"""
 
-    title: ClassVar[str] = "FRC"
-    tip: ClassVar[str] = "Fourier ring correlation: up to which detail is it real?"
-
     def __init__(self, viewer: Viewer, chosen: Chosen) -> None:
         super().__init__(viewer, chosen)
         self.what = Choice(
-            "What is correlated: the parts of one image; the layer and what it is compared with; "
+            "What is correlated: the parts of one image; the layer and its reference; "
             "each of the selected layers; or two halves of the scan."
         )
         self.what.addItems((ONE, TWO, ALL, HALVES))
@@ -173,7 +170,7 @@ class FrcPage(Page):
         pair = self.what.currentText() == TWO
         if not layers or (pair and len(layers) < 2):
             self._show_nothing(
-                "Choose a layer above." if not layers else "Choose what it is compared with, above."
+                "Choose a layer above." if not layers else "Choose a Reference above."
             )
             return
         try:

@@ -7,7 +7,7 @@ from napari.layers import Image, Layer, Shapes
 from napari.viewer import Viewer
 
 from napari_ptycho.gui import canvas
-from napari_ptycho.gui.denoise_layers import PLACE
+from napari_ptycho.gui.canvas import PLACE
 from napari_ptycho.gui.frc_jobs import Box, Power
 from napari_ptycho.gui.restore import Restorer, select
 from napari_ptycho.model.arrays import Floats

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_ptycho.assess.correlation import Frc
-from napari_ptycho.gui.curve_plot import colour
+from napari_ptycho.gui.curve_colours import colour
 from napari_ptycho.gui.save_button import SaveButton
 from napari_ptycho.gui.saving import Savable
 from napari_ptycho.gui.widgets import fit_rows, small_table

@@ -1,15 +1,19 @@
 """Curves, sentences and numbers of Fourier ring correlations."""
 
 from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from napari.viewer import Viewer
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_ptycho.assess.correlation import Frc
-from napari_ptycho.gui.curve_plot import CurvePlot
 from napari_ptycho.gui.frc_table import FrcTable
 from napari_ptycho.gui.widgets import Note
 from napari_ptycho.model import Curve
+
+if TYPE_CHECKING:
+    from napari_ptycho.gui.curve_plot import CurvePlot
 
 Y_RANGE = (-0.2, 1.05)
 SINGLE, PAIR, BOTH = "P (cycles/sub-image pixel)", "f (cycles/pixel)", "cycles/pixel of its image"
@@ -20,19 +24,27 @@ class FrcView(QWidget):
 
     def __init__(self, viewer: Viewer) -> None:
         super().__init__()
+        self._viewer = viewer
         self.found: tuple[Frc, ...] = ()
         self.curves: tuple[Curve, ...] = ()
-        self.plot = CurvePlot(viewer)
         self.note, self.small = Note(viewer), Note(viewer, small=True)
         self.table = FrcTable(viewer)
-        layout = QVBoxLayout(self)
+        self._rows = layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addWidget(self.note)
-        layout.addWidget(self.plot, 1)
         layout.addWidget(self.table)
         layout.addWidget(self.small)
         self.clear()
+
+    @cached_property
+    def plot(self) -> "CurvePlot":
+        """The curves, made when there are some: pyqtgraph takes long to import."""
+        from napari_ptycho.gui.curve_plot import CurvePlot
+
+        plot = CurvePlot(self._viewer)
+        self._rows.insertWidget(1, plot, 1)  # below the note
+        return plot
 
     @property
     def threshold(self) -> str:
@@ -67,6 +79,13 @@ class FrcView(QWidget):
         above, below = (lines, []) if len(lines) == 1 else ([], lines)
         self.note.show_lines(above, list(dict.fromkeys([*warnings, *told])))
         self.small.show_lines(list(dict.fromkeys([*below, *notes])))
+        self._draw(found)
+        self.table.show_found(found, self.curves)
+        self.table.setVisible(bool(found))
+
+    def _draw(self, found: Sequence[Frc]) -> None:
+        if not self.curves and "plot" not in vars(self):
+            return
         kinds = {one.single for one in found}
         x_label = BOTH if len(kinds) > 1 else (SINGLE if kinds == {True} else PAIR)
         places = [one.crossing().first for one in found]
@@ -79,8 +98,6 @@ class FrcView(QWidget):
             y_range=Y_RANGE,
         )
         self.plot.setVisible(bool(self.curves))
-        self.table.show_found(found, self.curves)
-        self.table.setVisible(bool(found))
 
 
 def _sentence(found: Frc) -> str:

@@ -13,8 +13,8 @@ from napari_ptycho.assess.frc_options import FrcOptions, HonestOptions
 from napari_ptycho.denoise import ARCHITECTURES, DenoiseOptions
 from napari_ptycho.errors import OptionsError
 from napari_ptycho.gui import canvas
+from napari_ptycho.gui.canvas import MADE
 from napari_ptycho.gui.denoise_jobs import belongs
-from napari_ptycho.gui.denoise_layers import MADE
 from napari_ptycho.gui.form import LABELS_PX, OptionsForm
 from napari_ptycho.gui.inspect_page import Chosen
 from napari_ptycho.gui.run_box import BAR, newest

@@ -1,6 +1,6 @@
 """What the pages of the Inspect dock have in common: the layers they look at."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from napari.layers import Layer
 from napari.viewer import Viewer
@@ -15,7 +15,7 @@ PAUSE_MS = 50
 
 
 class Chosen(QObject):
-    """The layers that all pages look at: one, and what it is compared with."""
+    """The layers that all pages look at: one, and its reference."""
 
     changed = Signal()
     """Another layer was chosen, or the pixels of a chosen one changed; at most every 50 ms."""
@@ -26,7 +26,9 @@ class Chosen(QObject):
         self.session: Session = session_of(viewer)
         self.first = LayerChoice(viewer, "What is inspected.")
         self.second = LayerChoice(
-            viewer, "What it is compared with: the original, a truth, another half.", (NONE,)
+            viewer,
+            "What the layer is measured against: the original, a truth, the other half.",
+            (NONE,),
         )
         self._watched: list[Layer] = []
         self._pause = QTimer(self, interval=PAUSE_MS, singleShot=True)
@@ -43,7 +45,7 @@ class Chosen(QObject):
 
     @property
     def other(self) -> Layer | None:
-        """What it is compared with; None where nothing is, or where it is the same layer."""
+        """The reference; None where nothing is, or where it is the same layer."""
         other = self.second.layer
         return None if other is self.first.layer else other
 
@@ -68,9 +70,6 @@ class Chosen(QObject):
 
 class Page(QWidget):
     """One page of the Inspect dock. `refresh` is called when it shows and what it shows changed."""
-
-    title: ClassVar[str]
-    tip: ClassVar[str]
 
     def __init__(self, viewer: Viewer, chosen: Chosen) -> None:
         super().__init__()

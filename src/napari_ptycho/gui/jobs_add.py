@@ -40,7 +40,7 @@ class AddBox(QWidget):
         rows = form_rows()
         rows.addRow("Recipe", self.recipe_button)
         rows.addRow("Scans", self.scans_button)
-        rows.addRow("Results in", self.folder_button)
+        rows.addRow("Output folder", self.folder_button)
         rows.addRow("Runs on", self.where)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -99,7 +99,7 @@ class AddBox(QWidget):
         self.choose(scans=[Path(path) for path in paths])
 
     def _ask_folder(self) -> None:
-        path = QFileDialog.getExistingDirectory(self, "Choose a folder for the results")
+        path = QFileDialog.getExistingDirectory(self, "Choose the output folder")
         if path:
             self.choose(folder=Path(path))
 

@@ -223,7 +223,7 @@ class JobsDock(Dock):
         runs = any(row.runner is not None for row in rows)
         self.stop_button.setEnabled(runs or any(not job.has_ended for job in found))
         self.up_button.setEnabled(any(job.rank > 1 for job in found))
-        waiting = sum(row.state == "queued" for row in self.model.rows)
+        waiting = sum(row.state == "waiting" for row in self.model.rows)
         self.down_button.setEnabled(any(0 < job.rank < waiting for job in found))
         self.again_button.setEnabled(any(job.state in AGAIN for job in found))
         self.remove_button.setEnabled(any(job.has_ended for job in found))

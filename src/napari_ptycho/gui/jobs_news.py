@@ -7,21 +7,15 @@ from napari.utils.notifications import show_info, show_warning
 from napari_ptycho.gui.jobs_model import TROUBLE, Row
 from napari_ptycho.jobs import Job
 
-WORDS = {
-    "running": "running",
-    "queued": "waiting",
-    "failed": "failed",
-    "interrupted": "interrupted",
-    "stopped": "stopped",
-    "done": "done",
-}
+STATES = ("running", "waiting", "failed", "interrupted", "stopped", "done")
+"""In the order in which they are counted."""
 TOGETHER = "\N{NO-BREAK SPACE}"
 
 
 def counted(rows: Sequence[Row]) -> str:
     """Return "1 running · 3 waiting · 4 done"; empty if there is nothing."""
-    counts = {word: sum(row.state == state for row in rows) for state, word in WORDS.items()}
-    return " · ".join(f"{count}{TOGETHER}{word}" for word, count in counts.items() if count)
+    counts = {state: sum(row.state == state for row in rows) for state in STATES}
+    return " · ".join(f"{count}{TOGETHER}{state}" for state, count in counts.items() if count)
 
 
 def notify(ended: Sequence[Job]) -> None:

@@ -110,5 +110,5 @@ class Watch:
 
 def _stands_still(found: Sequence[Job], folder: Path) -> bool:
     """Whether jobs wait for this computer and none of its processes works."""
-    waits = any(job.state == "queued" and job.host == HOST for job in found)
+    waits = any(job.state == "waiting" and job.host == HOST for job in found)
     return waits and lock.agent_pid(folder) is None

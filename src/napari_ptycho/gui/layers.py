@@ -12,6 +12,7 @@ from napari.viewer import Viewer
 
 from napari_ptycho.errors import ScanError
 from napari_ptycho.gui import canvas
+from napari_ptycho.gui.settings import looks
 from napari_ptycho.gui.views import ScanView
 from napari_ptycho.model import Scan
 from napari_ptycho.model.arrays import Floats
@@ -38,11 +39,12 @@ class ViewerLayers:
             data,
             multiscale=False,
             rgb=False,
-            axis_labels=("frame", "y", "x")[-data.ndim :],
+            axis_labels=("pattern", "y", "x")[-data.ndim :],
             metadata=meta,
             **canvas.placing(self._viewer, meta, data.ndim),
             **look,
         )
+        colour_bar(layer)
         return self._ready(self._viewer.add_layer(layer))
 
     def _add_points(self, data: Any, meta: dict[str, Any], **look: Any) -> Points:
@@ -61,6 +63,13 @@ class ViewerLayers:
         layer.name_overlay.visible = True
         layer.events.visible.connect(self._on_visible)
         return layer
+
+
+def colour_bar(layer: Image) -> None:
+    """Show what the colours of an image mean, where the user likes that, beside the scale bar."""
+    layer.colorbar.size, layer.colorbar.font_size = (12, 90), 8
+    layer.colorbar.position = "bottom_left"
+    layer.colorbar.visible = bool(looks().colour_bars)
 
 
 class ScanLayers(ViewerLayers):

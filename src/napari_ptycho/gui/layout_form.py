@@ -16,7 +16,7 @@ from napari_ptycho.gui.opening import Opening
 from napari_ptycho.gui.second_file import SecondFile
 from napari_ptycho.gui.widgets import form_rows
 from napari_ptycho.io.layout import Layout
-from napari_ptycho.io.presets import PATHS
+from napari_ptycho.io.saved_layouts import PATHS
 from napari_ptycho.model import Geometry
 from napari_ptycho.prepare.detector import DetectorOptions
 

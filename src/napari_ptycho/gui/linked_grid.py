@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from napari.layers import Layer
+from napari.layers import Image, Layer
 from napari.viewer import Viewer
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_ptycho.gui import canvas, contrast
-from napari_ptycho.gui.restore import Restorer
+from napari_ptycho.gui.layers import colour_bar
+from napari_ptycho.gui.restore import OVERLAYS, Restorer
 
 
 class LinkedGrid(QObject):
@@ -43,7 +44,7 @@ class LinkedGrid(QObject):
         """
         self.end()
         viewer = self._viewer
-        self._restorer.keep(("visible", "name_overlay", *contrast.KEPT))
+        self._restorer.keep(("visible", *OVERLAYS, *contrast.KEPT))
         camera = viewer.scene.camera
         self._camera = camera.zoom, camera.center
         viewer.canvas.grid.enabled = False
@@ -53,6 +54,8 @@ class LinkedGrid(QObject):
             layer.visible = layer in layers
         for layer in layers:
             layer.name_overlay.visible = True
+            if canvas.ROLE not in layer.metadata and isinstance(layer, Image) and not layer.rgb:
+                colour_bar(layer)
         self._show_scale(layers)
         viewer.canvas.grid.enabled = True
         viewer.reset_view(layers=list(layers))

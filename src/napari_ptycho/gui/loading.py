@@ -153,10 +153,11 @@ def open_sample(key: str) -> Scans:
     return view, view
 
 
-def bin_scan(unbinned: ScanView, size: Any, neighbours: Any) -> Scans:
-    """Bin a scan."""
-    view = view_scan(prepare.bin_positions(unbinned.scan, size, neighbours))
-    bins = recipe_source.binning(size, neighbours)
+def bin_scan(unbinned: ScanView, size: Any, neighbours: Any, every: int = 1) -> Scans:
+    """Bin a scan, or every k-th pattern of it."""
+    kept = prepare.keep_every(unbinned.scan, every)
+    view = view_scan(prepare.bin_positions(kept, size, neighbours))
+    bins = recipe_source.binning(size, neighbours, every)
     return replace(view, told=unbinned.told, bins=bins), unbinned
 
 

@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_ptycho.assess.plane import Pair
 from napari_ptycho.gui import canvas
-from napari_ptycho.gui.denoise_layers import PLACE
+from napari_ptycho.gui.canvas import PLACE
 
 MOVED = 0.25  # share of the span by which limits must move before they are set again
 

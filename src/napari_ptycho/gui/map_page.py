@@ -1,7 +1,7 @@
 """Page of the Inspect dock: resolution from place to place."""
 
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 from napari.layers import Layer
 from napari.viewer import Viewer
@@ -26,7 +26,7 @@ from napari_ptycho.gui.saving import Savable, file_name
 from napari_ptycho.gui.widgets import Note
 
 HINT = (
-    "Compared are two halves of the data, the layer and what it is compared with. With one layer "
+    "Compared are two halves of the data, the layer and its reference. With one layer "
     "alone its quarters are: not of an image that was denoised."
 )
 MAIN = ("block", "step", "threshold", "period")
@@ -35,9 +35,6 @@ Answer = tuple[ResolutionMap, Layer, Pair | None]
 
 class MapPage(Page):
     """Maps the resolution of a pair of halves, or of one layer, when asked to."""
-
-    title: ClassVar[str] = "Map"
-    tip: ClassVar[str] = "Resolution from place to place: Fourier ring correlation in a window."
 
     def __init__(self, viewer: Viewer, chosen: Chosen) -> None:
         super().__init__(viewer, chosen)

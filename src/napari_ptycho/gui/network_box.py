@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from napari.viewer import Viewer
 from qtpy.QtWidgets import (
@@ -15,13 +16,15 @@ from qtpy.QtWidgets import (
 )
 
 from napari_ptycho.gui.network_jobs import PREDICT, TRAIN, TUNE, ObjectView, TrainView
-from napari_ptycho.gui.network_plot import TrainPlot, TunePlot
 from napari_ptycho.gui.pace import EPOCHS, Pace
 from napari_ptycho.gui.run_box import BAR, newest
 from napari_ptycho.gui.save_button import SaveButton
 from napari_ptycho.gui.saving import Savable
 from napari_ptycho.gui.widgets import Note
 from napari_ptycho.job import Update
+
+if TYPE_CHECKING:
+    from napari_ptycho.gui.network_plot import TrainPlot, TunePlot
 
 UNITS = {PREDICT: ("pattern", "patterns"), TRAIN: EPOCHS, TUNE: EPOCHS}
 TIPS = {
@@ -36,8 +39,8 @@ class NetworkBox(QWidget):
 
     def __init__(self, viewer: Viewer, savable: Callable[[], Savable | None]) -> None:
         super().__init__()
-        self._task, self._pace = PREDICT, Pace()
-        self.start_button, self.stop_button = QPushButton(PREDICT), QPushButton("Stop, keep")
+        self._viewer, self._task, self._pace = viewer, PREDICT, Pace()
+        self.start_button, self.stop_button = QPushButton(PREDICT), QPushButton("Stop")
         self.continue_button = QPushButton("Continue")
         self.refine_button = QPushButton("Refine in Reconstruct")
         self.save_button = SaveButton(savable)
@@ -45,7 +48,6 @@ class NetworkBox(QWidget):
         self.bar = QProgressBar()
         self.bar.setRange(0, BAR)
         self.status, self.scores = Note(viewer), Note(viewer)
-        self.plots = {TRAIN: TrainPlot(viewer), TUNE: TunePlot(viewer)}
         self._lay_out()
         self._show_plot("")
 
@@ -59,7 +61,7 @@ class NetworkBox(QWidget):
             "engines.",
             self.save_button: "Write the predicted object as a reconstruction (HDF5).",
         }
-        layout = QVBoxLayout(self)
+        self._rows = layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 4, 8, 8)
         layout.setSpacing(4)
         row = QHBoxLayout()
@@ -72,9 +74,20 @@ class NetworkBox(QWidget):
             row.addWidget(button)
         for widget in (self.bar, self.status, self.scores):
             layout.addWidget(widget)
-        for plot in self.plots.values():
-            layout.addWidget(plot, 1)
         layout.addStretch()
+
+    @cached_property
+    def plots(self) -> "dict[str, TrainPlot | TunePlot]":
+        """The curves by task, made when there are some: pyqtgraph takes long to import."""
+        from napari_ptycho.gui.network_plot import TrainPlot, TunePlot
+
+        plots: dict[str, TrainPlot | TunePlot] = {
+            TRAIN: TrainPlot(self._viewer),
+            TUNE: TunePlot(self._viewer),
+        }
+        for plot in plots.values():
+            self._rows.insertWidget(self._rows.count() - 1, plot, 1)
+        return plots
 
     # -- a run
 
@@ -109,7 +122,6 @@ class NetworkBox(QWidget):
 
     def _show_training(self, update: Update[Any], view: TrainView) -> None:
         trained, plot = view.trained, self.plots[TRAIN]
-        assert isinstance(plot, TrainPlot)
         self._show_plot(TRAIN)
         plot.show_training(update.history, trained.epoch, trained.baseline)
         self.scores.show_lines(_training_lines(view), _training_doubts(view))
@@ -130,8 +142,9 @@ class NetworkBox(QWidget):
     def _show_plot(self, task: str) -> None:
         """Before there are curves the room is for the settings."""
         policy = QSizePolicy.Policy
-        for name, plot in self.plots.items():
-            plot.setVisible(name == task)
+        if task or "plots" in vars(self):
+            for name, plot in self.plots.items():
+                plot.setVisible(name == task)
         self.setSizePolicy(policy.Preferred, policy.Expanding if task else policy.Maximum)
 
     def enable(
@@ -162,7 +175,9 @@ def _training_lines(view: TrainView) -> list[str]:
     trained = view.trained
     constant = trained.baseline.get("validation")
     beside = "" if constant is None else f" (a constant: {constant:.3g})"
-    parts = [f"validation {trained.scores['validation']:.3g}{beside}"] if trained.scores else []
+    parts = (
+        [f"validation loss {trained.scores['validation']:.3g}{beside}"] if trained.scores else []
+    )
     for name, text in (("psnr_db", "PSNR {:.1f} dB"), ("correlation", "phase correlation {:z.2f}")):
         value = trained.scores.get(name, math.nan)
         if math.isfinite(value):

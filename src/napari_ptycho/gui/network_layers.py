@@ -9,10 +9,10 @@ import numpy as np
 from napari.layers import Image, Layer
 from napari.viewer import Viewer
 
-from napari_ptycho.gui import canvas
+from napari_ptycho.gui import canvas, origins
 from napari_ptycho.gui.layers import ViewerLayers
 from napari_ptycho.gui.network_jobs import Drawing, ObjectView, Sheet
-from napari_ptycho.gui.result_layers import ReconstructionLayers
+from napari_ptycho.gui.result_layers import MADE, ReconstructionLayers
 from napari_ptycho.model import Reconstruction, Scan
 
 if TYPE_CHECKING:
@@ -45,7 +45,6 @@ class SampleLayer(ViewerLayers):
                 colormap="gray",
                 contrast_limits=shown.limits,
             )
-            _bar(self._layer)
             beside += [layer for layer in (phase, self._layer) if layer is not None]
 
     def show(self, shown: Sheet) -> None:
@@ -75,6 +74,8 @@ class PredictionLayers(ReconstructionLayers):
             self._spread = self._spread_of(shown)
             self.show_prediction(shown, last=True)
             beside += self._main()
+        for role in reversed(MADE):  # the newest is the phase
+            origins.note(self._layers[role], None)
 
     def _spread_of(self, shown: Drawing) -> Image:
         of = shown.picture.of
@@ -89,7 +90,6 @@ class PredictionLayers(ReconstructionLayers):
             colormap="inferno",
             contrast_limits=shown.spread_limits,
         )
-        _bar(layer)
         return layer
 
     def show_prediction(self, shown: Drawing, last: bool = False) -> None:
@@ -134,7 +134,6 @@ class PredictionLayers(ReconstructionLayers):
             colormap="gray",
             contrast_limits=view.drawing.picture.phase_limits,
         )
-        _bar(layer)
         return layer
 
 
@@ -150,8 +149,3 @@ def _middle(phase: Layer | None, shown: Sheet) -> tuple[float, ...]:
         return 0.0, 0.0
     return tuple(np.subtract(phase.data.shape, shown.image.shape) / 2)
 
-
-def _bar(layer: Any) -> None:
-    layer.colorbar.visible = True
-    layer.colorbar.size, layer.colorbar.font_size = (12, 90), 8
-    layer.colorbar.position = "bottom_left"

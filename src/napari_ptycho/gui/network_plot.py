@@ -13,9 +13,13 @@ from napari_ptycho.gui.stacked_plot import Curves, Panel, StackedPlot
 
 TRAIN = (
     Panel(
-        "loss", {"loss": "training", "validation": "validation"}, log=True, share=3, value="{:.3g}"
+        "loss",
+        {"loss": "training loss", "validation": "validation loss"},
+        log=True,
+        share=3,
+        value="{:.3g}",
     ),
-    Panel("PSNR", {"psnr_db": "PSNR"}, value="{:.1f} dB"),
+    Panel("PSNR (dB)", {"psnr_db": "PSNR"}, value="{:.1f} dB"),
     Panel("corr.", {"correlation": "phase correlation"}, value="{:z.2f}"),
 )
 TUNE = (

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import ClassVar
 
 from napari.layers import Layer
 from napari.utils.theme import get_theme
@@ -26,19 +25,13 @@ from napari_ptycho.gui.save_button import SaveButton
 from napari_ptycho.gui.saving import Savable
 from napari_ptycho.gui.widgets import RED, Note, fit_rows, small_table
 
-HINT = (
-    "Choose above what is compared with: it is the reference. More layers can be selected in the "
-    "list of layers."
-)
+HINT = "Choose a Reference above. More layers can be selected in the list of layers."
 Column = tuple[str, Metrics | str]
 """Name of a layer, and its numbers or why there are none."""
 
 
 class NumbersPage(Page):
     """A column for each chosen or selected layer, against the second choice as the reference."""
-
-    title: ClassVar[str] = "Numbers"
-    tip: ClassVar[str] = "PSNR, SSIM and more, against what the layer is compared with."
 
     def __init__(self, viewer: Viewer, chosen: Chosen) -> None:
         super().__init__(viewer, chosen)

@@ -17,7 +17,7 @@ class Opening:
     positions: Path | None = None
     """A second file, with the positions."""
     layout: Layout | None = None
-    """None leaves it to a preset that fits, else to the format."""
+    """None leaves it to a saved layout that fits, else to the format."""
     detector: DetectorOptions | None = None
     geometry: Mapping[str, Any] = field(default_factory=dict)
     """Fields of `Geometry` that the person typed."""

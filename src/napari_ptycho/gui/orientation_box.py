@@ -24,7 +24,7 @@ from napari_ptycho.prepare.orientation import CODES
 
 BAR = 1000
 STARTS = (
-    "Short reconstructions of frames amid the scan tell whether the frames are turned or flipped "
+    "Short reconstructions of patterns amid the scan tell whether they are turned or flipped "
     "against the positions."
 )
 
@@ -42,13 +42,13 @@ class OrientationBox(QWidget):
         self._ranking: OrientationRanking | None = None
         self._turning = 0
         self.runner = Runner(self)
-        self.form = OptionsForm(OrientationOptions, main=("frames",))
-        self.find_button, self.stop_button = QPushButton("Find it…"), QPushButton("Stop")
+        self.form = OptionsForm(OrientationOptions, main=("patterns",))
+        self.find_button, self.stop_button = QPushButton("Find orientation"), QPushButton("Stop")
         self.bar, self.note, self.grid = QProgressBar(), Note(viewer), RankingGrid()
-        self.codes = Choice("What is done to the frames: transposed first, then flipped.")
+        self.codes = Choice("What is done to the patterns: transposed first, then flipped.")
         self.codes.addItems([f"{code}: {text}" for code, text in CODES.items()])
         self.turn_button = QPushButton("Turn")
-        self.turn_button.setToolTip("Turn the frames; a note says how. Bins are undone.")
+        self.turn_button.setToolTip("Turn the patterns; a note says how. Bins are undone.")
         self._lay_out()
         self._connect()
         self._show_running(False)
@@ -106,7 +106,7 @@ class OrientationBox(QWidget):
         if self._view is not None and code:
             self._turning = code
             work = partial(preparing.turn, self._view, code)
-            self.asked.emit(work, f"turn the frames of {self._view.scan.name}")
+            self.asked.emit(work, f"turn the patterns of {self._view.scan.name}")
 
     def _on_turn(self) -> None:
         self.turn(self.codes.currentIndex())

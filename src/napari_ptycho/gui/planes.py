@@ -8,7 +8,7 @@ from napari.layers import Layer
 
 from napari_ptycho.assess.plane import Pair, Plane, plane_of, processing
 from napari_ptycho.gui import canvas
-from napari_ptycho.gui.denoise_layers import MADE
+from napari_ptycho.gui.canvas import MADE
 from napari_ptycho.model import Reconstruction
 from napari_ptycho.model.arrays import Bools
 from napari_ptycho.physics.align import illuminated

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 from napari.layers import Layer
 from napari.viewer import Viewer
@@ -46,9 +46,6 @@ class Found:
 
 class ProfilePage(Page):
     """Profiles of all chosen layers, live while the line or the point is moved."""
-
-    title: ClassVar[str] = "Profile"
-    tip: ClassVar[str] = "Values along a line, or over the rings around a point."
 
     def __init__(self, viewer: Viewer, chosen: Chosen) -> None:
         super().__init__(viewer, chosen)

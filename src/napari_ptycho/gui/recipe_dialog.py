@@ -101,7 +101,7 @@ class QueueDialog(RecipeDialog):
         beside.addWidget(self.output, 1)
         beside.addWidget(choose)
         rows = form_rows()
-        for label, field in (("Result", beside), ("Where", self.where)):
+        for label, field in (("Output file", beside), ("Runs on", self.where)):
             rows.addRow(label, field)
             rows.labelForField(field).setMinimumWidth(LABELS_PX)
         self.column.insertLayout(1, rows)
@@ -109,7 +109,7 @@ class QueueDialog(RecipeDialog):
 
     def _ask(self) -> None:
         path, _ = QFileDialog.getSaveFileName(
-            self, "File of the result", self.output.text(), "Reconstructions (*.h5)"
+            self, "Output file", self.output.text(), "Reconstructions (*.h5)"
         )
         if path:
             self.output.setText(path)

@@ -216,7 +216,8 @@ def _missing(
 
 
 def _scan_words(recipe: Recipe) -> str:
-    binned = "" if recipe.binning.size == "1" else f", bins of {recipe.binning.size}"
+    binned = "" if recipe.binning.every == 1 else f", 1 pattern in {recipe.binning.every}"
+    binned += "" if recipe.binning.size == "1" else f", bins of {recipe.binning.size}"
     file = recipe.scan.file
     sample = file.startswith(SAMPLE)
     return f"{file.replace(SAMPLE, 'sample ') if sample else Path(file).name}{binned}"

@@ -78,10 +78,11 @@ def open_recipe(recipe: Recipe | Path, scan: Path | None = None) -> Filling:
 def _opened(recipe: Recipe) -> loading.Scans:
     """Open and bin the scan of a recipe."""
     opened = loading.open_source(recipe.scan)
-    size = recipe_source.bin_size(recipe.binning)
-    if size is None:
+    bins = recipe.binning
+    size = recipe_source.bin_size(bins)
+    if size is None and bins.every == 1:
         return opened
-    return loading.bin_scan(opened[1], size, recipe.binning.neighbours)
+    return loading.bin_scan(opened[1], size or 1, bins.neighbours, bins.every)
 
 
 def fill(viewer: Viewer, recipe: Recipe) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from napari_ptycho import io
 from napari_ptycho.gui.opening import Opening
 from napari_ptycho.io.layout import Layout
-from napari_ptycho.io.presets import Preset
+from napari_ptycho.io.saved_layouts import SavedLayout
 from napari_ptycho.prepare import DetectorOptions
 from napari_ptycho.prepare.orientation import TRANSPOSE, compose
 from napari_ptycho.prepare.text import parse_size
@@ -29,17 +29,17 @@ OF_FRAMES = ("detector_pixel_m", "detector_pixel_rad")
 
 
 def opened(opening: Opening, notes: Sequence[str]) -> Source:
-    """Return the source of a file that was opened; a preset that opened it is taken in.
+    """Return the source of a file that was opened; a saved layout that opened it is taken in.
 
     Args:
         opening: The file.
-        notes: Of the scan: they name the preset.
+        notes: Of the scan: they name the saved layout.
     """
-    preset = _preset(notes) if opening.layout is None else None
+    saved = _saved(notes) if opening.layout is None else None
     layout, detector, geometry = opening.layout, opening.detector, dict(opening.geometry)
-    if preset is not None:
-        layout, detector = preset.layout, detector or preset.detector
-        geometry = {**preset.geometry, **geometry}
+    if saved is not None:
+        layout, detector = saved.layout, detector or saved.detector
+        geometry = {**saved.geometry, **geometry}
     second = opening.positions
     known = {name: value for name, value in geometry.items() if value is not None}
     return Source(
@@ -51,12 +51,16 @@ def opened(opening: Opening, notes: Sequence[str]) -> Source:
     )
 
 
-def _preset(notes: Sequence[str]) -> Preset | None:
-    """Return the saved preset that opened a scan, as its notes say."""
-    if not any(note.startswith("Opened with the preset") for note in notes):
+def _saved(notes: Sequence[str]) -> SavedLayout | None:
+    """Return the saved layout that opened a scan, as its notes say."""
+    if not any(note.startswith("Opened with the saved layout") for note in notes):
         return None
-    presets = io.load_presets()
-    named = [one for one in presets if any(f"preset '{one.name}' (" in note for note in notes)]
+    saved_layouts = io.load_layouts()
+    named = [
+        one
+        for one in saved_layouts
+        if any(f"saved layout '{one.name}' (" in note for note in notes)
+    ]
     return named[0] if named else None
 
 
@@ -102,10 +106,10 @@ def turned(told: Told, code: int) -> Told:
     return replace(told, layout=replace(layout, orientation=compose(layout.orientation, code)))
 
 
-def binning(size: Any, neighbours: Any) -> BinningOptions:
-    """Return a bin size as a recipe tells it: 4, or rows x columns like 2x3."""
+def binning(size: Any, neighbours: Any, every: int = 1) -> BinningOptions:
+    """Return a bin size as a recipe tells it: 4, or rows x columns like 2x3; of every k-th."""
     text = "x".join(str(side) for side in size) if isinstance(size, tuple) else str(size)
-    return BinningOptions("1" if text == "1x1" else text, neighbours)
+    return BinningOptions("1" if text == "1x1" else text, neighbours, every)
 
 
 def bin_size(options: BinningOptions) -> int | tuple[int, int] | None:

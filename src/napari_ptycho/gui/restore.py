@@ -6,6 +6,9 @@ from typing import Any
 from napari.layers import Layer
 from napari.viewer import Viewer
 
+OVERLAYS = ("name_overlay", "colorbar")
+"""Of a layer."""
+
 
 class Restorer:
     """Keeps properties of all layers, what is selected, and the grid."""
@@ -22,7 +25,8 @@ class Restorer:
         """Remember these properties of every layer that has them.
 
         Args:
-            names: As "visible", "contrast_limits"; "name_overlay" stands for whether it shows.
+            names: As "visible", "contrast_limits"; an overlay of `OVERLAYS` stands for whether it
+                shows.
         """
         self._kept = [(layer, _read(layer, names)) for layer in self._viewer.layers]
         selection = self._viewer.layers.selection
@@ -71,15 +75,16 @@ def tell(viewer: Viewer, text: str) -> None:
 
 def _read(layer: Layer, names: Sequence[str]) -> dict[str, Any]:
     values = {name: getattr(layer, name) for name in names if hasattr(layer, name)}
-    if "name_overlay" in values:
-        values["name_overlay"] = layer.name_overlay.visible
+    for name in OVERLAYS:
+        if name in values:
+            values[name] = values[name].visible
     return values
 
 
 def _write(layer: Layer, values: dict[str, Any]) -> None:
     for name, value in values.items():
-        if name == "name_overlay":
-            layer.name_overlay.visible = value
+        if name in OVERLAYS:
+            getattr(layer, name).visible = value
         elif _differs(getattr(layer, name), value):
             setattr(layer, name, value)
 

@@ -11,8 +11,9 @@ import numpy as np
 from napari.layers import Layer, Points
 from napari.viewer import Viewer
 
-from napari_ptycho.gui import canvas, spots
+from napari_ptycho.gui import canvas, origins, spots
 from napari_ptycho.gui.layers import ViewerLayers, spot_size
+from napari_ptycho.gui.phase_colours import colour, remembered
 from napari_ptycho.gui.views import Limits, Picture
 from napari_ptycho.model import Reconstruction
 
@@ -20,6 +21,7 @@ MOVED = 0.25  # share of the contrast range by which limits must move before the
 POINTS_S = 1.0  # between two updates of the positions in a run
 PLAIN = "#4fc3f7"  # positions of which nothing is known
 COLOUR = "napari_ptycho_colour"
+MADE = (canvas.PHASE, canvas.AMPLITUDE)
 LOOKS: dict[str, dict[str, Any]] = {
     canvas.PHASE: {"colormap": "gray"},
     canvas.AMPLITUDE: {"colormap": "gray"},
@@ -41,10 +43,18 @@ class ReconstructionLayers(ViewerLayers):
         self._picture: Picture | None = None
         self._points_due = 0.0
 
-    def begin(self, shown: Picture) -> None:
-        """Make the layers of a run, or take over those of the same name."""
+    def begin(self, shown: Picture, start: Reconstruction | None = None) -> None:
+        """Make the layers of a run, or take over those of the same name.
+
+        Args:
+            shown: The first picture.
+            start: What the run started from, if it may have layers.
+        """
+        before = {role: origins.showing(self._viewer.layers, start, role) for role in MADE}
         with canvas.showing(self._viewer, canvas.RECONSTRUCTION, shown.of):
             self._take(shown)
+        for role in reversed(MADE):  # the newest is the phase
+            origins.note(self._layers[role], before[role], again=start is not None)
 
     def _take(self, shown: Picture) -> None:
         """Find or make a layer for each role."""
@@ -81,9 +91,8 @@ class ReconstructionLayers(ViewerLayers):
             contrast_limits=_limits(shown, role),
             **LOOKS[role],
         )
-        layer.colorbar.visible = role != canvas.PROBE
-        layer.colorbar.size, layer.colorbar.font_size = (12, 90), 8
-        layer.colorbar.position = "bottom_left"
+        if role == canvas.PHASE:
+            colour(layer, remembered())
         return layer
 
     def show(self, shown: Picture, last: bool = False) -> None:

@@ -1,7 +1,8 @@
 """What always shows at the foot of the Reconstruct dock: buttons, progress, notes, error curve."""
 
 from collections.abc import Sequence
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from napari.viewer import Viewer
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
@@ -16,7 +17,6 @@ from qtpy.QtWidgets import (
 )
 
 from napari_ptycho.gui.pace import Pace
-from napari_ptycho.gui.plot import LivePlot
 from napari_ptycho.gui.save_button import SaveButton
 from napari_ptycho.gui.saving import Savable, of_reconstruction
 from napari_ptycho.gui.session import Session
@@ -25,6 +25,9 @@ from napari_ptycho.gui.stages import Stages, under_way
 from napari_ptycho.gui.widgets import Choice, Note
 from napari_ptycho.job import Update
 from napari_ptycho.model import Reconstruction
+
+if TYPE_CHECKING:
+    from napari_ptycho.gui.plot import LivePlot
 
 BAR = 1000
 NOTES = 4  # of a run that show, the newest
@@ -38,7 +41,7 @@ class RunBox(QWidget):
 
     def __init__(self, viewer: Viewer, session: Session) -> None:
         super().__init__()
-        self._session = session
+        self._viewer, self._session = viewer, session
         self._stages: Stages = ()
         self._stage, self._pace = 0, Pace()
         self.start_button, self.stop_button = QPushButton("Start"), QPushButton("Stop")
@@ -50,7 +53,6 @@ class RunBox(QWidget):
         self.colour = Choice("What the colour of the positions layer shows.")
         self.colour.addItems(COLOURS)
         self.legend = QLabel()
-        self.plot = LivePlot(viewer, "error")
         self._lay_out()
         self.show_legend("")
         self._show_plot(False)
@@ -78,14 +80,22 @@ class RunBox(QWidget):
         colours.addWidget(self._label)
         colours.addWidget(self.colour)
         colours.addWidget(self.legend, 1)
-        layout = QVBoxLayout(self)
+        self._rows = layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 4, 8, 8)
         layout.setSpacing(6)
         layout.addLayout(buttons)
         layout.addWidget(self.bar)
         layout.addWidget(self.status)
         layout.addLayout(colours)
-        layout.addWidget(self.plot, 1)
+
+    @cached_property
+    def plot(self) -> "LivePlot":
+        """The error curve, made when there is one: pyqtgraph takes long to import."""
+        from napari_ptycho.gui.plot import LivePlot
+
+        plot = LivePlot(self._viewer, "error")
+        self._rows.addWidget(plot, 1)
+        return plot
 
     def _savable(self) -> Savable | None:
         return of_reconstruction(self._session.reconstruction)
@@ -116,6 +126,8 @@ class RunBox(QWidget):
     def show_errors(self, reconstruction: Reconstruction) -> None:
         """Show the errors so far, and where its engines began."""
         self._show_plot(bool(reconstruction.errors))
+        if not reconstruction.errors:
+            return
         self.plot.show_curve(reconstruction.errors)
         runs = reconstruction.provenance.get("runs", ())
         self.plot.show_borders([int(run.get("first_epoch", 0)) for run in runs])
@@ -123,7 +135,8 @@ class RunBox(QWidget):
     def _show_plot(self, on: bool) -> None:
         """Before the first run the room is for the settings, then the plot takes what is left."""
         policy = QSizePolicy.Policy
-        self.plot.setVisible(on)
+        if on or "plot" in vars(self):
+            self.plot.setVisible(on)
         self.setSizePolicy(policy.Preferred, policy.Expanding if on else policy.Maximum)
 
     def show_legend(self, text: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_warning
 from napari.viewer import Viewer
@@ -13,7 +13,6 @@ from qtpy.QtWidgets import QFileDialog, QPushButton
 
 from napari_ptycho.gui import loading, recipe_filling
 from napari_ptycho.gui.binning_box import BinningBox
-from napari_ptycho.gui.browser_dialog import BrowserDialog
 from napari_ptycho.gui.drops import Drops, paths_of
 from napari_ptycho.gui.frames_box import FramesBox
 from napari_ptycho.gui.geometry_form import GeometryForm
@@ -31,6 +30,9 @@ from napari_ptycho.gui.watch_box import WatchBox
 from napari_ptycho.gui.widgets import Dock, Note, SummaryTable, heading
 from napari_ptycho.recipes.recipe import Recipe
 from napari_ptycho.samples import SAMPLES
+
+if TYPE_CHECKING:
+    from napari_ptycho.gui.browser_dialog import BrowserDialog
 
 
 class ScanDock(Dock):
@@ -86,7 +88,7 @@ class ScanDock(Dock):
         self.rows.addWidget(self.setup_button)
         self.rows.addWidget(self.other_button)
         self.rows.addWidget(self.table)
-        self.headings = heading("Experiment"), heading("Frames"), heading("Position binning")
+        self.headings = heading("Experiment"), heading("Patterns"), heading("Position binning")
         parts = self.form, self.frames, self.binning
         for above, widget in zip(self.headings, parts, strict=True):
             self.rows.addWidget(above)
@@ -95,8 +97,10 @@ class ScanDock(Dock):
         self.rows.addStretch(1)
 
     @cached_property
-    def browser(self) -> BrowserDialog:
+    def browser(self) -> "BrowserDialog":
         """The browser, made when it is first needed."""
+        from napari_ptycho.gui.browser_dialog import BrowserDialog
+
         browser = BrowserDialog(self.viewer, self)
         browser.chosen.connect(self.open)
         return browser
@@ -175,11 +179,11 @@ class ScanDock(Dock):
 
     # -- changing
 
-    def bin(self, size: Any, neighbours: str) -> None:
-        """Bin the scan as it was read; the binned one becomes the current scan."""
+    def bin(self, size: Any, neighbours: str, every: int = 1) -> None:
+        """Bin the scan as it was read, or every k-th pattern of it; that is the current scan."""
         view = self.session.unbinned
         if view is not None:
-            work = partial(loading.bin_scan, view, size, neighbours)
+            work = partial(loading.bin_scan, view, size, neighbours, every)
             self._run(work, f"bin {view.scan.name}")
 
     def unbin(self) -> None:
@@ -198,7 +202,7 @@ class ScanDock(Dock):
 
     def _run(self, work: Callable[[], Any], title: str) -> bool:
         if self.watcher.runner.running:
-            show_warning("A scan is being watched: stop that first.")
+            show_warning("A scan is being watched: press Stop first.")
             return False
         begun = self.runner.call(work, title)
         if begun:

@@ -99,7 +99,7 @@ class ScoreTable(QWidget):
         self.clear_button = QPushButton("Clear")
         self.clear_button.clicked.connect(self.cleared)
         above = QHBoxLayout()
-        above.addWidget(heading("Comparison"), 1)
+        above.addWidget(heading("Scores"), 1)
         above.addWidget(self.clear_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -8,12 +8,12 @@ import numpy as np
 from napari_ptycho.model import Reconstruction
 from napari_ptycho.model.arrays import Floats
 
-SHIFT, ERROR, INTENSITY = "shift", "error", "intensity"
-COLOURS = (SHIFT, ERROR, INTENSITY)
+SHIFT, ERROR, FLUX = "shift", "error", "flux"
+COLOURS = (SHIFT, ERROR, FLUX)
 MOST = 2000
 """Points that are drawn: in software rendering 5000 take half a second with every picture."""
 PERCENT = (1, 99)
-FEATURES = {SHIFT: "shift_px", ERROR: "error", INTENSITY: "intensity"}
+FEATURES = {SHIFT: "shift_px", ERROR: "error", FLUX: "flux"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +23,7 @@ class Spots:
     centres: Floats
     """(n, 2) in object pixels, (y, x)."""
     features: dict[str, Any]
-    """"frame" and, as far as they are known, `FEATURES`: (n,) each."""
+    """"pattern" and, as far as they are known, `FEATURES`: (n,) each."""
     every: int
     """1: all frames."""
 
@@ -44,7 +44,7 @@ class Spots:
         if not kind:
             return ""
         low, high = self.limits(kind)
-        every = f", every {_nth(self.every)} frame" if self.every > 1 else ""
+        every = f", every {_nth(self.every)} pattern" if self.every > 1 else ""
         text = f"{_span(kind, low, high, of)}{every}"
         return text if kind == wanted else f"no {wanted} is known; error {text}"
 
@@ -53,11 +53,11 @@ def spots(of: Reconstruction) -> Spots:
     """Return the spots of a reconstruction."""
     every = -(-len(of.positions_px) // MOST)
     chosen = slice(None, None, every)
-    features: dict[str, Any] = {"frame": np.arange(len(of.positions_px))[chosen]}
+    features: dict[str, Any] = {"pattern": np.arange(len(of.positions_px))[chosen]}
     moves = of.extras.get("position_moves_px")
     if moves is not None:
         features[FEATURES[SHIFT]] = np.hypot(*moves[chosen].T)
-    for kind, name in ((ERROR, "frame_errors"), (INTENSITY, "intensities")):
+    for kind, name in ((ERROR, "frame_errors"), (FLUX, "flux")):
         if name in of.extras:
             features[FEATURES[kind]] = np.asarray(of.extras[name][chosen])
     return Spots(centres_of(of)[chosen], features, every)
@@ -76,7 +76,7 @@ def given_centres_of(of: Reconstruction) -> Floats:
 def _span(kind: str, low: float, high: float, of: Reconstruction) -> str:
     if kind == ERROR:
         return f"{low:.2g} to {high:.2g} of the counts"
-    if kind == INTENSITY:
+    if kind == FLUX:
         return f"{low:.2f} to {high:.2f} of the mean"
     text = f"{low:.2g} to {high:.2g} px"
     if of.pixel_size_m is not None:

@@ -42,7 +42,7 @@ class WatchBox(QWidget):
         self.status = Note(viewer)
         self.follow = QCheckBox("Follow the newest frame")
         self.follow.setChecked(True)
-        self.stop_button = QPushButton("Stop watching")
+        self.stop_button = QPushButton("Stop")
         self.stop_button.setToolTip("End now; what has come and what was made of it is kept.")
         row = QHBoxLayout()
         row.addWidget(self.follow, 1)

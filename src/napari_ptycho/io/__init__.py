@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from napari_ptycho.io.forms.table import Writer
     from napari_ptycho.io.growing import Growing
     from napari_ptycho.io.layout import Layout
-    from napari_ptycho.io.presets import Preset
+    from napari_ptycho.io.saved_layouts import SavedLayout
     from napari_ptycho.prepare.detector import DetectorOptions
 
 __all__ = [
     "about_image",
-    "delete_preset",
+    "delete_layout",
     "is_image",
-    "load_presets",
+    "load_layouts",
     "open_growing",
     "read_image",
     "read_reconstruction",
     "read_scan",
-    "save_preset",
+    "save_layout",
     "write_image",
     "write_reconstruction",
     "write_scan",
@@ -90,7 +90,7 @@ def read_scan(
             Near-field frames are taken as images, without a zero frequency to look for.
         lazy_above_bytes: Patterns in HDF5 larger than this stay on disk until they are read.
         layout: How the file is to be read, where the person says it; what it leaves open, the
-            format or a saved preset that fits the file (`presets`) decides.
+            format or a saved layout that fits the file (`saved_layouts`) decides.
         positions: A second file with the positions: HDF5, CSV, TXT, NPY.
         detector: How the frames are cut out and masked once they are read.
 
@@ -109,7 +109,7 @@ def read_scan(
 
     second = None if positions is None else Path(positions)
     request = Request(geometry, lazy_above_bytes, layout or Layout(), second)
-    reading = Reading(request, detector, by_preset=layout is None)
+    reading = Reading(request, detector, by_saved=layout is None)
     with opened(path, reading.form) as (form, content):
         if form.read_scan is None:
             raise FileError(
@@ -221,35 +221,35 @@ def write_tiff(
     ometiff.write_tiff(image, path, pixel_m, names)
 
 
-def load_presets() -> "tuple[Preset, ...]":
-    """Return the saved presets by name; files that are none are left out."""
-    from napari_ptycho.io import presets
+def load_layouts() -> "tuple[SavedLayout, ...]":
+    """Return the saved layouts by name; files that are none are left out."""
+    from napari_ptycho.io import saved_layouts
 
-    return tuple(presets.load()[0])
+    return tuple(saved_layouts.load()[0])
 
 
-def save_preset(preset: "Preset") -> Path:
-    """Write a preset, in place of one of the same name, and return its file.
+def save_layout(saved: "SavedLayout") -> Path:
+    """Write a saved layout, in place of one of the same name, and return its file.
 
     Raises:
-        OptionsError: The name makes no file name, or another preset has it.
+        OptionsError: The name makes no file name, or another saved layout has it.
         FileError: The folder cannot be made or written.
     """
-    from napari_ptycho.io import presets
+    from napari_ptycho.io import saved_layouts
 
-    return presets.save(preset)
+    return saved_layouts.save(saved)
 
 
-def delete_preset(name: str) -> None:
-    """Remove a preset.
+def delete_layout(name: str) -> None:
+    """Remove a saved layout.
 
     Raises:
         OptionsError: There is none of this name.
         FileError: Its file cannot be removed.
     """
-    from napari_ptycho.io import presets
+    from napari_ptycho.io import saved_layouts
 
-    presets.delete(name)
+    saved_layouts.delete(name)
 
 
 def is_image(path: str | os.PathLike[str]) -> bool:

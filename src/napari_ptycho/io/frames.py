@@ -9,14 +9,16 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptycho.errors import ScanError
 from napari_ptycho.io.files import size_text, translated
+
+if TYPE_CHECKING:
+    import dask.array as da
 
 CHUNK_BYTES = 32 * 2**20
 CHUNK_BYTES_MOST = 256 * 2**20
@@ -162,7 +164,7 @@ class Frames(ABC):
         self,
         made: Callable[[NDArray[Any]], NDArray[Any]] | None = None,
         dtype: np.dtype[Any] | None = None,
-    ) -> da.Array:
+    ) -> "da.Array":
         """Return the frames as a dask array, chunked along N only.
 
         Args:
@@ -170,6 +172,8 @@ class Frames(ABC):
                 frames themselves.
             dtype: What it makes them of.
         """
+        import dask.array as da
+
         source = self if made is None else _Made(self, made, dtype or self.dtype)
         return da.from_array(  # type: ignore[no-untyped-call]
             source,

@@ -1,13 +1,13 @@
-"""How a file is read where a person, or a preset they saved, has a say in it."""
+"""How a file is read where a person, or a layout they saved, has a say in it."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari_ptycho.errors import PtychoError
-from napari_ptycho.io import presets
+from napari_ptycho.io import saved_layouts
 from napari_ptycho.io.draft import Request
 from napari_ptycho.io.formats import Format
-from napari_ptycho.io.presets import Preset
+from napari_ptycho.io.saved_layouts import SavedLayout
 from napari_ptycho.model import Scan
 from napari_ptycho.prepare.detector import DetectorOptions
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 class Reading:
     """One call of `read_scan`."""
 
-    def __init__(self, request: Request, detector: DetectorOptions | None, by_preset: bool) -> None:
+    def __init__(self, request: Request, detector: DetectorOptions | None, by_saved: bool) -> None:
         """Remember what is wanted.
 
         Args:
             request: What the caller says.
-            detector: How frames are cut and masked; None: as the preset has it, else not at all.
-            by_preset: Whether a preset may choose the layout: nobody else did.
+            detector: How frames are cut and masked; None: as the saved layout, or whole.
+            by_saved: Whether a saved layout may choose the layout: nobody else did.
         """
-        self.request, self.detector, self.by_preset = request, detector, by_preset
-        self.preset: Preset | None = None
+        self.request, self.detector, self.by_saved = request, detector, by_saved
+        self.saved: SavedLayout | None = None
         self.notes: list[str] = []
         self.told: dict[str, str] = {}
 
@@ -35,37 +35,37 @@ class Reading:
         """Return the format of an HDF5 file whose frames the layout names, else None."""
         from napari_ptycho.io import generic
 
-        if self.by_preset:
-            self._ask_presets(file)
+        if self.by_saved:
+            self._ask_saved(file)
         return generic.FORMAT if self.request.layout.frames else None
 
-    def _ask_presets(self, file: "h5py.File") -> None:
-        known, self.notes = presets.load()
-        preset = next(iter(presets.fitting(file, known)), None)
-        if preset is None:
+    def _ask_saved(self, file: "h5py.File") -> None:
+        known, self.notes = saved_layouts.load()
+        saved = next(iter(saved_layouts.fitting(file, known)), None)
+        if saved is None:
             return
         given = self.request.overrides()
-        geometry = {**preset.geometry, **given}
-        self.told = dict.fromkeys(preset.geometry.keys() - given, f"preset '{preset.name}'")
-        self.preset = preset
-        self.request = replace(self.request, layout=preset.layout, geometry=geometry)
-        self.detector = self.detector or preset.detector
-        matched = f"{len(preset.needs)} path{'s' if len(preset.needs) > 1 else ''} matched"
-        self.notes.append(f"Opened with the preset '{preset.name}' ({matched}).")
+        geometry = {**saved.geometry, **given}
+        self.told = dict.fromkeys(saved.geometry.keys() - given, f"saved layout '{saved.name}'")
+        self.saved = saved
+        self.request = replace(self.request, layout=saved.layout, geometry=geometry)
+        self.detector = self.detector or saved.detector
+        matched = f"{len(saved.needs)} path{'s' if len(saved.needs) > 1 else ''} matched"
+        self.notes.append(f"Opened with the saved layout '{saved.name}' ({matched}).")
 
     def scan(self, form: Format, content: Any) -> Scan:
         """Read an open file by its format, then turn and cut the frames.
 
         Raises:
-            PtychoError: What the format raises; which preset it was that chose the layout is said.
+            PtychoError: What the format raises; which saved layout it was that chose it is said.
         """
         assert form.read_scan is not None  # the caller checked
         try:
             scan = self.cut(form.read_scan(content, self.request))
         except PtychoError as error:
-            if self.preset is None:
+            if self.saved is None:
                 raise
-            by = f"(it was opened with the preset '{self.preset.name}')"
+            by = f"(it was opened with the saved layout '{self.saved.name}')"
             raise type(error)(f"{error} {by}") from error
         if not self.notes:
             return scan

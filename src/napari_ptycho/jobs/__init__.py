@@ -33,7 +33,7 @@ def wake(store: Store) -> bool:
     Raises:
         FileError: The queue cannot be read, or the agent does not start.
     """
-    waits = any(job.state == "queued" and job.host == HOST for job in store.all())
+    waits = any(job.state == "waiting" and job.host == HOST for job in store.all())
     if waits:
         lock.start(store.folder)
     return waits

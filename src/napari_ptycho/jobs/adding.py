@@ -54,5 +54,5 @@ def _absolute(scan: str) -> str:
 def _free(folder: Path, scan: str) -> Path:
     path = folder / f"{_name(scan)}.h5"
     if path.exists():
-        raise FileError(f"{path}: exists already; choose another folder for the results")
+        raise FileError(f"{path}: exists already; choose another output folder")
     return path

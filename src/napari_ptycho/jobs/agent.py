@@ -69,7 +69,7 @@ class Agent:
         here = sum(one.job.where == HERE for one in self._at_work.values())
         away = len(self._at_work) - here
         for job in self._jobs():
-            if job.state != "queued" or job.host != HOST or job.id in self._at_work:
+            if job.state != "waiting" or job.host != HOST or job.id in self._at_work:
                 continue
             if job.where == HERE and not here:
                 here += 1

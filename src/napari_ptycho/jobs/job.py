@@ -12,7 +12,7 @@ from napari_ptycho.recipes.tasks import Task
 HERE = "this computer"
 HOST = platform.node()
 PROTOCOLS = ("tcp://", "tls://")
-State = Literal["queued", "running", "done", "failed", "stopped", "interrupted"]
+State = Literal["waiting", "running", "done", "failed", "stopped", "interrupted"]
 STATES: tuple[State, ...] = get_args(State)
 ENDED: tuple[State, ...] = ("done", "failed", "stopped", "interrupted")
 AGAIN: tuple[State, ...] = ("failed", "stopped", "interrupted")
@@ -41,7 +41,7 @@ class Job:
     """How often it was asked for."""
     stopping: float = 0.0
     """When it was asked to stop; 0: not at all."""
-    state: State = "queued"
+    state: State = "waiting"
     done: float = 0.0
     total: float = 0.0
     """In the steps of the part under way, see `Progress`."""

@@ -95,7 +95,7 @@ class Store:
         )
         places = {key: place for place, key in enumerate(self._queue())}
         waiting = sorted(
-            (job for job in jobs if job.state == "queued"),
+            (job for job in jobs if job.state == "waiting"),
             key=lambda job: (places.get(_key(job), len(places)), job.queued, job.id),
         )
         running = sorted((job for job in jobs if job.state == "running"), key=lambda j: j.started)

@@ -107,8 +107,7 @@ class LivePrediction:
         self._origin = origin
 
     def _empty(self, shape: tuple[int, int], weight: torch.Tensor) -> Stitcher:
-        dtype = torch.float32 if self.device.type == "mps" else torch.float64
-        return Stitcher(shape, weight, self.options.stitching == "uniform", dtype)
+        return Stitcher(shape, weight, self.options.stitching == "uniform")
 
     def _ask(self, seen: Scan, counts: torch.Tensor) -> None:
         """Keep every so many patterns, to compare the stitched object with."""

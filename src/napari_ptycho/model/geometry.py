@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from scipy.constants import c, e, h, m_e
+import scipy
 
 from napari_ptycho.errors import ScanError
 
@@ -70,10 +70,11 @@ class Geometry:
         """Wavelength in metres, or None if the energy is unknown."""
         if self.energy_ev is None:
             return None
-        energy = e * self.energy_ev
+        h, c = scipy.constants.h, scipy.constants.c
+        energy = scipy.constants.e * self.energy_ev
         if self.particle == "photon":
             return h * c / energy
-        return h * c / (energy * (energy + 2 * m_e * c**2)) ** 0.5
+        return h * c / (energy * (energy + 2 * scipy.constants.m_e * c**2)) ** 0.5
 
     @property
     def pixel_angle_rad(self) -> Pair | None:

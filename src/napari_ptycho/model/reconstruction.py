@@ -14,8 +14,8 @@ from napari_ptycho.model.geometry import Geometry, Pair
 EXTRAS = {
     "frame_errors": "(N,) amplitude misfit of each frame, as a share of its counts",
     "position_moves_px": "(N, 2) how far the positions were refined (y, x), in pixels",
-    "intensities": "(N,) flux of each frame relative to the mean",
-    "background": "(h, w) counts per frame that do not come from the sample",
+    "flux": "(N,) flux of each pattern relative to the mean",
+    "background": "(h, w) counts per pattern that do not come from the sample",
     "variations": "(K, M, h, w) shapes by which the probe varies, each of unit power",
     "variation_weights": "(N, K) complex, how much of each variation is in each frame",
     "past_outputs": "(P, C, h, w) outputs of past iterations of a denoising, of its C channels",
@@ -86,7 +86,7 @@ class Reconstruction:
         need = {
             "frame_errors": (n,),
             "position_moves_px": (n, 2),
-            "intensities": (n,),
+            "flux": (n,),
             "background": shape[1:],
             "variations": (None, *shape),
             "variation_weights": (n, None),

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import dask.array as da
 import numpy as np
+from dask import is_dask_collection
 from numpy.typing import NDArray
 
 from napari_ptycho.errors import ScanError
@@ -87,13 +87,13 @@ class Scan:
         if self.valid is None:
             self._set("valid", frozen(np.ones(shape[1:], bool)))
             return
-        valid = self.valid if isinstance(self.valid, da.Array) else frozen(self.valid)
+        valid = self.valid if is_dask_collection(self.valid) else frozen(self.valid)
         if valid.dtype != bool or tuple(valid.shape) not in (shape[1:], shape):
             raise ScanError(
                 f"{self.name}: valid is {valid.dtype} of shape {tuple(valid.shape)}; "
                 f"need bool of shape {shape[1:]} or {shape}"
             )
-        if not isinstance(valid, da.Array) and not valid.any():
+        if not is_dask_collection(valid) and not valid.any():
             raise ScanError(
                 f"{self.name}: no valid pixel is left; is the mask inverted (True must mean good)?"
             )
@@ -139,7 +139,7 @@ class Scan:
     @property
     def is_lazy(self) -> bool:
         """Whether the patterns stay on disk until they are read."""
-        return isinstance(self.patterns, da.Array)
+        return bool(is_dask_collection(self.patterns))
 
     @property
     def frame_shape(self) -> tuple[int, int]:

@@ -74,8 +74,7 @@ class Experiment:
     def stitcher(self) -> Stitcher:
         """Return a stitcher by the intensity of the probe."""
         h, w = self.start.object.shape
-        dtype = torch.float32 if self.device.type == "mps" else torch.float64
-        return Stitcher((h, w), self.weight, dtype=dtype)
+        return Stitcher((h, w), self.weight)
 
     def valid_of(self, some: Tensor) -> Tensor:
         """Return the valid pixels of some patterns, (1 or B, h, w)."""

@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_ptycho.device import precise
 from napari_ptycho.physics.propagate import Propagator, abs2
 from napari_ptycho.physics.windows import cut
 
@@ -77,7 +78,7 @@ def r_factor(root: Tensor, model: Tensor) -> float:
     """Return sum |a - s b| / sum a with the s that makes it least: a weighted median of a / b."""
     there = model > 0
     ratio, order = (root[there] / model[there]).sort()
-    weight = model[there][order].double().cumsum(0)
+    weight = model[there][order].to(precise(model.device)).cumsum(0)
     if len(weight) == 0 or not bool(weight[-1].isfinite()):
         return float("nan")
     scale = ratio[torch.searchsorted(weight, weight[-1:] / 2).clamp_max(len(ratio) - 1)]

@@ -134,8 +134,7 @@ class Prediction:
 
     def _stitcher(self) -> Stitcher:
         h, w = self.start.object.shape
-        dtype = torch.float32 if self.weight.device.type == "mps" else torch.float64
-        return Stitcher((h, w), self.weight, self.options.stitching == "uniform", dtype)
+        return Stitcher((h, w), self.weight, self.options.stitching == "uniform")
 
     def _counts(self) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
         """Yield batches: which frames, and their counts (B, h, w) on the device."""

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from napari_ptycho.device import precise
 from napari_ptycho.networks.pairs import Pairs
 
 WINDOWS = 512  # at most, in each validation
@@ -87,9 +88,10 @@ class Validation:
 
     def _scored(self, predicted: Tensor) -> dict[str, float]:
         """Score predicted amplitudes and phases (B, 2, L) of lit pixels."""
-        apart = (predicted - self.labels).double().square().mean(dim=(0, 2))
+        dtype = precise(predicted.device)
+        apart = (predicted - self.labels).to(dtype).square().mean(dim=(0, 2))
         amplitude, phase = (float(value) for value in apart)
-        found, meant = predicted[:, 1].double(), self.labels[:, 1].double()
+        found, meant = predicted[:, 1].to(dtype), self.labels[:, 1].to(dtype)
         found, meant = found - found.mean(), meant - meant.mean()
         norm = float((found.square().sum() * meant.square().sum()).sqrt())
         return {

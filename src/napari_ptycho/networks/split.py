@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from napari_ptycho.errors import ScanError
 from napari_ptycho.model import Scan
@@ -60,7 +60,7 @@ def by_lines(
         )
     teaches = np.flatnonzero(line < used - held)
     validates = np.flatnonzero((line >= used - held) & (line < used))
-    distance = cKDTree(corners[validates]).query(corners[teaches])[0]
+    distance = scipy.spatial.cKDTree(corners[validates]).query(corners[teaches])[0]
     wanted = HALF_SHARED * _diameter(light)
     guard = min(wanted, float(np.median(distance)))
     kept = teaches[distance >= guard]

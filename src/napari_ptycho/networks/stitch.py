@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import scipy
 import torch
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 from torch import Tensor
 
+from napari_ptycho.device import precise
 from napari_ptycho.model.arrays import Complexes, Floats
 from napari_ptycho.networks.adding import put
 from napari_ptycho.physics import kernels
@@ -53,7 +54,7 @@ def weight_of(rule: Rule, probe: Complexes, positions_px: Floats) -> NDArray[np.
 def _step(positions_px: Floats) -> float:
     if len(positions_px) < 2:
         return 0.0
-    distances = np.asarray(cKDTree(positions_px).query(positions_px, k=2)[0])
+    distances = np.asarray(scipy.spatial.cKDTree(positions_px).query(positions_px, k=2)[0])
     return float(np.median(distances[:, 1]))
 
 
@@ -114,21 +115,15 @@ class Stitched:
 class Stitcher:
     """Sums of patches so far. Their order does not matter."""
 
-    def __init__(
-        self,
-        shape: tuple[int, int],
-        weight: Tensor,
-        whole_pixels: bool = False,
-        dtype: torch.dtype = torch.float64,
-    ) -> None:
+    def __init__(self, shape: tuple[int, int], weight: Tensor, whole_pixels: bool = False) -> None:
         """Begin with nothing.
 
         Args:
             shape: Of the object (H, W).
             weight: (h, w), what each pixel of a patch counts; on the device of the patches.
             whole_pixels: Round the corners (PtyNet).
-            dtype: Of the sums; Apple's MPS has no float64.
         """
+        dtype = precise(weight.device)
         self.shape, self.weight, self.whole_pixels = shape, weight.to(dtype), whole_pixels
         self.sums = torch.zeros((*shape, 4), dtype=dtype, device=weight.device)
         """(H, W, 4) of w Re p, w Im p, w, and w |p|^2."""

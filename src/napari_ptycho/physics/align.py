@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import fft
-from scipy.signal import oaconvolve
 
 from napari_ptycho.errors import ScanError
 from napari_ptycho.model import Reconstruction
@@ -20,7 +19,7 @@ def illumination(reconstruction: Reconstruction) -> Floats:
     visits = np.zeros(np.subtract(reconstruction.object.shape, reconstruction.probe.shape[1:]) + 1)
     np.add.at(visits, (corners[:, 0], corners[:, 1]), 1.0)
     power = (np.abs(reconstruction.probe) ** 2).sum(axis=0, dtype=np.float64)
-    return np.maximum(oaconvolve(visits, power), 0)
+    return np.maximum(scipy.signal.oaconvolve(visits, power), 0)
 
 
 def illuminated(reconstruction: Reconstruction, share: float = 0.1) -> Bools:
@@ -103,14 +102,14 @@ def _pair(values: Floats) -> tuple[float, float]:
 
 
 def _shifted(image: Image, shift: Floats) -> Image:
-    ky, kx = fft.fftfreq(image.shape[0])[:, None], fft.fftfreq(image.shape[1])[None, :]
+    ky, kx = scipy.fft.fftfreq(image.shape[0])[:, None], scipy.fft.fftfreq(image.shape[1])[None, :]
     turn = np.exp(-2j * np.pi * (ky * shift[0] + kx * shift[1]))
-    return np.asarray(fft.ifft2(fft.fft2(image) * turn))
+    return np.asarray(scipy.fft.ifft2(scipy.fft.fft2(image) * turn))
 
 
 def _coarse_ramp(reference: Image, image: Image, area: Bools) -> Floats:
     """Return the ramp (rad per pixel) where the spectrum of reference * conj(image) peaks."""
     product = np.where(area, reference * image.conj(), 0)
     size = [4 * n for n in product.shape]
-    peak = np.unravel_index(np.argmax(np.abs(fft.fft2(product, s=size))), size)
-    return np.array([2 * np.pi * fft.fftfreq(n)[k] for n, k in zip(size, peak, strict=True)])
+    peak = np.unravel_index(np.argmax(np.abs(scipy.fft.fft2(product, s=size))), size)
+    return np.array([2 * np.pi * scipy.fft.fftfreq(n)[k] for n, k in zip(size, peak, strict=True)])

@@ -4,8 +4,8 @@ The central 1/k of a far-field detector sees the same window in pixels that are 
 """
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import fft
 
 Waves = NDArray[np.complexfloating]
 
@@ -13,8 +13,8 @@ Waves = NDArray[np.complexfloating]
 def lowest(waves: Waves, k: int) -> Waves:
     """Return waves (..., H, W) with only their lowest frequencies, (..., H // k, W // k)."""
     h, w = waves.shape[-2:]
-    spectrum = fft.fft2(waves)[..., _low(h, k), :][..., :, _low(w, k)]
-    small: Waves = fft.ifft2(spectrum) / k**2
+    spectrum = scipy.fft.fft2(waves)[..., _low(h, k), :][..., :, _low(w, k)]
+    small: Waves = scipy.fft.ifft2(spectrum) / k**2
     return small
 
 
@@ -22,10 +22,10 @@ def filled(waves: Waves, small: Waves) -> Waves:
     """Return waves (..., H, W) with their lowest frequencies replaced by those of `small`."""
     h, w = waves.shape[-2:]
     k = h // small.shape[-2]
-    spectrum = fft.fft2(waves)
+    spectrum = scipy.fft.fft2(waves)
     rows, columns = np.ix_(_low(h, k), _low(w, k))
-    spectrum[..., rows, columns] = fft.fft2(small) * k**2
-    whole: Waves = fft.ifft2(spectrum)
+    spectrum[..., rows, columns] = scipy.fft.fft2(small) * k**2
+    whole: Waves = scipy.fft.ifft2(spectrum)
     return whole
 
 

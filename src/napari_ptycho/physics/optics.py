@@ -1,8 +1,8 @@
 """Free-space propagation kernels and the wave behind a Fresnel zone plate (numpy)."""
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import fft
 
 from napari_ptycho.model.arrays import Floats
 from napari_ptycho.model.geometry import Pair
@@ -27,8 +27,8 @@ def angular_spectrum(
     Returns:
         (height, width) complex, zero frequency in the corner.
     """
-    fy = fft.fftfreq(shape[0], pixel_m[0])[:, None]
-    fx = fft.fftfreq(shape[1], pixel_m[1])[None, :]
+    fy = scipy.fft.fftfreq(shape[0], pixel_m[0])[:, None]
+    fx = scipy.fft.fftfreq(shape[1], pixel_m[1])[None, :]
     along = 1 / wavelength_m**2 - fy**2 - fx**2
     phase = 2 * np.pi * distance_m * (np.sqrt(np.maximum(along, 0)) - 1 / wavelength_m)
     return np.where(along > 0, np.exp(1j * phase), 0)
@@ -36,7 +36,7 @@ def angular_spectrum(
 
 def propagate(wave: NDArray[np.complexfloating], kernel: Wave) -> Wave:
     """Carry a wave (..., H, W) through free space with the transfer function `kernel` (H, W)."""
-    return np.asarray(fft.ifft2(fft.fft2(wave) * kernel))
+    return np.asarray(scipy.fft.ifft2(scipy.fft.fft2(wave) * kernel))
 
 
 def zone_plate_wave(
@@ -74,7 +74,7 @@ def zone_plate_wave(
     disc = _disc(shape, pupil_pixel, diameter_m / 2) - _disc(shape, pupil_pixel, central_stop_m / 2)
     curvature = np.pi * (y**2 + x**2) / wavelength_m * (1 / reach_m - 1 / focal_m)
     pupil = disc * np.exp(1j * curvature)
-    wave = fft.fftshift(fft.fft2(fft.ifftshift(pupil), norm="ortho"))
+    wave = scipy.fft.fftshift(scipy.fft.fft2(scipy.fft.ifftshift(pupil), norm="ortho"))
     y, x = _grid(shape, pixel_m)
     wave = wave * np.exp(1j * np.pi * (y**2 + x**2) / (wavelength_m * reach_m))
     return np.asarray(wave / np.sqrt((np.abs(wave) ** 2).sum()))

@@ -1,8 +1,8 @@
 """A scan from a known truth: what the detector would have counted (numpy, no engine code)."""
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import fft
 
 from napari_ptycho.errors import ScanError
 from napari_ptycho.model import Geometry, Scan
@@ -63,7 +63,7 @@ def simulate(
     patterns = np.empty((len(positions), *shape), dtype)
     steps = int(np.ceil(np.abs(sweep_px).max() * 3)) + 1 if any(sweep_px) else 1
     along = (np.arange(steps) - (steps - 1) / 2)[:, None] / max(1, steps) * np.asarray(sweep_px)
-    spectrum = fft.fft2(modes)
+    spectrum = scipy.fft.fft2(modes)
     for first in range(0, len(positions), BATCH):
         some = slice(first, first + BATCH)
         windows = np.stack([object[y : y + shape[0], x : x + shape[1]] for y, x in corners[some]])
@@ -104,13 +104,13 @@ def _intensity(
 ) -> NDArray[np.float32]:
     """Return (B, h, w) mean counts, zero frequency in the middle, summed over the modes."""
     h, w = windows.shape[1:]
-    ramp = np.exp(-2j * np.pi * shifts[:, :1] * fft.fftfreq(h))[:, :, None]
-    ramp = ramp * np.exp(-2j * np.pi * shifts[:, 1:] * fft.fftfreq(w))[:, None, :]
+    ramp = np.exp(-2j * np.pi * shifts[:, :1] * scipy.fft.fftfreq(h))[:, :, None]
+    ramp = ramp * np.exp(-2j * np.pi * shifts[:, 1:] * scipy.fft.fftfreq(w))[:, None, :]
     total = np.zeros(windows.shape, np.float32)
     for mode in spectrum:
-        probes = fft.ifft2((mode * ramp).astype(np.complex64))
-        wave = fft.fft2(probes * windows, norm="ortho")
+        probes = scipy.fft.ifft2((mode * ramp).astype(np.complex64))
+        wave = scipy.fft.fft2(probes * windows, norm="ortho")
         if kernel is not None:
-            wave = fft.ifft2(wave * kernel.astype(np.complex64), norm="ortho")
+            wave = scipy.fft.ifft2(wave * kernel.astype(np.complex64), norm="ortho")
         total += np.abs(wave) ** 2
-    return total if kernel is not None else fft.fftshift(total, axes=(1, 2))
+    return total if kernel is not None else scipy.fft.fftshift(total, axes=(1, 2))

@@ -9,6 +9,7 @@ from napari_ptycho.prepare.halves import alternate, thin
 from napari_ptycho.prepare.orientation import orient
 from napari_ptycho.prepare.raster import Raster, find_raster
 from napari_ptycho.prepare.report import BinningReport, binning_report
+from napari_ptycho.prepare.sparse import keep_every, sparse_report
 from napari_ptycho.prepare.start import Optics, ProbeStart, first_guess
 
 __all__ = [
@@ -28,7 +29,9 @@ __all__ = [
     "find_centre",
     "find_raster",
     "first_guess",
+    "keep_every",
     "mask_pixels",
     "orient",
+    "sparse_report",
     "thin",
 ]

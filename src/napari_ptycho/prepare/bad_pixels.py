@@ -4,8 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt, median_filter
 
 from napari_ptycho.errors import OptionsError, ScanError
 from napari_ptycho.model import Scan
@@ -30,7 +30,7 @@ def hot_pixels(seen: Survey, times: float) -> Bools:
         (H, W) bool; pixels that are never valid are not among them.
     """
     mean = _filled(seen.mean, seen.seen > 0)
-    beside = median_filter(mean, footprint=AROUND, mode="nearest")
+    beside = scipy.ndimage.median_filter(mean, footprint=AROUND, mode="nearest")
     return (seen.mean > times * np.maximum(beside, 1 / seen.frames)) & (seen.seen > 0)
 
 
@@ -44,7 +44,7 @@ def dead_pixels(seen: Survey) -> Bools:
         (H, W) bool; pixels that are never valid are not among them.
     """
     total = _filled(seen.mean, seen.seen > 0) * seen.frames
-    around = median_filter(total, size=3, mode="nearest")
+    around = scipy.ndimage.median_filter(total, size=3, mode="nearest")
     nothing = (seen.total == 0) & (seen.seen > 0)
     single = around >= SURE
     return nothing & (single | _between(around, 0) | _between(around, 1))
@@ -70,7 +70,9 @@ def _filled(values: Floats, known: Bools) -> Floats:
     """Give unknown pixels the value of the nearest known one."""
     if known.all() or not known.any():
         return values
-    nearest = distance_transform_edt(~known, return_distances=False, return_indices=True)
+    nearest = scipy.ndimage.distance_transform_edt(
+        ~known, return_distances=False, return_indices=True
+    )
     return np.asarray(values[tuple(nearest)])
 
 

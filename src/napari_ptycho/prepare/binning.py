@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import dask.array as da
 import numpy as np
+from dask import is_dask_collection
 from numpy.typing import NDArray
 
 from napari_ptycho.errors import ScanError
@@ -50,7 +50,8 @@ def bin_positions(scan: Scan, size: Size, neighbours: Neighbours = "path") -> Sc
             (the frames are halved across their longer side until n are left).
 
     Returns:
-        The binned scan, in the order in which the path enters the bins.
+        The binned scan, in the order in which the path enters the bins. Its name tells the bins, so
+        that what is made of it does not take the place of what is made of all patterns.
 
     Raises:
         OptionsError: `size` or `neighbours` is none.
@@ -76,6 +77,7 @@ def bin_positions(scan: Scan, size: Size, neighbours: Neighbours = "path") -> Sc
             **{name: f"binned {label} from {source}" for name, source in came.items()},
             "exposure": f"binned {label}",
         },
+        name=f"{scan.name} · {label}",
         notes=(*scan.notes, _note(groups, label)),
         **means,
     )
@@ -134,8 +136,10 @@ def _binned_valid(scan: Scan, groups: Groups) -> Any:
 
 def _binned(bins: "_Bins") -> Any:
     """Sum now, or promise to, as the source does."""
-    if not isinstance(bins.source, da.Array):
+    if not is_dask_collection(bins.source):
         return bins[:]
+    import dask.array as da
+
     return da.from_array(  # type: ignore[no-untyped-call]
         bins,
         chunks=(_bins_per_block(bins), *bins.shape[1:]),
@@ -178,7 +182,7 @@ class _Bins:
         out = np.empty((stop - start, *self.shape[1:]), self.dtype)
         empty = np.ones(len(out), bool)
         frames = self.needs(start, stop)
-        lazy = isinstance(self.source, da.Array)
+        lazy = is_dask_collection(self.source)
         for run in runs(frames, self.source.chunks[0][0] if lazy else RUN):
             low, high = int(run[0]), int(run[-1]) + 1
             block = self.source[low:high]

@@ -1,7 +1,7 @@
 """Where zero frequency lies: the centroid of the mean frame, of what is bright there."""
 
 import numpy as np
-from scipy.ndimage import median_filter
+import scipy
 
 from napari_ptycho.errors import ScanError
 from napari_ptycho.model import Scan
@@ -37,7 +37,7 @@ def find_centre(scan: Scan) -> Pair:
         )
     seen = survey(scan)
     good = (seen.seen > 0) & ~dead_pixels(seen)
-    smooth = median_filter(np.where(good, seen.mean, 0), size=3, mode="constant")
+    smooth = scipy.ndimage.median_filter(np.where(good, seen.mean, 0), size=3, mode="constant")
     if not good.any():
         raise ScanError(f"{scan.name}: no valid pixel; the centre cannot be found")
     above = np.clip(smooth - float(np.median(smooth[good])), 0, None)

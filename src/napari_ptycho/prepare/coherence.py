@@ -11,8 +11,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import fft
 
 from napari_ptycho.model import Scan
 from napari_ptycho.model.arrays import Floats
@@ -73,7 +73,7 @@ def decoherence(scan: Scan, groups: Groups, pattern: Floats) -> Decoherence:
 
 def power_spectrum(probe: NDArray[np.complexfloating]) -> Floats:
     """Return the power spectrum of a probe (M, H, W): (H, W), zero frequency in the middle."""
-    waves = fft.fftshift(fft.fft2(probe), axes=(-2, -1))
+    waves = scipy.fft.fftshift(scipy.fft.fft2(probe), axes=(-2, -1))
     return (np.abs(waves) ** 2).sum(axis=0, dtype=np.float64)
 
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import fft
 
 from napari_ptycho.errors import ScanError
 from napari_ptycho.model import Geometry, Scan
@@ -153,10 +153,10 @@ def _far_probe(probe: Complexes, window: Window) -> Complexes:
     axes = (-2, -1)
     waves: NDArray[Any] = probe
     if window.size != probe.shape[1:]:
-        wave = fft.fft2(fft.ifftshift(probe, axes=axes), norm="ortho")
-        spectrum = _about_middle(fft.fftshift(wave, axes=axes), window.size)
-        waves = fft.ifft2(fft.ifftshift(spectrum, axes=axes), norm="ortho")
-        waves = fft.fftshift(waves, axes=axes)
+        wave = scipy.fft.fft2(scipy.fft.ifftshift(probe, axes=axes), norm="ortho")
+        spectrum = _about_middle(scipy.fft.fftshift(wave, axes=axes), window.size)
+        waves = scipy.fft.ifft2(scipy.fft.ifftshift(spectrum, axes=axes), norm="ortho")
+        waves = scipy.fft.fftshift(waves, axes=axes)
     return np.asarray(_about_middle(waves, window.shape), np.complex64)
 
 

@@ -30,7 +30,7 @@ class DetectorOptions(Options):
 
     centre: Annotated[
         Literal["as read", "auto", "given"],
-        "Where zero frequency is: the middle, the centroid of the mean frame, or given below.",
+        "Where zero frequency is: the middle, the centroid of the mean pattern, or given below.",
     ] = "as read"
     centre_y: Annotated[float, Range(0, 100_000, 1), "Row of zero frequency, if given."] = 0.0
     centre_x: Annotated[float, Range(0, 100_000, 1), "Column of zero frequency, if given."] = 0.0

@@ -43,7 +43,7 @@ class DetectorReport:
             if (self.flags == flag).any()
         ]
         lines = [
-            f"frames  {self.shape[0]} x {self.shape[1]}",
+            f"pattern  {self.shape[0]} x {self.shape[1]}",
             f"centre  {self.centre[0]:.1f}, {self.centre[1]:.1f}",
             f"object pixel  {after}" + (f" (was {before})" if before != after else ""),
             f"masked  {self.masked:.2%}",

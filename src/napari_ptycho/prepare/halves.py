@@ -12,7 +12,6 @@ import uuid
 from dataclasses import dataclass, replace
 from typing import Any
 
-import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
@@ -202,6 +201,8 @@ class _Thinned:
 def _promised(half: _Thinned) -> Any:
     if not half.scan.is_lazy:
         return None
+    import dask.array as da
+
     return da.from_array(  # type: ignore[no-untyped-call]
         half,
         chunks=(half.scan.patterns.chunks[0], *half.shape[1:]),

@@ -2,21 +2,25 @@
 
 import uuid
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import dask.array as da
 import numpy as np
-from dask.array.optimization import optimize
-from dask.local import get_sync
+from dask import is_dask_collection
 from numpy.typing import NDArray
 
 from napari_ptycho.prepare.raster import Ints
 
+if TYPE_CHECKING:
+    import dask.array as da
 
-def read(block: da.Array) -> NDArray[Any]:
+
+def read(block: "da.Array") -> NDArray[Any]:
     """Compute frames that lie in one chunk, without the copy that `compute` makes of it."""
     if block.npartitions > 1:  # also chunked across the frames
         return np.asarray(block.compute(scheduler="sync"))  # type: ignore[no-untyped-call]
+    from dask.array.optimization import optimize
+    from dask.local import get_sync
+
     key = (block.name, 0, 0, 0)
     graph = optimize(block.dask, [key])  # type: ignore[no-untyped-call]
     return np.asarray(get_sync(graph, key))
@@ -44,8 +48,10 @@ def mapped(
     Returns:
         (N, h, w) numpy or dask, as the source; to show one lazy frame reads that frame alone.
     """
-    if not isinstance(source, da.Array):
+    if not is_dask_collection(source):
         return np.ascontiguousarray(function(source), dtype)
+    import dask.array as da
+
     made = _Mapped(source, function, shape, np.dtype(dtype))
     return da.from_array(  # type: ignore[no-untyped-call]
         made,
@@ -62,7 +68,7 @@ class _Mapped:
 
     def __init__(
         self,
-        source: da.Array,
+        source: "da.Array",
         function: Callable[[NDArray[Any]], NDArray[Any]],
         shape: tuple[int, int],
         dtype: np.dtype[Any],

@@ -8,9 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import fft
-from scipy.spatial import cKDTree
 
 from napari_ptycho.model import Scan
 from napari_ptycho.model.arrays import Floats
@@ -81,7 +80,7 @@ class BinningReport:
             overlap += f" of {text.length(self.probe_width, self.unit)}"
         rows = {
             "Bin": self.label,
-            "Frames": f"{self.frames[0]} -> {self.frames[1]}{smaller}",
+            "Patterns": f"{self.frames[0]} -> {self.frames[1]}{smaller}",
             "Counts": f"{self.counts[0]:.3g} -> {self.counts[1]:.3g} per pattern",
             "SNR": f"x {self.snr_gain:.2f}",
             "Step": " -> ".join(text.length(step, self.unit) for step in self.step),
@@ -244,7 +243,7 @@ def _median_step(positions: Floats) -> float | None:
     if len(positions) < 2:
         return None
     some = positions[:: max(1, len(positions) // SAMPLED_POINTS)]
-    distances = np.asarray(cKDTree(positions).query(some, k=2)[0])
+    distances = np.asarray(scipy.spatial.cKDTree(positions).query(some, k=2)[0])
     return float(np.median(distances[:, 1]))
 
 
@@ -255,7 +254,7 @@ def _fft_seconds(shape: tuple[int, int]) -> float:
     times = []
     for _ in range(5):
         began = time.perf_counter()
-        fft.fft2(waves, workers=1)
+        scipy.fft.fft2(waves, workers=1)
         times.append((time.perf_counter() - began) / len(waves))
         if sum(times) > 0.05:
             break

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import fft
 
 from napari_ptycho.errors import ScanError
 from napari_ptycho.model import Geometry, Reconstruction, Scan
@@ -168,7 +168,7 @@ def _from_mean(scan: Scan, mean: Floats) -> Waves:
         raise ScanError(f"{scan.name}: the mean pattern is empty; need light in valid pixels")
     amplitude = np.sqrt(mean)
     if scan.geometry.propagation == "far":
-        wave = fft.fftshift(fft.ifft2(fft.ifftshift(amplitude), norm="ortho"))
+        wave = scipy.fft.fftshift(scipy.fft.ifft2(scipy.fft.ifftshift(amplitude), norm="ortho"))
     else:
         wave = propagate(amplitude, _back(scan))
     return np.asarray(wave)[None].astype(np.complex64)
@@ -189,6 +189,6 @@ def _photons(scan: Scan, mean: Floats, waves: NDArray[Any]) -> float:
     counted = float(mean[good].sum())
     if good.all() or scan.geometry.propagation == "near":
         return counted / max(float(good.mean()), 1e-9)
-    model = (np.abs(fft.fftshift(fft.fft2(waves), axes=(-2, -1))) ** 2).sum(axis=0)
+    model = (np.abs(scipy.fft.fftshift(scipy.fft.fft2(waves), axes=(-2, -1))) ** 2).sum(axis=0)
     share = float(model[good].sum() / model.sum())
     return counted / max(share, 0.1)

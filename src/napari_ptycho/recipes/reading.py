@@ -8,7 +8,7 @@ from napari_ptycho import io
 from napari_ptycho.errors import FileError
 from napari_ptycho.model import Scan
 from napari_ptycho.networks import SHIPPED
-from napari_ptycho.prepare import bin_positions, cut_detector
+from napari_ptycho.prepare import bin_positions, cut_detector, keep_every
 from napari_ptycho.recipes.recipe import SAMPLE, Recipe
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def read_scan(recipe: Recipe, scan: str) -> Scan:
-    """Read a scan as a recipe says, and bin its positions.
+    """Read a scan as a recipe says, thin its positions out and bin them.
 
     Args:
         recipe: How.
@@ -42,6 +42,7 @@ def read_scan(recipe: Recipe, scan: str) -> Scan:
             positions=source.positions or None,
             detector=source.detector,
         )
+    found = keep_every(found, recipe.binning.every)
     return bin_positions(found, recipe.binning.block, recipe.binning.neighbours)
 
 

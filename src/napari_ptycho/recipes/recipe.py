@@ -8,7 +8,7 @@ from napari_ptycho.denoise.options import ClassicalOptions, DenoiseOptions
 from napari_ptycho.engines import EngineOptions
 from napari_ptycho.io.layout import Layout
 from napari_ptycho.networks.options import FinetuneOptions, PredictOptions
-from napari_ptycho.options import Options
+from napari_ptycho.options import Options, Range
 from napari_ptycho.prepare.detector import DetectorOptions
 from napari_ptycho.prepare.start import Optics
 from napari_ptycho.prepare.text import parse_size
@@ -39,6 +39,9 @@ class BinningOptions(Options):
 
     size: Annotated[str, "Positions per bin: 4, or rows x columns like 2x3; 1 bins nothing."] = "1"
     neighbours: Annotated[Literal["path", "space"], "Bin along the path, or in space."] = "path"
+    every: Annotated[
+        int, Range(1, 10_000), "Use every k-th pattern only, before bins are made: sparse sampling."
+    ] = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()

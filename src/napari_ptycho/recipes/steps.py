@@ -158,7 +158,7 @@ def reconstruct(work: Work) -> Telling:
 
 
 def denoise(work: Work) -> Telling:
-    """Denoise the result, if the recipe says how; half counts tell networks when to stop."""
+    """Denoise the result, if the recipe says how; halves tell networks when to stop."""
     step, kept = work.recipe.denoise, work.kept
     if step is None or work.result is None:
         return

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, get_args
 from napari_ptycho.denoise.options import ClassicalOptions, DenoiseOptions
 from napari_ptycho.engines import stages
 from napari_ptycho.errors import OptionsError, ScanError
-from napari_ptycho.io import presets
+from napari_ptycho.io import saved_layouts
 from napari_ptycho.io.forms import table as writing
 from napari_ptycho.io.layout import Layout
 from napari_ptycho.model import Geometry
@@ -76,7 +76,7 @@ def of_tables(tables: Mapping[str, Any], owner: str) -> Recipe:
     """Build a recipe from tables; what is left out keeps its default.
 
     Args:
-        tables: As `as_tables` returns them; `[scan] preset` names a saved preset, and a stage with
+        tables: As `as_tables` returns them; `[scan] saved_layout` names one, and a stage with
             nothing but `preset` stands for those of `engines.PRESETS`.
         owner: What the file is called, for sentences.
 
@@ -91,7 +91,7 @@ def of_tables(tables: Mapping[str, Any], owner: str) -> Recipe:
         )
     return Recipe(
         title=top.text("title"),
-        scan=_source(top.table("scan", ("file", "positions", "preset", *SCAN_TABLES))),
+        scan=_source(top.table("scan", ("file", "positions", "saved_layout", *SCAN_TABLES))),
         binning=top.options("binning", BinningOptions) or BinningOptions(),
         start=_start(top.table("start", ("probe", "optics"))),
         network=_network(top) if "network" in tables else None,
@@ -180,13 +180,13 @@ def _source(table: Reader) -> Source:
     layout = table.options("layout", Layout)
     detector = table.options("detector", DetectorOptions)
     geometry = _geometry(table.table("geometry", GEOMETRY))
-    if "preset" in table.values:
-        name = table.text("preset")
+    if "saved_layout" in table.values:
+        name = table.text("saved_layout")
         with table.told():
-            preset = presets.named(name)
-        layout = replace(preset.layout, **table.table("layout").values)
-        detector = detector or preset.detector
-        geometry = {**preset.geometry, **geometry}
+            saved = saved_layouts.named(name)
+        layout = replace(saved.layout, **table.table("layout").values)
+        detector = detector or saved.detector
+        geometry = {**saved.geometry, **geometry}
     return Source(table.text("file"), table.text("positions"), layout, detector, geometry)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from napari_ptycho.denoise.options import ClassicalOptions
 from napari_ptycho.engines import stages
 from napari_ptycho.io.forms.table import named
-from napari_ptycho.io.presets import changed
+from napari_ptycho.io.saved_layouts import changed
 from napari_ptycho.options import Options
 from napari_ptycho.recipes.recipe import Recipe, Source
 
@@ -25,6 +25,8 @@ def _reading(source: Source) -> Iterator[str]:
 
 
 def _made(recipe: Recipe) -> Iterator[str]:
+    if recipe.binning.every > 1:
+        yield f"keep 1 pattern in {recipe.binning.every}"
     if recipe.binning.block not in (1, (1, 1)):
         yield f"bin positions {recipe.binning.size}, neighbours by {recipe.binning.neighbours}"
     network, start = recipe.network, recipe.start

@@ -2,7 +2,7 @@
 
 The first row of an array is the upper edge, where y is largest: arrays are as ours, and only the
 signs of y coordinates differ. Groups `result_<n>` have a dataset `data`: the object (layers, H, W),
-the probe (M, h, w), the background, the intensities, and positions (4, N), which are x and y of the
+the probe (M, h, w), the background, the flux, and positions (4, N), which are x and y of the
 middles of the windows from the middle of the object, and how far both were refined.
 """
 
@@ -28,7 +28,7 @@ from napari_ptycho.model import Reconstruction
 
 A_RESULT = "a CXI result"
 OBJECT, PROBE, PLACES = "result_1", "result_2", "result_5"
-MORE = {"background": "result_3", "intensities": "result_4"}
+MORE = {"background": "result_3", "flux": "result_4"}
 """Extra -> its group."""
 SETTINGS = "process_1/configuration/napari_ptycho"
 ERRORS = "process_1/results/errors"

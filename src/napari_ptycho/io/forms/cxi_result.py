@@ -20,7 +20,7 @@ VERSION = 150
 ENTRY = "entry_1"
 TITLES = {
     "background": ("Incoherent background", "intensity"),
-    "intensities": ("Floating intensities for each frame", "scale"),
+    "flux": ("Floating intensities for each frame", "scale"),
 }
 """Extra -> title and data type, as PyNX calls them."""
 

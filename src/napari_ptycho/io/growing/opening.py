@@ -42,7 +42,7 @@ def opened(
             raise FileError(f"{path.parent}: no such folder; make it before {path.name} is watched")
         there = path.is_file() and path.stat().st_size > 0
         folder = path.is_dir() or (not path.exists() and not path.suffix)
-    reading = GrowingReading(request, detector, by_preset=layout is None)
+    reading = GrowingReading(request, detector, by_saved=layout is None)
     if folder:
         return GrowingFolder(path, reading)
     if there and kind_of(head := read_head(path)) != HDF5:

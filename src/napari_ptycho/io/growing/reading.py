@@ -1,4 +1,4 @@
-"""Readings of a growing scan: the format, the preset and the cut stay as at the first of them."""
+"""Readings of a growing scan: format, saved layout and cut stay as at the first of them."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -24,10 +24,10 @@ class GrowingReading(Reading):
     """Reads what is there, again and again."""
 
     def __init__(
-        self, request: "Request", detector: DetectorOptions | None, by_preset: bool
+        self, request: "Request", detector: DetectorOptions | None, by_saved: bool
     ) -> None:
         """Remember what is wanted; the arguments are those of `Reading`."""
-        super().__init__(request, detector, by_preset)
+        super().__init__(request, detector, by_saved)
         self.growth = Growth(request.positions)
         self.request = replace(request, growing=self.growth)
         self._form: Format | None = None

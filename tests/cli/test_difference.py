@@ -1,4 +1,4 @@
-"""`napari-ptycho compare` and `resolution-map`, as they are typed."""
+"""`napari-ptycho difference` and `resolution-map`, as they are typed."""
 
 import json
 
@@ -27,7 +27,7 @@ def words_of(out):
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     """Two noisy copies of an image, its truth, and the truth moved and lifted."""
-    folder = tmp_path_factory.mktemp("compare")
+    folder = tmp_path_factory.mktemp("difference")
     clean = noisy("fibres", 128)[1]
     for name, image in {
         "a": noisy("fibres", 128, 0.15, 0)[0],
@@ -40,8 +40,8 @@ def files(tmp_path_factory):
     return folder
 
 
-def test_compare_says_what_the_library_says(files, capsys):
-    assert run("compare", files / "a.tif", files / "clean.tif", "--json") == 0
+def test_difference_says_what_the_library_says(files, capsys):
+    assert run("difference", files / "a.tif", files / "clean.tif", "--json") == 0
     said = words_of(capsys.readouterr().out)
     planes = read_plane(files / "a.tif"), read_plane(files / "clean.tif")
     wanted = metrics(*planes)
@@ -50,21 +50,21 @@ def test_compare_says_what_the_library_says(files, capsys):
     assert said["output"] is None
 
 
-def test_compare_finds_the_alignment_and_prints_it(files, capsys):
-    assert run("compare", files / "moved.tif", files / "clean.tif") == 0
+def test_difference_finds_the_alignment_and_prints_it(files, capsys):
+    assert run("difference", files / "moved.tif", files / "clean.tif") == 0
     out = capsys.readouterr().out
     assert "PSNR (range" in out
     assert "-3.000, +2.000 px" in out
     assert "difference: moved.tif - clean.tif, absolute:" in out
     words = ("--set", "phase=no", "--set", "ramp=no", "--json")
-    assert run("compare", files / "moved.tif", files / "clean.tif", *words) == 0
+    assert run("difference", files / "moved.tif", files / "clean.tif", *words) == 0
     assert words_of(capsys.readouterr().out)["difference"]["rms"] == pytest.approx(4, abs=0.1)
 
 
 @pytest.mark.parametrize("ending", ["png", "tif", "h5"])
-def test_compare_writes_the_map(files, tmp_path, ending):
+def test_difference_writes_the_map(files, tmp_path, ending):
     out = tmp_path / f"map.{ending}"
-    assert run("compare", files / "a.tif", files / "clean.tif", "-o", out) == 0
+    assert run("difference", files / "a.tif", files / "clean.tif", "-o", out) == 0
     if ending == "h5":
         with h5py.File(out) as file:
             about = json.loads(file["map"].attrs["about"])
@@ -75,21 +75,21 @@ def test_compare_writes_the_map(files, tmp_path, ending):
         assert out.read_bytes().startswith(b"\x89PNG")
 
 
-def test_compare_in_sigmas_of_two_halves(files, capsys):
+def test_difference_in_sigmas_of_two_halves(files, capsys):
     halves = ("--half", files / "a.tif", "--half", files / "b.tif")
     words = ("--set", "kind=sigma", *halves, "--json")
-    assert run("compare", files / "a.tif", files / "clean.tif", *words) == 0
+    assert run("difference", files / "a.tif", files / "clean.tif", *words) == 0
     said = words_of(capsys.readouterr().out)["difference"]
     # the noise of one is 0.15, of both halves together a root of two less
     assert said["rms"] == pytest.approx(np.sqrt(2), rel=0.1)
     assert any("from the halves a.tif and b.tif" in note for note in said["notes"])
 
 
-def test_compare_waves_without_numbers(star_file, tmp_path, capsys):
+def test_difference_waves_without_numbers(star_file, tmp_path, capsys):
     recon = tmp_path / "recon.h5"
     assert run("reconstruct", star_file, "--epochs", "1", "-o", recon) == 0
     capsys.readouterr()
-    assert run("compare", recon, recon, "--channel", "complex", "--set", "of=amplitude") == 0
+    assert run("difference", recon, recon, "--channel", "complex", "--set", "of=amplitude") == 0
     out = capsys.readouterr().out
     assert "Waves have no PSNR" in out
     assert "PSNR (range" not in out
@@ -122,12 +122,12 @@ def test_a_map_of_one_image_in_words(files, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("compare", "a.tif", "none.tif"), "none.tif"),
-        (("compare", "a.tif", "clean.tif", "--set", "kind=odd"), "kind is 'odd'"),
-        (("compare", "a.tif", "clean.tif", "--set", "colour=red"), "has no 'colour'"),
-        (("compare", "a.tif", "clean.tif", "--half", "b.tif"), "given 1 times; need two halves"),
-        (("compare", "a.tif", "clean.tif", "-o", "a.tif"), "is the image a.tif"),
-        (("compare", "a.tif", "clean.tif", "-o", "map.jpg"), "maps are written to"),
+        (("difference", "a.tif", "none.tif"), "none.tif"),
+        (("difference", "a.tif", "clean.tif", "--set", "kind=odd"), "kind is 'odd'"),
+        (("difference", "a.tif", "clean.tif", "--set", "colour=red"), "has no 'colour'"),
+        (("difference", "a.tif", "clean.tif", "--half", "b.tif"), "given 1 times; need two halves"),
+        (("difference", "a.tif", "clean.tif", "-o", "a.tif"), "is the image a.tif"),
+        (("difference", "a.tif", "clean.tif", "-o", "map.jpg"), "maps are written to"),
         (("resolution-map", "small.tif", "-o", "m.png"), "needs at least 128 x 128"),
         (("resolution-map", "a.tif", "b.tif", "-o", "clean.tif"), "exists already"),
         (("resolution-map", "a.tif", "--set", "block=7", "-o", "m.png"), "must lie in [16, 256]"),

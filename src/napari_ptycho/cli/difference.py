@@ -1,4 +1,4 @@
-"""`napari-ptycho compare A B`: how far is an image from a reference, and where?"""
+"""`napari-ptycho difference A B`: how far is an image from a reference, and where?"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +26,8 @@ Map = Annotated[
 
 
 @dataclass(frozen=True)
-class CompareFlags:
-    """Compare an image with a reference: PSNR, SSIM, resolution and more, and their difference.
+class DifferenceFlags:
+    """What sets an image apart from a reference: difference, PSNR, SSIM, resolution and more.
 
     The image is brought onto the reference first; what was found is printed.
     """
@@ -60,17 +60,17 @@ class CompareFlags:
     json: Json = False
 
 
-def compare(flags: CompareFlags) -> int:
+def find_difference(flags: DifferenceFlags) -> int:
     """Print the numbers and the alignment, or JSON; write the map of the difference."""
     from napari_ptycho.assess.differences import DifferenceOptions, difference
     from napari_ptycho.assess.plane import read_plane
     from napari_ptycho.assess.scores import MetricsOptions, metrics
 
     @dataclass(frozen=True)
-    class CompareOptions(DifferenceOptions, MetricsOptions):
+    class BothOptions(DifferenceOptions, MetricsOptions):
         """Both at once."""
 
-    options = CompareOptions.from_words(pairs(flags.set_ or (), "--set"))
+    options = BothOptions.from_words(pairs(flags.set_ or (), "--set"))
     files = [flags.a, flags.b, *(flags.half or [])]
     if len(files) not in (2, 4):
         raise OptionsError(f"--half is given {len(files) - 2} times; need two halves, or none")
@@ -105,7 +105,7 @@ def _write(path: Path, found: "Difference") -> None:
     )
 
 
-def _say(flags: CompareFlags, found: "Difference", numbers: "Metrics | None") -> None:
+def _say(flags: DifferenceFlags, found: "Difference", numbers: "Metrics | None") -> None:
     notes = [*found.notes, *(numbers.notes if numbers else ())]
     if flags.json:
         values: dict[str, Any] = {"a": str(flags.a), "b": str(flags.b), "channel": flags.channel}

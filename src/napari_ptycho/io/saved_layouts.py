@@ -1,4 +1,4 @@
-"""Named presets: how files with certain paths are read, kept as TOML in the user's folder."""
+"""Saved layouts: how files with certain paths are read, kept as TOML in the user's folder."""
 
 import os
 import re
@@ -22,7 +22,7 @@ from napari_ptycho.prepare.detector import DetectorOptions
 if TYPE_CHECKING:
     import h5py
 
-FOLDER = "NAPARI_PTYCHO_PRESETS"
+FOLDER = "NAPARI_PTYCHO_LAYOUTS"
 """Environment variable that names another folder."""
 PATHS = (
     "frames",
@@ -42,26 +42,26 @@ LONGEST_NAME, MOST_BYTES = 80, 2**20
 
 
 @dataclass(frozen=True)
-class Preset:
+class SavedLayout:
     """How one kind of file is read."""
 
     name: str
     needs: tuple[str, ...]
-    """Paths that a file must have for the preset to open it."""
+    """Paths that a file must have for the saved layout to open it."""
     layout: Layout
     detector: DetectorOptions = field(default_factory=DetectorOptions)
     geometry: Mapping[str, Any] = field(default_factory=dict)
     """Values of `Geometry` that the person typed, by field."""
 
 
-def preset_of(
+def saved_layout(
     path: str | os.PathLike[str],
     name: str,
     layout: Layout,
     detector: DetectorOptions | None = None,
     geometry: Mapping[str, Any] | None = None,
-) -> Preset:
-    """Return a preset that opens files like this one: with the same paths.
+) -> SavedLayout:
+    """Return a saved layout that opens files like this one: with the same paths.
 
     Positions that are not in the file belong to a second one, and are not looked for.
 
@@ -91,49 +91,53 @@ def preset_of(
     ]
     if lost or not needs:
         found = f"there is no '{lost[0]}' in it" if lost else "it holds no frames to know it by"
-        raise OptionsError(f"{Path(path).name}: makes no preset; {found}")
+        raise OptionsError(f"{Path(path).name}: makes no saved layout; {found}")
     given = {key: value for key, value in (geometry or {}).items() if value is not None}
-    return Preset(name, tuple(dict.fromkeys(needs)), layout, detector or DetectorOptions(), given)
+    return SavedLayout(
+        name, tuple(dict.fromkeys(needs)), layout, detector or DetectorOptions(), given
+    )
 
 
 def folder() -> Path:
-    """Return where presets lie; it may not be there yet."""
+    """Return where saved layouts lie; it may not be there yet."""
     named = os.environ.get(FOLDER)
     if named:
         return Path(named).expanduser()
-    return Path(platformdirs.user_config_dir("napari-ptycho")) / "presets"
+    return Path(platformdirs.user_config_dir("napari-ptycho")) / "layouts"
 
 
-def load() -> tuple[list[Preset], list[str]]:
-    """Return all presets by name, and a sentence for each file that is none."""
+def load() -> tuple[list[SavedLayout], list[str]]:
+    """Return all saved layouts by name, and a sentence for each file that is none."""
     found, notes = [], []
     for path in _files():
         try:
             found.append(_read(path))
         except PtychoError as error:
-            notes.append(f"The preset {error}; it was skipped.")
-    return sorted(found, key=lambda preset: preset.name), notes
+            notes.append(f"The saved layout {error}; it was skipped.")
+    return sorted(found, key=lambda saved: saved.name), notes
 
 
-def save(preset: Preset) -> Path:
-    """Write a preset, in place of one of the same name, and return its file.
+def save(saved: SavedLayout) -> Path:
+    """Write a saved layout, in place of one of the same name, and return its file.
 
     Raises:
-        OptionsError: The name has no letter or digit, is too long, or another preset's file has it.
+        OptionsError: The name has no letter or digit, is too long, or another layout's file has it.
         FileError: The folder cannot be made or written.
     """
-    path = folder() / f"{_file_name(preset.name)}.toml"
+    path = folder() / f"{_file_name(saved.name)}.toml"
     with translated(path, "write"):
         path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists() and (other := _name_in(path)) not in ("", preset.name):
-        raise OptionsError(f"the preset '{preset.name}' would replace '{other}'; name it otherwise")
+    if path.exists() and (other := _name_in(path)) not in ("", saved.name):
+        raise OptionsError(
+            f"the saved layout '{saved.name}' would replace '{other}'; name it otherwise"
+        )
     text = tomli_w.dumps(
         {
-            "name": preset.name,
-            "needs": list(preset.needs),
-            "layout": changed(preset.layout),
-            "detector": changed(preset.detector),
-            "geometry": {key: _plain(value) for key, value in preset.geometry.items()},
+            "name": saved.name,
+            "needs": list(saved.needs),
+            "layout": changed(saved.layout),
+            "detector": changed(saved.detector),
+            "geometry": {key: _plain(value) for key, value in saved.geometry.items()},
         }
     )
     with written(path) as temporary:
@@ -142,7 +146,7 @@ def save(preset: Preset) -> Path:
 
 
 def delete(name: str) -> None:
-    """Remove a preset.
+    """Remove a saved layout.
 
     Raises:
         OptionsError: There is none of this name.
@@ -156,21 +160,23 @@ def delete(name: str) -> None:
     raise OptionsError(_unknown(name))
 
 
-def named(name: str) -> Preset:
-    """Return the preset of a name.
+def named(name: str) -> SavedLayout:
+    """Return the saved layout of a name.
 
     Raises:
         OptionsError: There is none.
     """
-    for preset in load()[0]:
-        if preset.name == name:
-            return preset
+    for saved in load()[0]:
+        if saved.name == name:
+            return saved
     raise OptionsError(_unknown(name))
 
 
-def fitting(file: "h5py.File", presets: Iterable[Preset]) -> list[Preset]:
-    """Return the presets whose paths are all in a file, those with most paths first."""
-    fit = [one for one in presets if one.needs and all(_has(file, need) for need in one.needs)]
+def fitting(file: "h5py.File", saved_layouts: Iterable[SavedLayout]) -> list[SavedLayout]:
+    """Return the saved layouts whose paths are all in a file, those with most paths first."""
+    fit = [
+        one for one in saved_layouts if one.needs and all(_has(file, need) for need in one.needs)
+    ]
     return sorted(fit, key=lambda one: -len(one.needs))
 
 
@@ -183,15 +189,15 @@ def _has(file: "h5py.File", name: str) -> bool:
 
 
 def _unknown(name: str) -> str:
-    known = ", ".join(f"'{preset.name}'" for preset in load()[0])
-    return f"no preset is called '{name}'; there {f'are {known}' if known else 'is none'}"
+    known = ", ".join(f"'{saved.name}'" for saved in load()[0])
+    return f"no saved layout is called '{name}'; there {f'are {known}' if known else 'is none'}"
 
 
 def _file_name(name: str) -> str:
     safe = re.sub(r"[^\w-]+", "-", name.strip()).strip("-_")
     if not safe or len(name) > LONGEST_NAME:
         raise OptionsError(
-            f"the preset's name is '{name}'; it must have letters or digits, and at most "
+            f"the saved layout's name is '{name}'; it must have letters or digits, and at most "
             f"{LONGEST_NAME} characters"
         )
     return safe.lower()
@@ -204,7 +210,7 @@ def _files() -> list[Path]:
 
 
 def changed(options: Options) -> dict[str, Any]:
-    """Return what differs from the defaults: a preset does not fix what nobody chose."""
+    """Return what differs from the defaults: a saved layout does not fix what nobody chose."""
     defaults = {parameter.name: parameter.default for parameter in describe(type(options))}
     return {key: value for key, value in options.as_dict().items() if value != defaults[key]}
 
@@ -216,7 +222,7 @@ def _plain(value: Any) -> Any:
 def _table(path: Path) -> dict[str, Any]:
     with translated(path):
         if path.stat().st_size > MOST_BYTES:
-            raise FileError(f"{path.name}: is larger than any preset")
+            raise FileError(f"{path.name}: is larger than any saved layout")
         try:
             return tomllib.loads(path.read_text(encoding="utf-8"))
         except tomllib.TOMLDecodeError as error:
@@ -224,18 +230,18 @@ def _table(path: Path) -> dict[str, Any]:
 
 
 def _name_in(path: Path) -> str:
-    """Return the name that a file gives its preset; of a broken file, that of the file."""
+    """Return the name that a file gives its saved layout; of a broken file, that of the file."""
     try:
         return str(_table(path).get("name", path.stem))
     except FileError:
         return path.stem
 
 
-def _read(path: Path) -> Preset:
+def _read(path: Path) -> SavedLayout:
     """Read one file.
 
     Raises:
-        FileError: It is no preset.
+        FileError: It is no saved layout.
     """
     table = _table(path)
     name, needs = table.get("name"), table.get("needs")
@@ -248,7 +254,7 @@ def _read(path: Path) -> Preset:
     try:
         with translated(path):
             Geometry(**geometry)
-        return Preset(
+        return SavedLayout(
             name,
             tuple(map(str, needs)),
             Layout.from_dict(layout),

@@ -1,0 +1,46 @@
+"""What is there once for each viewer, whichever docks are open: comparisons, looks, keys.
+
+The keys hold on to it, and the viewer to its keys; it goes when the viewer goes.
+"""
+
+from functools import cached_property
+from weakref import ReferenceType, WeakKeyDictionary, ref
+
+from napari.viewer import Viewer
+
+from napari_ptycho.gui import keys
+from napari_ptycho.gui.compare import Compare
+from napari_ptycho.gui.looks import Looks
+from napari_ptycho.gui.session import real_viewer
+
+
+class Tools:
+    """Made when they are first wanted."""
+
+    def __init__(self, viewer: Viewer) -> None:
+        self.viewer = viewer
+
+    @cached_property
+    def compare(self) -> Compare:
+        """Curtain, blinking and grid."""
+        return Compare(self.viewer)
+
+    @cached_property
+    def looks(self) -> Looks:
+        """Colours of phases, complex layers, links, colour bars."""
+        return Looks(self.viewer)
+
+
+_tools: "WeakKeyDictionary[Viewer, ReferenceType[Tools]]" = WeakKeyDictionary()
+
+
+def tools_of(viewer: Viewer) -> Tools:
+    """Return the tools of a viewer; the first time, bind our keys."""
+    viewer = real_viewer(viewer)
+    known = _tools.get(viewer)
+    tools = None if known is None else known()
+    if tools is None:
+        tools = Tools(viewer)
+        _tools[viewer] = ref(tools)
+        keys.bind(viewer, tools)
+    return tools

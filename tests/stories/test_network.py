@@ -1,0 +1,235 @@
+"""The network: taught by a part of the measured star, it predicts the rest; rPIE refines that."""
+
+import time
+
+import numpy as np
+import pytest
+
+from napari_ptycho.assess.plane import plane_of
+from napari_ptycho.assess.scores import metrics
+from napari_ptycho.gui import canvas
+from napari_ptycho.prepare import find_raster
+from napari_ptycho.samples import SAMPLES
+
+STAR = "siemens-real"
+SIDE = 64
+SHARE = 0.6
+"""Of the lines, that teach."""
+SPARSE = (3, 6, 12)
+SHOWN = 6
+"""Of `SPARSE`, what the grid shows."""
+
+
+class Walk:
+    """The story so far."""
+
+    def __init__(self, hand):
+        self.hand = hand
+        self.scan = hand.dock("Scan")
+        self.session = self.scan.session
+        self.seconds = {}
+        self.found = {}  # reconstructions, by what they are
+
+    def open(self):
+        """Open the measured star, and cut its patterns to the size of the network."""
+        hand, detector = self.hand, self.scan.frames.detector
+        hand.menu(self.scan.bar, "Sample", SAMPLES[STAR])
+        hand.done(self.scan.runner)
+        hand.press(self.scan.frames, "Detector")
+        hand.set(detector.form, size=SIDE)
+        hand.press(detector, "Apply")
+        hand.done(self.scan.runner)
+        assert self.session.scan.frame_shape == (SIDE, SIDE)
+
+    def reconstruct(self, name, epochs):
+        """Run rPIE from where the dock starts, and keep its result."""
+        hand, dock = self.hand, self.hand.dock("Reconstruct")
+        hand.done(dock.adviser.runner)
+        hand.choose(dock.stages.engine, "rPIE")
+        hand.set(dock.stages.form, epochs=epochs)
+        began = time.monotonic()
+        hand.press(dock.box, "Start")
+        hand.done(dock.runner)
+        self.keep(name, time.monotonic() - began)
+
+    def train(self, epochs):
+        """Teach the network that comes along the first lines."""
+        hand, dock = self.hand, self.hand.dock("Network")
+        hand.press(dock.form, "Train")
+        hand.choose(dock.form.train.start, "the current network")
+        hand.set(dock.form.train.data.shares, lines=SHARE)
+        hand.set(dock.form.train.form, epochs=epochs, batch=8)
+        began = time.monotonic()
+        hand.press(dock.box, "Train")
+        hand.done(dock.runner)
+        self.seconds["train"] = time.monotonic() - began
+        return dock
+
+    def predict(self, name):
+        """Predict the object of the scan that is open."""
+        hand, dock = self.hand, self.hand.dock("Network")
+        hand.press(dock.form, "Predict")
+        hand.press(dock.box, "Predict")
+        hand.done(dock.runner)
+        self.keep(name, dock.object.seconds)
+        return dock
+
+    def thin(self, every):
+        """Keep one pattern in so many."""
+        scan = self.hand.dock("Scan")
+        scan.binning.every_box.setValue(every)
+        self.hand.press(scan.binning, "Bin")
+        self.hand.done(scan.runner)
+        assert len(self.session.scan) == -(-516 // every)
+
+    def keep(self, name, seconds):
+        self.found[name], self.seconds[name] = self.session.reconstruction, seconds
+
+    def phase(self, name):
+        """Return the layer that shows the phase of a result."""
+        layers = canvas.find(self.hand.viewer.layers, (canvas.PHASE,))
+        return next(one for one in layers if canvas.held_by(one).name == self.found[name].name)
+
+    def score(self, name):
+        """Return how far a phase is from that of all patterns: RMSE in rad, correlation."""
+        image, truth = (plane_of(self.found[one], "phase") for one in (name, "all"))
+        numbers = metrics(image, truth)
+        return numbers.value("RMSE"), numbers.value("Pearson")
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("hand", ["network"], indirect=True)
+@pytest.mark.usefixtures("real_data")
+def test_a_network_taught_by_60_percent_of_the_lines_predicts_the_rest_and_rpie_refines_it(hand):
+    walk = Walk(hand)
+    walk.open()
+    walk.reconstruct("all", hand.length(60, 20))
+    hand.look("reconstructed")
+    _learn(walk)
+    _predict(walk)
+    _refine(walk)
+    _sparse(walk)
+    _compare(walk)
+    hand.told()
+
+
+def _learn(walk):
+    dock = walk.train(walk.hand.length(40, 6))
+    pairs, trained = dock.trained.pairs, dock.trained.trained
+    line = find_raster(walk.session.scan).line
+    line = line if line[0] < line[-1] else line.max() - line
+    seen = np.concatenate([pairs.training, pairs.validation])
+    assert line[seen].max() < SHARE * (line.max() + 1)
+    assert len(seen) < 0.62 * len(walk.session.scan)
+    losses = dock.runner.last.history["validation"]
+    assert losses[-1] < 0.8 * losses[0]
+    assert trained.scores["validation"] < trained.baseline["validation"]
+    walk.pairs = pairs
+    walk.hand.look("trained")
+
+
+def _predict(walk):
+    dock = walk.predict("prediction")
+    assert dock.object.predicted.r_factor < dock.object.predicted.r_flat
+    walk.hand.look("predicted")
+
+
+def _refine(walk):
+    hand = walk.hand
+    flat = walk.found["all"].errors
+    hand.press(hand.dock("Network").box, "Refine in Reconstruct")
+    walk.reconstruct("refined", hand.length(20, 8))
+    errors = walk.found["refined"].errors
+    assert errors[0] < flat[0]
+    assert walk.score("refined")[0] < walk.score("prediction")[0]
+    hand.look("refined")
+    rows = []
+    for n in (1, 2, 5, 10, 20):
+        if n <= len(errors):
+            same = next((i for i, error in enumerate(flat, 1) if error <= errors[n - 1]), None)
+            saved = f"more than {len(flat)}" if same is None else same
+            rows.append((n, f"{errors[n - 1]:.4f}", f"{flat[n - 1]:.4f}", saved))
+    header = ["epochs", "error, from the prediction", "error, from a flat object"]
+    hand.table("epochs", [*header, "epochs that the flat start takes to the same"], rows)
+
+
+def _sparse(walk):
+    hand = walk.hand
+    dock = hand.dock("Reconstruct")
+    hand.choose(dock.start_box.choice, "automatic")
+    rows = []
+    for every in SPARSE if hand.full else (SHOWN,):
+        walk.thin(every)
+        walk.predict(f"prediction {every}")
+        if every == SHOWN:
+            hand.look("sparse")
+        walk.reconstruct(f"all {every}", hand.length(60, 20))
+        overlap = _overlap(walk, every)
+        (predicted, alike), (iterated, same) = (
+            walk.score(f"{kind} {every}") for kind in ("prediction", "all")
+        )
+        cells = [f"{predicted:.3f}", f"{alike:.2f}", f"{iterated:.3f}", f"{same:.2f}"]
+        rows.append((f"1 in {every}", len(walk.session.scan), overlap, *cells))
+    predicted, alike = walk.score("prediction")
+    cells = [f"{predicted:.3f}", f"{alike:.2f}", "0 (the reference)", "1"]
+    rows.insert(0, ("all", 516, _overlap(walk, 1), *cells))
+    header = ["patterns", "number", "overlap", "prediction, RMSE in rad", "its correlation"]
+    hand.table("sparse", [*header, "rPIE, RMSE in rad", "its correlation"], rows)
+    hand.press(hand.dock("Scan").binning, "Unbinned")
+    assert len(walk.session.scan) == 516
+
+
+def _overlap(walk, every):
+    from napari_ptycho.prepare import sparse_report
+
+    share = sparse_report(walk.session.unbinned.scan, every, 1).overlap[1]
+    return f"{100 * share:.0f} %"
+
+
+def _compare(walk):
+    hand = walk.hand
+    names = ["all", "prediction", "refined", f"all {SHOWN}", f"prediction {SHOWN}"]
+    layers = [walk.phase(name) for name in names]
+    inspect = hand.dock("Inspect")
+    hand.choose(inspect.chosen.first, layers[1].name)
+    hand.choose(inspect.chosen.second, layers[0].name)
+    hand.select(*layers[2:])
+    hand.press(inspect, "Numbers")
+    numbers = inspect.pages["Numbers"]
+    hand.until(lambda: len(numbers.columns) == 4)
+    shown = {name: found.value("RMSE") for name, found in numbers.columns}
+    assert shown[layers[2].name] < shown[layers[1].name]
+    hand.look("numbers")
+
+    hand.press(inspect, "Compare")
+    hand.press(inspect.pages["Compare"], "Grid")
+    assert {layer for layer in hand.viewer.layers if layer.visible} == set(layers)
+    assert len({tuple(layer.contrast_limits) for layer in layers}) == 1
+    assert hand.viewer.canvas.grid.enabled
+    assert all(layer.name_overlay.visible for layer in layers)
+    hand.look("grid")
+    _tell(walk)
+
+
+def _tell(walk):
+    """Write what each image costs, and how far it is from rPIE of all patterns."""
+    what = {
+        "all": ("rPIE of all patterns", "all"),
+        "prediction": ("prediction", "all"),
+        "refined": ("refined prediction", "all"),
+        f"all {SHOWN}": ("rPIE", f"1 in {SHOWN}"),
+        f"prediction {SHOWN}": ("prediction", f"1 in {SHOWN}"),
+    }
+    rows = []
+    for name, (title, patterns) in what.items():
+        of, seconds = walk.found[name], walk.seconds[name]
+        n, epochs = len(of.positions_px), len(of.errors)
+        rmse, alike = walk.score(name) if name != "all" else (0.0, 1.0)
+        each = f"{1000 * seconds / n:.1f}"
+        cells = [f"{seconds:.1f}", each, f"{rmse:.3f}", f"{alike:.2f}"]
+        rows.append((title, patterns, epochs or "–", *cells))
+    header = ["image", "patterns", "epochs", "s", "ms per pattern", "RMSE in rad", "correlation"]
+    walk.hand.table("images", header, rows)
+    taught = walk.pairs.about["patterns"]
+    row = [taught["training"], taught["validation"], f"{walk.seconds['train']:.0f}"]
+    walk.hand.table("training", ["patterns that teach", "that validate", "s"], [row])
