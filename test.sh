@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs what the tests need, then checks style, types and import layers and runs every test with
-# real napari windows on a virtual screen. Arguments go to pytest.
+# Installs what the tests need, tries the wheel as a user gets it, then checks style, types and import
+# layers and runs every test with real napari windows on a virtual screen. Arguments go to pytest;
+# with any, the wheel is left out.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -15,7 +16,9 @@ fi
 source ./python.sh
 make_venv .venv-test tox
 
-run=(.venv-test/bin/tox run -e full -- "$@")
+environments=wheel,full
+[ $# -gt 0 ] && environments=full
+run=(.venv-test/bin/tox run -e $environments -- "$@")
 if command -v xvfb-run >/dev/null; then
   exec xvfb-run -a -s "-screen 0 1600x1000x24" "${run[@]}"
 fi

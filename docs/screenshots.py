@@ -1,4 +1,4 @@
-"""Drive the real window and save what the documentation shows: docs/images/*.png.
+"""Drive the real window, and save docs/images/scan.png and docs/images/reconstruct*.png.
 
 xvfb-run -a -s "-screen 0 1600x1000x24" python docs/screenshots.py
 """

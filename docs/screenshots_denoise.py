@@ -7,13 +7,12 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from screenshots import IMAGES, SIZE, open_star, raise_dock, settle, wait
+from screenshots import IMAGES, SIZE, raise_dock, settle, wait
 
-from napari_ptycho.gui.app import open_dock, open_docks, open_window
+from napari_ptycho.gui.app import open_dock, open_window
 
 PHANTOMS = {"fibres": ("skip", 900), "star": ("arch1-bilinear", 300)}
-STAR = {"arch1": 400, "arch1-bilinear": 200, "skip": 300}
-"""Iterations on the measured star: fewer than a person would give it."""
+"""Architecture and iterations of each."""
 SECONDS = 1200
 
 
@@ -24,7 +23,6 @@ class Denoising:
         self.images, self.share = images, share
         self.viewer = open_window()
         self.viewer.window.resize(*SIZE)
-        self.scan, self.reconstruct = open_docks(self.viewer)
         self.dock = open_dock(self.viewer, "Denoise")
 
     def denoise(self, architecture: str, iterations: int) -> None:
@@ -53,31 +51,18 @@ class Denoising:
         self.viewer.screenshot(path, canvas_only=False, flash=False)
 
     def phantom(self, name: str) -> None:
-        """Denoise a phantom, and go back in its history."""
+        """Denoise a phantom."""
         self.viewer.layers.clear()
         self.viewer.open_sample("napari-ptycho", f"{name}-noisy")
         layers = self.viewer.layers
         self.choose(layers[f"{name} · noisy"], layers[f"{name} · clean"])
         self.denoise(*PHANTOMS[name])
         raise_dock(self.dock)
-        self.shoot(f"denoise-{name}" if name != "fibres" else "denoise")
+
+    def go_back(self) -> None:
+        """Show an early output of the history."""
         slider = self.dock.box.history.slider
         slider.setValue(max(1, slider.maximum() // 6))
-        self.shoot(f"denoise-{name}-history")
-
-    def star(self) -> None:
-        """Reconstruct the measured star, and denoise its phase by three architectures."""
-        self.viewer.layers.clear()
-        open_star(self.scan)
-        wait(lambda: not self.reconstruct.adviser.runner.running, 120)
-        self.reconstruct.start()
-        wait(lambda: not self.reconstruct.runner.running, SECONDS)
-        raise_dock(self.dock)
-        phase = next(layer for layer in self.viewer.layers if layer.name.endswith("phase"))
-        for architecture, iterations in STAR.items():
-            self.choose(phase)
-            self.denoise(architecture, iterations)
-            self.shoot(f"denoise-real-{architecture}")
 
 
 def main() -> None:
@@ -85,14 +70,13 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--images", type=Path, default=IMAGES)
     arguments.add_argument("--share", type=float, default=1.0, help="of the iterations")
-    arguments.add_argument("--only", choices=["fibres", "star", "real"], help="one part")
     given = arguments.parse_args()
     window = Denoising(given.images, given.share)
-    for name in PHANTOMS:
-        if given.only in (None, name):
-            window.phantom(name)
-    if given.only in (None, "real"):
-        window.star()
+    window.phantom("fibres")
+    window.shoot("denoise")
+    window.phantom("star")
+    window.go_back()
+    window.shoot("denoise-star-history")
     window.viewer.close()
 
 

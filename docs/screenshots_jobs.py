@@ -1,4 +1,4 @@
-"""A queue of jobs in the real window: docs/images/jobs.png and jobs-light.png.
+"""A queue of jobs in the real window: docs/images/jobs.png.
 
 xvfb-run -a -s "-screen 0 1600x1000x24" python docs/screenshots_jobs.py
 
@@ -122,8 +122,6 @@ def main() -> None:
         session = Session(Path(folder), given.images)
         session.open(session.queue(cluster.scheduler_address))
         session.shoot("jobs")
-        session.viewer.theme = "light"
-        session.shoot("jobs-light")
         session.end()
 
 

@@ -1,4 +1,4 @@
-"""Turn and cut frames in the real window: docs/images/orientation.png and detector.png.
+"""Turn and cut frames: docs/images/orientation.png and docs/images/detector.png.
 
 xvfb-run -a -s "-screen 0 1600x1000x24" python docs/screenshots_orientation.py
 """

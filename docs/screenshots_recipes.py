@@ -1,4 +1,4 @@
-"""Save a recipe and go on with a run whose window was killed: docs/images/{recipe,go-on}.png.
+"""Save a recipe (docs/images/recipe.png), go on with a killed run (docs/images/go-on.png).
 
 xvfb-run -a -s "-screen 0 1600x1000x24" python docs/screenshots_recipes.py
 """

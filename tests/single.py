@@ -68,8 +68,14 @@ def without_double() -> Iterator[torch.device]:
         stack.enter_context(patch.object(torch, "Generator", _Generator))
         stack.enter_context(patch.object(torch, "autocast", lambda *_, **__: nullcontext()))
         stack.enter_context(patch.object(torch, "tensor", tensor))
+        stack.enter_context(patch.object(torch, "inference_mode", _without_slopes))
+        stack.enter_context(patch("torch.optim.adam._device_dtype_check_for_fused"))
         stack.enter_context(_Mode())
         yield SINGLE
+
+
+def _without_slopes(on=True):
+    return torch.set_grad_enabled(not on)
 
 
 class _Generator(torch.Generator):

@@ -7,12 +7,13 @@ from napari_ptycho import device
 from napari_ptycho.errors import JobError
 
 
-def test_auto_takes_the_best_there_is(monkeypatch):
+def test_auto_takes_cuda_else_the_cpu_and_apples_gpu_only_by_its_name(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     assert device.pick().type == "cpu"
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
-    assert device.pick().type == "mps"
+    assert device.pick().type == "cpu"
+    assert device.pick("mps").type == "mps"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert device.pick().type == "cuda"
 

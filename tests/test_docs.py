@@ -53,13 +53,6 @@ def test_the_readme_holds_two_set_up_commands():
     assert words == ["bash demo.sh", "bash test.sh"]
 
 
-def test_the_version_comes_from_one_place():
-    import napari_ptycho
-
-    assert re.fullmatch(r"\d+\.\d+\.\d+", napari_ptycho.__version__)
-    assert 'dynamic = ["version"]' in (ROOT / "pyproject.toml").read_text()
-
-
 def test_files_stay_small():
     sizes = {p.name: len(p.read_text().splitlines()) for p in (ROOT / "src").rglob("*.py")}
     assert {name: size for name, size in sizes.items() if size > 300} == {}

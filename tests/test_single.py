@@ -1,6 +1,7 @@
 """Everything runs on a device that has no double precision, as Apple's has none."""
 
 from dataclasses import replace
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from napari_ptycho.engines.referee import Referee
 from napari_ptycho.job import run_to_end
 from napari_ptycho.networks import (
     FinetuneOptions,
+    PredictOptions,
     SimulationOptions,
     TrainOptions,
     finetune,
@@ -67,12 +69,18 @@ def scan():
     return simulate(image, probe, places, photons=1e5)
 
 
+def on_the_cpu(scan, options):
+    with patch.object(device, "pick", lambda name: torch.device(name)):
+        return run_to_end(reconstruct(scan, options, device="cpu"))
+
+
 @pytest.mark.parametrize("name", ENGINES)
 def test_an_engine_needs_no_double_precision(single, name, scan):
-    options = ENGINES[name](epochs=2, batch=8)
+    network = {"pretrain": 3, "steps": 2} if name == "dip" else {}
+    options = ENGINES[name](epochs=2, batch=8, **network)
     result = run_to_end(reconstruct(scan, options, device=single))
-    assert len(result.errors) == 2
-    assert np.isfinite(result.errors).all()
+    near = 0.05 if network else 1e-3  # layers are summed in another order on a CPU
+    assert result.errors == pytest.approx(on_the_cpu(scan, options).errors, rel=near)
 
 
 CORRECTED = RpieOptions(
@@ -92,18 +100,19 @@ CORRECTED = RpieOptions(
 @pytest.mark.parametrize("options", [CORRECTED, RpieOptions(epochs=2, resolution="half")])
 def test_corrections_need_no_double_precision(single, scan, options):
     result = run_to_end(reconstruct(scan, options, device=single))
-    assert np.isfinite(result.errors).all()
+    assert result.errors == pytest.approx(on_the_cpu(scan, options).errors, rel=1e-3)
     referee = Referee(scan, result, single)
     assert np.isfinite(referee.costs(result.object)).all()
     assert np.isfinite(referee.slope(result.object).light).all()
 
 
-@pytest.mark.parametrize("standardise", [True, False])
+@pytest.mark.parametrize("standardise", ["scan", "network"])
 def test_networks_need_no_double_precision(single, scan, standardise):
     pairs = simulated_pairs(SimulationOptions(patterns=32, size=16))
     network = run_to_end(train(pairs, TrainOptions(epochs=1, batch=8), device=single)).network
-    predicted = run_to_end(predict(scan, network, device=single))
+    asked = PredictOptions(standardise=standardise)
+    predicted = run_to_end(predict(scan, network, asked, device=single))
     assert np.isfinite(predicted.reconstruction.object).all()
     options = FinetuneOptions(epochs=1)
     tuned = run_to_end(finetune(scan, network, options, device=single))
-    assert np.isfinite(tuned.history["loss"]).all()
+    assert np.isfinite(tuned.predicted.reconstruction.object).all()

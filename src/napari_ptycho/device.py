@@ -21,7 +21,8 @@ def pick(name: str = "auto") -> "torch.device":
     """Return the device to compute on.
 
     Args:
-        name: "auto" (the first of CUDA, Apple's MPS, CPU), or a device by name ("cuda:1").
+        name: "auto" (CUDA where it is, else the CPU), or a device by name ("cuda:1"). Apple's MPS
+            is taken only by its name: nobody has tried it.
 
     Raises:
         JobError: The named device is not there, or no device has this name.
@@ -30,7 +31,7 @@ def pick(name: str = "auto") -> "torch.device":
 
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
-        return torch.device(next((kind for kind, there in available.items() if there), "cpu"))
+        return torch.device("cuda" if available["cuda"] else "cpu")
     try:
         device = torch.device(name)
     except RuntimeError as error:

@@ -16,6 +16,21 @@ import tomli_w
 from napari_ptycho.errors import OptionsError
 
 Value = int | float | bool | str
+UNITS = {
+    "m": "m",
+    "mm": "mm",
+    "um": "µm",
+    "nm": "nm",
+    "px": "px",
+    "rad": "rad",
+    "deg": "°",
+    "ev": "eV",
+    "s": "s",
+    "ms": "ms",
+    "mb": "MB",
+    "db": "dB",
+}
+"""Suffix of a name -> the unit that it stands for."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +40,8 @@ class Range:
     low: float
     high: float
     step: float = 1
+    unit: str = ""
+    """Where the name has no suffix that says it; "" then is a number without a unit."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +56,12 @@ class Parameter:
     choices: tuple[str, ...] = ()
     group: str = ""
     """The fold of a form it lies in; "" shows at once."""
+
+    @property
+    def unit(self) -> str:
+        """The unit, by the suffix of the name or by the range; "" where there is none."""
+        _, _, suffix = self.name.rpartition("_")
+        return UNITS.get(suffix, "" if self.range is None else self.range.unit)
 
     def check(self, value: Any, owner: str) -> Value:
         """Return the value in its own type.

@@ -1,7 +1,8 @@
-"""Scans to try things on: two simulated ones with known truth, and a real one fetched once.
+"""Scans to try things on: three simulated ones with known truth, and a real one fetched once.
 
-The simulated experiment is a fine fly-scan at 11.1 keV behind a Fresnel zone plate of 400 um with
+Two of them simulate a fine fly-scan at 11.1 keV behind a Fresnel zone plate of 400 um with
 200 nm outer zones and a central stop, 8 mm out of focus: lines 25 nm apart, a frame every 25 nm.
+The third is a step scan of smaller patterns, as networks know them.
 """
 
 import os
@@ -53,12 +54,16 @@ class SampleOptions(Options):
     lines: Annotated[int, Range(2, 1000), "Scan lines."] = 48
     columns: Annotated[int, Range(2, 1000), "Patterns in a line."] = 48
     step_nm: Annotated[float, Range(1, 5000, 5), "Distance of lines and of patterns, in nm."] = 25.0
-    photons: Annotated[float, Range(1, 1e9, 1000), "Mean photons per pattern."] = 200_000.0
+    photons: Annotated[float, Range(1, 1e9, 1000, unit="photons"), "Mean photons per pattern."] = (
+        200_000.0
+    )
     position_error_nm: Annotated[
         float, Range(0, 10_000, 5), "How wrong the positions in the scan are (rms), in nm."
     ] = 0.0
     saturation: Annotated[
-        float, Range(0, 1e12, 100), "Counts at which the detector saturates; 0: it does not."
+        float,
+        Range(0, 1e12, 100, unit="counts"),
+        "Counts at which the detector saturates; 0: it does not.",
     ] = 0.0
     seed: Annotated[int, Range(0, 2**31 - 1), "Of the noise, of counts and of positions."] = 0
 

@@ -171,6 +171,17 @@ def test_an_unknown_recipe_asks_photons_that_were_seen_and_says_so(bright):
     assert found.halves is halves
 
 
+def test_an_image_that_an_engine_smoothed_is_checked_and_named_so(bright):
+    scan, truth, _ = bright
+    runs = [{"engine": "rPIE", "options": {"denoiser": "dip"}}]
+    smooth = replace(truth, provenance={**truth.provenance, "runs": runs})
+    found = checked(
+        plane_of(smooth), None, scan, options=CheckOptions(), halves=truth_halves(truth)
+    )
+    assert found.notes[0].startswith("the original is the mean of two half")
+    assert "an engine made it (denoiser = dip), and is not run again" in found.notes[-1]
+
+
 def truth_halves(truth):
     """As if they had been made before, with noise of their own."""
     made = []

@@ -15,6 +15,7 @@ from napari_ptycho.assess.plane import (
     read_plane,
     recipes,
 )
+from napari_ptycho.engines.options import DipOptions
 from napari_ptycho.errors import FileError, OptionsError
 from napari_ptycho.physics.align import illuminated
 from napari_ptycho.samples import small_scan
@@ -35,7 +36,7 @@ def image(rng):
     [
         (np.zeros((3, 20, 20)), r"float64 of shape \(3, 20, 20\); need one image"),
         (np.full((20, 20), "a"), "need one image"),
-        (np.eye(20)[:15], "15 x 20 pixels; need at least 16 x 16"),
+        (np.eye(20)[:15], "15 x 20 pixels; need at least 16 x 16: take a larger region"),
         (np.ones((20, 20)), "all pixels have the same value"),
         (np.where(np.eye(20) > 0, np.nan, 1.0), "20 pixels are NaN or infinite"),
         (np.where(np.eye(20) > 0, np.inf, 1.0), "20 pixels are NaN or infinite"),
@@ -53,11 +54,11 @@ def test_only_what_is_known_must_be_an_image(image):
     plane = Plane(image, area=area)
     assert plane.data[0, 0] == 0
     np.testing.assert_array_equal(plane.data[area], image[area])
-    with pytest.raises(OptionsError, match="all pixels have the same value"):
+    with pytest.raises(OptionsError, match="all pixels have the same value; choose another"):
         Plane(np.where(area, 2.0, image), area=area)
-    with pytest.raises(OptionsError, match="all pixels have the same value"):
+    with pytest.raises(OptionsError, match="all pixels have the same value; choose another"):
         Plane(image, area=np.zeros(image.shape, bool))
-    with pytest.raises(OptionsError, match=r"\(20, 24\) pixels, but where it is known has"):
+    with pytest.raises(OptionsError, match=r"\(20, 24\) pixels, but where it is known has .*; need the same"):
         Plane(image, area=area[1:])
 
 
@@ -148,6 +149,17 @@ def test_files_are_images_or_reconstructions(truth, image, tmp_path):
         ({"denoised": True}, "denoised (unknown method)"),
         ({"denoised": "by somebody"}, "denoised (unknown method)"),
         ({"denoised": ["TV"]}, "denoised (unknown method)"),
+        ({"runs": [{"engine": "rPIE", "options": {"denoiser": "none", "smoothness": 0.0}}]}, ""),
+        (
+            {"runs": [{"engine": DipOptions.title}, {"engine": "rPIE", "options": {}}]},
+            "regularised (Deep Image Prior (refine))",
+        ),
+        (
+            {"runs": [{"options": {"denoiser": "dip", "total_variation": 0.01, "smoothness": 1}}]},
+            "regularised (denoiser = dip, total_variation, smoothness)",
+        ),
+        ({"denoised": True, "runs": "many"}, "denoised (unknown method)"),
+        ({"runs": ["rPIE", {"options": None}]}, ""),
     ],
 )
 def test_what_was_done_to_it_is_told_whoever_noted_it(provenance, words):

@@ -172,13 +172,13 @@ def test_two_denoised_images_are_warned_of(halves):
 
 def test_failures(halves):
     small = [plane.cut(slice(0, 48), slice(0, 48)) for plane in halves]
-    with pytest.raises(OptionsError, match="a window of 64 needs at least 64 x 64"):
+    with pytest.raises(OptionsError, match="a window of 64 needs at least 64 x 64: choose"):
         resolution_map(*small, STILL)
     with pytest.raises(OptionsError, match="a window of 64 needs at least 128 x 128"):
         resolution_map(halves[0].cut(slice(0, 100), slice(0, 100)))
     rng = np.random.default_rng(0)
     noise = [Plane(rng.standard_normal((64, 64))) for _ in range(2)]
-    with pytest.raises(OptionsError, match="there is no signal to map"):
+    with pytest.raises(OptionsError, match="there is no signal to map.*; choose another pair"):
         resolution_map(noise[0], noise[1], MapOptions(register=False, step=64, threshold="0.5"))
 
 

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from skimage import metrics as theirs
 
+from napari_ptycho.assess.correlation import frc
+from napari_ptycho.assess.frc_options import FrcOptions
 from napari_ptycho.assess.plane import Plane
 from napari_ptycho.assess.scores import NOTHING, MetricsOptions, metrics
 from napari_ptycho.errors import OptionsError
@@ -76,10 +78,10 @@ def test_a_shift_and_an_offset_are_removed_first(planes):
     assert kept.value("RMSE") > 3
 
 
-def test_the_resolution_is_half_a_period_and_coarser_after_a_blur(planes):
+def test_the_resolution_is_that_of_the_frc_page_and_coarser_after_a_blur(planes):
     from scipy.ndimage import gaussian_filter
 
-    name = "FRC resolution (half period, 1/7)"
+    name = "FRC resolution (full period, half-bit)"
     copies = [Plane(noisy("fibres", 256, 0.3, seed)[0], pixel_m=(5e-9, 5e-9)) for seed in (0, 1)]
     sharp = metrics(*copies, MetricsOptions(**STILL))
     clean = noisy("fibres", 256, 0.3)[1]
@@ -90,7 +92,8 @@ def test_the_resolution_is_half_a_period_and_coarser_after_a_blur(planes):
     coarse = metrics(*blurred, MetricsOptions(**STILL))
     row = next(row for row in sharp.rows if row.name == name)
     assert row.unit == "nm"
-    assert 5 < row.value < 30
+    assert row.value == frc(copies[1], copies[0], FrcOptions(), NOTHING).resolution().value
+    assert 10 < row.value < 60
     assert coarse.value(name) > 1.5 * row.value / 5
 
 

@@ -92,6 +92,16 @@ def test_given_halves_and_no_network_is_one_step(scene):
     assert updates[0].done == updates[0].total
 
 
+def test_halves_that_are_made_otherwise_than_the_image_are_told(scene):
+    scan, found, halves = scene
+    runs = [{"engine": "rPIE", "options": {"total_variation": 0.02}}]
+    smooth = replace(found, provenance={**found.provenance, "runs": runs}, name="smooth")
+    [update] = honest(scan, smooth, halves=halves, device="cpu")
+    assert "'smooth' was regularised (total_variation), its halves are not" in update.notes[0]
+    [plain] = honest(scan, found, halves=halves, device="cpu")
+    assert not any("regularised" in note for note in plain.notes)
+
+
 def test_it_can_be_closed_on_the_way_and_keeps_what_there_is(scene):
     scan, found, halves = scene
     job = honest(scan, found, None, NEAR, TINY, "cpu", halves)
@@ -126,5 +136,5 @@ def test_failures_reach_the_user(scene):
     with pytest.raises(PtychoError, match="need a reconstruction of this scan"):
         next(honest(scan, replace(found, provenance={"scan": "other"}), device="cpu"))
     image = Plane(noisy("star", 64)[0])
-    with pytest.raises(OptionsError, match="need the same"):
+    with pytest.raises(OptionsError, match="need two of one shape"):
         next(honest_images(image, image.cut(slice(0, 32), slice(0, 32))))

@@ -142,13 +142,6 @@ def test_simulate_writes_what_was_simulated(tmp_path, capsys):
     np.testing.assert_allclose(found.positions_px, known.positions_px)
 
 
-def test_no_truth_is_written_of_what_was_measured(tmp_path, capsys):
-    out, truth = tmp_path / "out.h5", tmp_path / "truth.h5"
-    said = refused(capsys, "simulate", "siemens-real", "-o", out, "--truth", truth)
-    assert "siemens-real was measured" in said
-    assert not out.exists()
-
-
 def test_info_says_what_the_file_holds(scan_file, capsys):
     code, said = asked(capsys, "info", scan_file)
     rows = {row["name"]: row for row in said["rows"]}

@@ -71,6 +71,8 @@ def test_bad_files_are_one_sentence(capsys, tmp_path, scan_file):
     assert "not TOML" in refused(capsys, *on, out, "--options", bad)
     assert "no sample 'moon'; there is siemens" in refused(capsys, "simulate", "moon", "-o", out)
     assert "no sample 'moon'" in refused(capsys, "--sample", "moon")
+    measured = refused(capsys, "simulate", "siemens-real", "-o", out, "--truth", tmp_path / "t.h5")
+    assert "siemens-real was measured" in measured
     assert not out.exists()
 
 

@@ -217,7 +217,7 @@ def test_a_run_goes_on_where_it_stopped(picture):
     rest = done(picture[0], replace(QUICK, iterations=6), resume=part)
     np.testing.assert_array_equal(rest.image, whole.image)
     assert rest.curves["loss"] == whole.curves["loss"]
-    with pytest.raises(OptionsError, match="no longer in memory"):
+    with pytest.raises(OptionsError, match="no longer in memory; denoise the image again"):
         done(picture[0], resume=replace(part, run=None))
 
 
@@ -339,8 +339,8 @@ def test_tiles_are_chosen_from_the_memory():
     ("image", "said"),
     [
         (np.full((16, 16), np.nan), "256 of 256 pixels are no finite numbers"),
-        (np.full((16, 16), 3.0), "all pixels are 3; there is nothing to denoise"),
-        (np.zeros((1, 1)), "1 x 1 pixels; need at least 8"),
+        (np.full((16, 16), 3.0), "all pixels are 3; there is nothing to denoise: choose another"),
+        (np.zeros((1, 1)), "1 x 1 pixels; need at least 8 a side: take a larger region"),
         (np.zeros((3, 16, 16)), r"shape \(3, 16, 16\); need numbers of shape \(H, W\)"),
         (np.array([["a"]]), "need numbers"),
     ],
@@ -353,7 +353,7 @@ def test_what_is_no_image_gets_a_sentence(image, said):
 @pytest.mark.parametrize(
     ("others", "said"),
     [
-        ({"reference": np.eye(9)}, r"reference: \(9, 9\) pixels but the image has \(48, 48\)"),
+        ({"reference": np.eye(9)}, r"reference: \(9, 9\) pixels but the image has \(48, 48\); give one"),
         ({"reference": np.eye(48) * 1j}, "complex but the image is real"),
         ({"second": np.full((48, 48), np.inf)}, "second copy: 2304 of 2304 pixels"),
         ({"weight": np.zeros((48, 48))}, "0 everywhere"),

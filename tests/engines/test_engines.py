@@ -288,6 +288,25 @@ def test_the_provenance_tells_how_it_came_about(make):
     assert other["scan_checksum"] != made["scan_checksum"]
 
 
+def test_a_start_that_a_network_made_stays_in_the_provenance(make):
+    scan, truth = make(lines=4)
+    guess = {"start": "flat object, probe from file", "predicted": {"network": "ptynet-s"}}
+    start = replace(truth, provenance=guess, name="guess")
+    one = run_to_end(reconstruct(scan, RpieOptions(epochs=1), start, device="cpu"))
+    assert one.provenance["start"] == (
+        "'guess', predicted by ptynet-s; before: flat object, probe from file"
+    )
+    assert "predicted" not in one.provenance  # the engine has gone on from it
+    again = run_to_end(reconstruct(scan, RpieOptions(epochs=1), one, device="cpu")).provenance
+    for made in (one.provenance, again):
+        assert made["start_from"] == {"predicted": {"network": "ptynet-s"}}
+        assert made["start"].startswith("'guess', predicted")
+    smooth = replace(one, provenance={**one.provenance, "denoised": [{"rule": "holdout"}]})
+    last = run_to_end(reconstruct(scan, RpieOptions(epochs=1), smooth, device="cpu")).provenance
+    assert last["start"].startswith(f"'{one.name}', denoised; before: 'guess', predicted")
+    assert last["start_from"]["denoised"] == [{"rule": "holdout"}]
+
+
 def test_bad_input_gets_a_sentence(make):
     scan, truth = make(lines=4)
     with pytest.raises(ScanError, match="start from a reconstruction of the same scan"):

@@ -215,7 +215,7 @@ def _array_seeds() -> list[Seed]:
         diffraction=np.moveaxis(COUNTS, 0, 2), xcoords_start=X * 1e-6, ycoords_start=Y * 1e-6,
         probeGuess=PROBE, objectGuess=OBJECT,
     )  # fmt: skip
-    needs, no = "NeedsPositions", "FileError"
+    needs, no, image = "NeedsPositions", "FileError", {"image": True}
     arrays = {
         "tike": (tike, ""),
         "tike-bz2": (bz2.compress(tike), ""),
@@ -230,9 +230,13 @@ def _array_seeds() -> list[Seed]:
         "pickled-npy": (npy(np.array([_Trap()], object), pickled=True), no),
         "pickle": (pickle.dumps(_Trap(), 4), no),
     }
+    frames = {f"frame_{number}.npy": npy(frame) for number, frame in enumerate(COUNTS)}
     return [
-        Seed(name, {"main": data}, "main", expected=told or "opened as a scan", job={"image": True})
-        for name, (data, told) in arrays.items()
+        *(
+            Seed(name, {"main": data}, "main", expected=told or "opened as a scan", job=image)
+            for name, (data, told) in arrays.items()
+        ),
+        Seed("npy-folder", frames, ".", damaged=tuple(frames), expected=needs),
     ]
 
 

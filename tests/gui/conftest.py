@@ -19,6 +19,17 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.gui)
 
 
+@pytest.fixture(autouse=True)
+def own_settings(tmp_path, monkeypatch):
+    """What a user likes is neither read from, nor written to, the home of who runs the tests."""
+    from napari import settings
+
+    settings._clear_plugin_settings_cache()
+    monkeypatch.setattr(settings, "_CFG_PATH", str(tmp_path / "napari" / "settings.yaml"))
+    yield
+    settings._clear_plugin_settings_cache()
+
+
 @pytest.fixture
 def notifications():
     """The texts that the user was shown."""
@@ -69,13 +80,13 @@ def scan_file(tmp_path):
 
 
 class Docks:
-    """A real window with both docks, as a user drives it."""
+    """A real window with these two docks alone, as a user drives it."""
 
     def __init__(self, qtbot, viewer):
-        from napari_ptycho.gui.app import open_docks
+        from napari_ptycho.gui.app import open_dock
 
         self.qtbot, self.viewer = qtbot, viewer
-        self.scan, self.reconstruct = open_docks(viewer)
+        self.scan, self.reconstruct = (open_dock(viewer, name) for name in ("Scan", "Reconstruct"))
         self.session = self.scan.session
         self.stages = self.reconstruct.stages
         self.epochs(3)

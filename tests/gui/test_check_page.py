@@ -13,8 +13,8 @@ from napari_ptycho.denoise import ClassicalOptions, classical
 from napari_ptycho.denoise.subject import applied, subject_of
 from napari_ptycho.engines import RpieOptions, reconstruct
 from napari_ptycho.gui import canvas
-from napari_ptycho.gui.check_layers import FRAMES, NAMES, PLACES
 from napari_ptycho.gui.canvas import MADE
+from napari_ptycho.gui.check_layers import FRAMES, NAMES, PLACES
 from napari_ptycho.gui.views import picture, view_scan
 from napari_ptycho.gui.widgets import RED
 from napari_ptycho.job import run_to_end

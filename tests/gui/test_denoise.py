@@ -26,7 +26,7 @@ def test_a_run_shows_layer_curves_and_history(images):
     images.run(30)
     view, box = images.dock.view, images.dock.box
     layer = images.viewer.layers[-1]
-    assert layer.name == f"star · DIP it {view.denoised.iteration}"
+    assert layer.name == f"star · DIP arch1-bilinear it {view.denoised.iteration}"
     np.testing.assert_allclose(layer.data, view.denoised.image)
     assert view.denoised.done == 30
     assert set(view.denoised.curves) >= {"loss", "fidelity_db", "held_out_db"}
@@ -66,7 +66,7 @@ def test_stop_keeps_and_continue_goes_on_counting(images):
     assert result.done == before + 7
     assert len(result.curves["loss"]) == before + 7
     assert images.rows() == 1  # of the run that went on
-    assert images.names()[2:] == [f"star · DIP it {result.iteration}"]
+    assert images.names()[2:] == [f"star · DIP arch1-bilinear it {result.iteration}"]
 
 
 def test_discard_removes_layers_and_result(images):
@@ -90,12 +90,12 @@ def test_the_history_shows_past_outputs_and_moves_the_cursor(images):
     layer = images.viewer.layers[-1]
     box.history.slider.setValue(1)
     box.history.slider.setValue(0)
-    assert layer.name == "star · DIP it 5"
+    assert layer.name == "star · DIP arch1-bilinear it 5"
     np.testing.assert_allclose(layer.data, view.denoised.at(5))
     assert [line.value() for line in box.plot.cursors] == [5, 5]
     assert box.plot.cursors[0].isVisible()
     box.history.best_button.click()
-    assert layer.name == f"star · DIP it {view.denoised.iteration}"
+    assert layer.name == f"star · DIP arch1-bilinear it {view.denoised.iteration}"
     np.testing.assert_allclose(layer.data, view.denoised.image)
     assert not box.plot.cursors[0].isVisible()
 

@@ -35,7 +35,7 @@ def test_a_reconstruction_with_its_scan_has_a_second_copy(weave):
     weave.run(4)
     view, layer = weave.dock.view, weave.viewer.layers[-1]
     assert view.denoised.rule == "second-copy"
-    assert layer.name == f"weave · phase · DIP it {view.denoised.iteration}"
+    assert layer.name == f"weave · phase · DIP arch1-bilinear it {view.denoised.iteration}"
     assert layer.data.shape == weave.viewer.layers["weave · phase"].data.shape
     assert layer.metadata[canvas.ROLE] == canvas.DENOISED
     assert is_denoised(canvas.held_by(layer).provenance)
@@ -46,6 +46,25 @@ def test_a_reconstruction_with_its_scan_has_a_second_copy(weave):
     weave.run(2)
     assert weave.dock.view.halves is halves  # they are made once
     assert weave.notifications() == []
+
+
+def test_other_architectures_make_other_layers_and_a_renamed_one_is_kept(weave):
+    weave.form.second.choose("none")
+    before = len(weave.names())
+    weave.run(2)
+    weave.run(3)  # the same again: its layer is taken over
+    assert len(weave.names()) == before + 1
+    weave.field("architecture").setCurrentText("arch1")
+    weave.run(2)
+    first, other = weave.viewer.layers[-2:]
+    assert [one.name.split(" it ")[0] for one in (first, other)] == [
+        "weave · phase · DIP arch1-bilinear",
+        "weave · phase · DIP arch1",
+    ]
+    other.name, kept = "mine", other.data.copy()
+    weave.run(3)
+    assert len(weave.names()) == before + 3
+    np.testing.assert_array_equal(weave.viewer.layers["mine"].data, kept)
 
 
 def test_without_its_scan_pixels_are_held_out(weave):

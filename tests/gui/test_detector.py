@@ -7,7 +7,7 @@ import pytest
 
 from napari_ptycho.gui import canvas
 from napari_ptycho.gui.views import view_scan
-from napari_ptycho.prepare.detector_report import GOOD, HOT, MASKED
+from napari_ptycho.prepare.detector_facts import GOOD, HOT, MASKED
 from napari_ptycho.prepare.orientation import turned
 
 from .conftest import make_scan

@@ -122,6 +122,23 @@ def test_all_frames_of_a_folder_are_dropped(tmp_path):
         loading.open_paths(paths[:3])
 
 
+def test_all_numpy_files_of_a_folder_are_dropped_with_their_positions(tmp_path):
+    patterns = np.asarray(make_scan().patterns)[:4]
+    paths = [tmp_path / f"frame_{number}.npy" for number in range(4)]
+    for path, frame in zip(paths, patterns, strict=True):
+        np.save(path, frame)
+    assert "holds 4 NPY files but no positions" in loading.open_paths(paths).sentence
+    table = tmp_path / "positions.csv"
+    np.savetxt(table, np.arange(8.0).reshape(4, 2), delimiter=",", header="y_px,x_px", comments="")
+    for dropped in (paths, [*paths, table]):
+        view, _ = loading.open_paths(dropped)
+        np.testing.assert_array_equal(view.scan.patterns, patterns)
+        np.testing.assert_array_equal(view.scan.positions_px[:, 0], [0, 2, 4, 6])
+    (tmp_path / "one.tif").write_bytes(b"")
+    with pytest.raises(FileError, match="4 files were given"):
+        loading.open_paths([*paths[:3], tmp_path / "one.tif"])
+
+
 def test_what_lacks_positions_is_wanting(frames):
     wanting = loading.open_paths([frames])
     assert isinstance(wanting, Wanting)

@@ -1,10 +1,11 @@
 import dataclasses
+import os
 
 import h5py
 import pytest
 
 from napari_ptycho.errors import FileError
-from napari_ptycho.io import read_scan, write_scan
+from napari_ptycho.io import atomic, read_scan, write_scan
 from napari_ptycho.io.atomic import written
 
 
@@ -40,6 +41,47 @@ def test_a_link_keeps_pointing_at_its_file(tmp_path):
         temporary.write_text("new")
     assert (tmp_path / "link.h5").is_symlink()
     assert (tmp_path / "real.h5").read_text() == "new"
+
+
+@pytest.fixture
+def busy(monkeypatch):
+    """A system as Windows: for so many attempts somebody reads the file that is replaced."""
+
+    def reads(attempts, patience):
+        left, replace = [True] * attempts, os.replace
+
+        def replacing(source, target):
+            if left and left.pop():
+                raise PermissionError(13, "The process cannot access the file")
+            replace(source, target)
+
+        monkeypatch.setattr(os, "replace", replacing)
+        monkeypatch.setattr(atomic, "PATIENCE_S", patience)
+
+    return reads
+
+
+def test_a_file_that_is_being_read_is_replaced_a_moment_later(tmp_path, busy):
+    path = tmp_path / "queue.json"
+    path.write_text("old")
+    busy(attempts=3, patience=30)
+    with written(path) as temporary:
+        temporary.write_text("new")
+    assert path.read_text() == "new"
+    assert names(tmp_path) == ["queue.json"]
+
+
+@pytest.mark.parametrize(("attempts", "patience"), [(1, 0), (100_000, 0.05)])
+def test_a_file_that_may_not_be_replaced_is_not_waited_for_for_ever(
+    tmp_path, busy, attempts, patience
+):
+    path = tmp_path / "queue.json"
+    path.write_text("old")
+    busy(attempts, patience)
+    with pytest.raises(FileError, match=r"queue.json: .*cannot access"), written(path) as temporary:
+        temporary.write_text("new")
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["queue.json"]
 
 
 def test_a_missing_folder_is_named(scan, tmp_path):

@@ -152,6 +152,8 @@ def test_stitched_piece_by_piece_it_is_the_whole(star, unveil):
     assert found.reconstruction.object.shape == whole.reconstruction.object.shape
     assert np.median(difference) < 0.1
     assert found.r_factor == pytest.approx(whole.r_factor, rel=0.1)
+    made, same = found.reconstruction.provenance, whole.reconstruction.provenance
+    assert made["scan_checksum"] == same["scan_checksum"]
 
 
 def test_a_network_of_another_size_is_a_sentence(star, unveil):

@@ -207,6 +207,7 @@ def test_the_last_update_is_what_the_kept_network_predicts(scan):
     assert len(last.history["held_out"]) == len(last.history["loss"]) == last.done == last.total
     assert last.result.network.about["finetuned"]["epoch"] == last.result.epoch
     assert tuned.provenance["predicted"]["about"]["finetuned"]["options"]["rate"] == 1e-3
+    assert tuned.provenance["scan_checksum"] == found.provenance["scan_checksum"]
 
 
 @pytest.mark.parametrize("loop", ["overlap", "pattern"])

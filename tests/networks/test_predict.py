@@ -1,16 +1,20 @@
 """Prediction of a whole scan, with networks whose answer is known."""
 
+from dataclasses import replace
+
 import dask.array as da
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from napari_ptycho.engines import RpieOptions, reconstruct
 from napari_ptycho.errors import JobError, OptionsError, ScanError
 from napari_ptycho.job import run_to_end
 from napari_ptycho.model import Geometry, Scan
 from napari_ptycho.networks import PredictOptions, predict, table
 from napari_ptycho.networks.central import central
+from napari_ptycho.networks.ground import checksum_of
 from napari_ptycho.networks.network import Network, Preparation
 from napari_ptycho.networks.patches import PatchStack, complex_patches
 from napari_ptycho.networks.quick import quick
@@ -116,6 +120,17 @@ def test_the_result_says_where_it_came_from(scan, oracle):
     assert np.array_equal(result.reconstruction.extras["spread"], result.spread)
     power = (np.abs(result.reconstruction.probe) ** 2).sum()
     assert power == pytest.approx(scan.patterns.sum(axis=(1, 2)).mean(), rel=1e-3)
+
+
+@pytest.mark.parametrize("every", [1, 7])
+def test_the_checksum_is_that_of_an_engine(scan, oracle, every):
+    options = PredictOptions(standardise="network", every=every)
+    made = run_to_end(predict(scan, oracle(scan), options, device="cpu")).reconstruction.provenance
+    engine = run_to_end(reconstruct(scan, RpieOptions(epochs=1), device="cpu")).provenance
+    assert made["scan_checksum"] == engine["scan_checksum"] == checksum_of(scan)
+    counts = np.array(scan.patterns)
+    counts[0, 0, 0] += 1
+    assert checksum_of(replace(scan, patterns=counts)) != made["scan_checksum"]
 
 
 def test_every_fifth_pattern(scan, oracle):
@@ -371,6 +386,7 @@ def test_larger_patterns_are_looked_at_in_their_middle(scan, monkeypatch):
     *_, last = predict(fine, Network("ptynet-s", {}, raw), device="cpu")
     found = last.result.reconstruction
     assert "central part of the detector" in " ".join(last.notes)
+    assert found.provenance["scan_checksum"] == checksum_of(fine)  # of all of the detector
     assert found.object.shape == last.result.spread.shape == last.result.coverage.shape
     np.testing.assert_array_equal(found.probe.shape, fine.probe.shape)
     low = np.rint(found.positions_px[0] - positions[0]).astype(int)

@@ -10,12 +10,19 @@ import pkgutil
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from importlib.metadata import files, version
 from pathlib import Path
 
 NAME = "napari-ptycho"
 PICTURE = Path("installed.png")
+
+
+def say(text) -> None:
+    """Write a line at once."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def check_files() -> None:
@@ -32,7 +39,7 @@ def check_files() -> None:
     assert came == {path.relative_to(sources).as_posix() for path in paths}
     for path in paths:
         assert path.read_bytes() == (folder.parent / path.relative_to(sources)).read_bytes(), path
-    print(f"{NAME} {version(NAME)} in {folder}: {len(came)} files")
+    say(f"{NAME} {version(NAME)} in {folder}: {len(came)} files")
 
 
 def check_imports() -> None:
@@ -41,20 +48,20 @@ def check_imports() -> None:
 
     names = [m.name for m in pkgutil.walk_packages(napari_ptycho.__path__, "napari_ptycho.")]
     for name in names:
-        if not name.endswith("__main__"):
-            importlib.import_module(name)
-    print(f"{len(names)} modules imported")
+        importlib.import_module(name)
+    say(f"{len(names)} modules imported")
 
 
 def check_command() -> None:
     """The command is there, and a network that came along predicts."""
     ptycho = shutil.which(NAME, path=Path(sys.executable).parent)
     assert ptycho is not None, f"no command {NAME} beside {sys.executable}"
-    for words in (
-        ["simulate", "star-64", "-o", "star.h5"],
-        ["predict", "star.h5", "--checkpoint", "ptynet-s", "-o", "predicted.h5"],
-    ):
-        subprocess.run([ptycho, *words], check=True)
+    with tempfile.TemporaryDirectory() as folder:
+        for words in (
+            ["simulate", "star-64", "-o", "star.h5"],
+            ["predict", "star.h5", "--checkpoint", "ptynet-s", "-o", "predicted.h5"],
+        ):
+            subprocess.run([ptycho, *words], check=True, cwd=folder)
 
 
 def wait(condition, seconds) -> None:
@@ -87,7 +94,7 @@ def check_window() -> None:
     assert len(errors) == 2, errors
     assert errors[1] < errors[0], errors
     viewer.screenshot(str(PICTURE), canvas_only=False, flash=False)
-    print(f"napari with {len(DOCKS)} docks and {len(names)} layers: {PICTURE.resolve()}")
+    say(f"napari with {len(DOCKS)} docks and {len(names)} layers: {PICTURE.resolve()}")
     viewer.close()
 
 
@@ -95,4 +102,4 @@ if __name__ == "__main__":
     for check in (check_files, check_imports, check_command, check_window):
         begun = time.monotonic()
         check()
-        print(f"{check.__name__}: {time.monotonic() - begun:.1f} s", flush=True)
+        say(f"{check.__name__}: {time.monotonic() - begun:.1f} s")

@@ -18,7 +18,7 @@ from napari_ptycho.prepare import (
     mask_pixels,
 )
 from napari_ptycho.prepare.bad_pixels import dead_pixels, hot_pixels
-from napari_ptycho.prepare.detector_report import DEAD, HOT, MASKED, SATURATED
+from napari_ptycho.prepare.detector_facts import DEAD, HOT, MASKED, SATURATED
 from napari_ptycho.prepare.survey import LAZY_FRAMES, survey
 
 FAR = Geometry(10e3, 2.0, (50e-6, 100e-6))
@@ -91,8 +91,11 @@ def test_what_is_found_comes_to_the_middle(rng):
 
 def test_a_centre_that_cannot_be_found_is_told(rng):
     even = Scan(patterns=np.ones((2, 8, 8)), positions_m=np.zeros((2, 2)))
-    with pytest.raises(ScanError, match="empty or even; the centre cannot be found"):
+    with pytest.raises(ScanError, match="empty or even, so the centre cannot be found; give it"):
         find_centre(even)
+    dead = Scan(patterns=np.zeros((2, 8, 8)), positions_m=np.zeros((2, 2)))
+    with pytest.raises(ScanError, match="no valid pixel; correct the mask, or give the centre"):
+        find_centre(dead)
     with pytest.raises(ScanError, match="near-field frames have no zero frequency"):
         cut_detector(replace(even, geometry=NEAR), DetectorOptions(centre="auto"))
 
@@ -198,7 +201,7 @@ def test_rebinning_the_near_field_makes_larger_object_pixels(rng):
 
 
 def test_a_size_below_one_block_is_refused(rng):
-    with pytest.raises(OptionsError, match="cut of 4 x 4 pixels holds no block of 8 x 8"):
+    with pytest.raises(OptionsError, match="cut of 4 x 4 pixels holds no block of 8 x 8; choose a larger"):
         cut_detector(counted(rng), DetectorOptions(size=4, rebin=8))
 
 

@@ -166,7 +166,7 @@ def test_invalid_pixels_may_hold_anything():
     np.testing.assert_array_equal(one.patterns + other.patterns, counts)
 
 
-OFFER = r"or take every other position instead \(`alternate`\)"
+OFFER = "or split it by positions instead"
 
 
 @pytest.mark.parametrize(

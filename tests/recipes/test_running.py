@@ -90,6 +90,9 @@ def test_the_resolution_is_that_of_frc(scan_file, tmp_path):
     assert best.unit == "px"  # this scan knows no pixel size
     assert report.resolution_m is None
     assert report.resolution_px == best.value
+    caution = next(note for note in report.notes if "FRC of one image" in note)
+    assert "(half-bit, full period)" in caution
+    assert "print that of two halves" in caution
     if best.value is None:
         assert f"resolution: {found.crossing().words}" in report.notes
 

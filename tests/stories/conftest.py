@@ -1,6 +1,7 @@
 """The stories of docs/stories: each a test, and the script that makes the tutorial's pictures.
 
-Quick, with the other tests; at the length of the tutorial, with pictures and tables:
+Quick, with the other tests; at the length of the tutorial, with tables and pictures
+(docs/images/story-*.png):
 
     xvfb-run -a -s "-screen 0 1600x1000x24" pytest tests/stories --pictures docs/images
 """

@@ -79,6 +79,15 @@ class Hand:
         """Select lines of the list of layers."""
         self.viewer.layers.selection = set(layers)
 
+    def show(self, *layers):
+        """Open the eyes of these layers in the list, and close those of all others."""
+        for layer in self.viewer.layers:
+            layer.visible = layer in layers
+
+    def closer(self, times):
+        """Turn the wheel over the middle of the canvas: so many times larger, or smaller."""
+        self.viewer.scene.camera.zoom *= times
+
     def choose(self, combo, words):
         """Choose a line of a box as a person does: what follows from a choice follows."""
         index = combo.findText(words)
@@ -166,7 +175,8 @@ def spoken(widget):
 def phase_error_rad(found, truth, margin=32):
     """How far a phase is from the true one, rms, without what cannot be known: offset and ramp."""
     inside = (slice(margin, -margin),) * 2
-    off = np.angle(found[inside] * truth[inside].conj())
+    ratio = found[inside] * truth[inside].conj()
+    off = np.angle(ratio * ratio.sum().conj())
     y, x = np.indices(off.shape)
     plane = np.stack([y.ravel(), x.ravel(), np.ones(off.size)], axis=1)
     fit, *_ = np.linalg.lstsq(plane, off.ravel(), rcond=None)

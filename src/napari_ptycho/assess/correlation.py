@@ -38,6 +38,7 @@ class Frc:
     rings: Floats
     """(K,) pixels in each ring."""
     single: bool
+    """Whether it is of one image, cut into parts, and not of two."""
     crossings: Mapping[str, Crossing]
     """By threshold."""
     at_nyquist: float

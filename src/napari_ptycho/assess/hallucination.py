@@ -20,7 +20,7 @@ from napari_ptycho.assess.case import Case, Pair, case_of
 from napari_ptycho.assess.check_options import CheckOptions
 from napari_ptycho.assess.lattices import beside, lattices
 from napari_ptycho.assess.photons import score_map, support
-from napari_ptycho.assess.plane import Plane
+from napari_ptycho.assess.plane import Plane, regularised
 from napari_ptycho.assess.verdict import Check, Evidence
 from napari_ptycho.errors import OptionsError
 from napari_ptycho.job import Update
@@ -181,6 +181,11 @@ def _seen(case: Case) -> str:
         return (
             "a network predicted it from these very photons, which did not teach it: they were "
             "asked, beside an original that has fitted their noise"
+        )
+    if case.recipe is None and (priors := regularised(case.of.provenance)):
+        return (
+            f"an engine made it ({', '.join(priors)}), and is not run again on half of the "
+            "photons: those that it has seen were asked, which rejects most denoisers"
         )
     return (
         "how the image was made is not known, so it could not be made again from half of the "

@@ -12,6 +12,7 @@ import scipy
 from numpy.typing import NDArray
 
 from napari_ptycho import io
+from napari_ptycho.engines.options import DipOptions
 from napari_ptycho.errors import OptionsError
 from napari_ptycho.model import Reconstruction
 from napari_ptycho.model.arrays import Bools, frozen
@@ -56,13 +57,14 @@ class Plane:
         if min(data.shape) < LEAST_PX:
             raise OptionsError(
                 f"{self.name}: {data.shape[0]} x {data.shape[1]} pixels; need at least "
-                f"{LEAST_PX} x {LEAST_PX}"
+                f"{LEAST_PX} x {LEAST_PX}: take a larger region, or the whole image"
             )
         kind = np.complex128 if data.dtype.kind == "c" else np.float64
         area = np.asarray(self.area, bool) if self.area.size else np.ones(data.shape, bool)
         if area.shape != data.shape:
             raise OptionsError(
-                f"{self.name}: {data.shape} pixels, but where it is known has {area.shape}"
+                f"{self.name}: {data.shape} pixels, but where it is known has {area.shape}; need "
+                "the same"
             )
         finite = np.isfinite(data)
         broken = int((~finite & area).sum())
@@ -71,7 +73,7 @@ class Plane:
         data = np.where(finite, data, 0)
         known = data[area]
         if not known.size or (known == known[0]).all():
-            raise OptionsError(f"{self.name}: all pixels have the same value; there is no image")
+            raise OptionsError(f"{self.name}: all pixels have the same value; choose another image or region")
         object.__setattr__(self, "data", frozen(data, kind))
         object.__setattr__(self, "area", frozen(area, bool))
 
@@ -142,7 +144,28 @@ def processing(provenance: Mapping[str, Any]) -> str:
     methods = [_method(entry.get("settings", {})) for entry in recipes(provenance)]
     words = [f"denoised ({', '.join(filter(None, methods)) or 'unknown method'})"] if done else []
     words += [word for word in ("predicted", "filtered") if provenance.get(word)]
+    priors = regularised(provenance)
+    words += [f"regularised ({', '.join(priors)})"] if priors else []
     return ", ".join(words)
+
+
+def regularised(provenance: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what engines have smoothed the object with, in the order of the runs."""
+    found: list[str] = []
+    runs = provenance.get("runs")
+    for run in runs if isinstance(runs, list | tuple) else ():
+        if not isinstance(run, Mapping):
+            continue
+        options = run.get("options")
+        options = options if isinstance(options, Mapping) else {}
+        found += [DipOptions.title] if run.get("engine") == DipOptions.title else []
+        found += [f"denoiser = {options['denoiser']}"] if _on(options, "denoiser") else []
+        found += [name for name in ("total_variation", "smoothness") if _on(options, name)]
+    return tuple(dict.fromkeys(found))
+
+
+def _on(options: Mapping[str, Any], name: str) -> bool:
+    return options.get(name) not in (None, "none", 0, False)
 
 
 def recipes(provenance: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -27,7 +27,9 @@ class ProfileOptions(Options):
         Literal["line", "radial"],
         "line: along a line; radial: over the rings around a point, such as a star's middle.",
     ] = "line"
-    width: Annotated[int, Range(1, WIDEST_PX), "Of a line: mean over so many pixels across it."] = 1
+    width: Annotated[
+        int, Range(1, WIDEST_PX, unit="px"), "Of a line: mean over so many pixels across it."
+    ] = 1
     show: Annotated[
         Literal["mean", "spread"],
         "Of rings: mean with its spread as a band, or the spread (standard deviation along the "

@@ -28,12 +28,14 @@ class MapOptions(Options):
 
     block: Annotated[
         int,
-        Range(16, 256, 8),
+        Range(16, 256, 8, unit="px"),
         "Side of the window in pixels. Of one image twice as many: it is cut into quarters first. "
         "Small windows have few rings and are uncertain.",
     ] = 64
     step: Annotated[
-        int, Range(1, 64), "Pixels from window to window; between them it is interpolated."
+        int,
+        Range(1, 64, unit="px"),
+        "Pixels from window to window; between them it is interpolated.",
     ] = 8
     threshold: Annotated[
         Literal["1/7", "0.5", "half-bit", "3-sigma"],
@@ -134,7 +136,7 @@ def resolution_map(
         need = options.block * (1 if b is not None else 2)
         raise OptionsError(
             f"{a.name}: {a.shape[0]} x {a.shape[1]} pixels; a window of {options.block} needs at "
-            f"least {need} x {need}"
+            f"least {need} x {need}: choose a smaller block, or a larger region"
         )
     found = Blocks(area, options).run(pairs)
     periods = _periods(found, b is None)
@@ -144,7 +146,8 @@ def resolution_map(
     if not np.isfinite(coarse).any():
         raise OptionsError(
             f"{a.name}: none of {int(found.looked.sum())} windows agrees above {options.threshold} "
-            "anywhere; there is no signal to map, or the images are not of the same thing"
+            "anywhere: there is no signal to map, or the images are not of the same thing; choose "
+            "another pair, a larger block, or a lower threshold"
         )
     full = _zoomed(coarse, area, options.step)
     if b is None:

@@ -26,7 +26,9 @@ class MetricsOptions(AlignOptions):
         "Data range for PSNR and SSIM: from the least to the largest value of the reference, or "
         "from its 1st to its 99th percentile.",
     ] = "min-max"
-    ssim_window: Annotated[int, Range(3, 31, 2), "Side of the window of SSIM in pixels, odd."] = 7
+    ssim_window: Annotated[
+        int, Range(3, 31, 2, unit="px"), "Side of the window of SSIM in pixels, odd."
+    ] = 7
     normalise: Annotated[
         Literal["euclidean", "min-max", "mean"],
         "NRMSE is the RMSE over: the root of the mean square, the span, or the mean of the "
@@ -185,9 +187,9 @@ def _frc(found: Registered) -> Metric:
     from napari_ptycho.assess.correlation import frc
     from napari_ptycho.assess.frc_options import FrcOptions
 
-    options = FrcOptions(convention="half period", threshold="1/7")
-    name = "FRC resolution (half period, 1/7)"
-    about = "Half the finest period up to which both agree, where their FRC falls below 1/7."
+    options = FrcOptions()  # as the FRC page begins with
+    name = f"FRC resolution ({options.convention}, {options.threshold})"
+    about = f"The finest period up to which both agree: their FRC falls below {options.threshold}."
     try:
         curve = frc(found.reference, found.image, options, NOTHING)
     except OptionsError as error:

@@ -14,7 +14,7 @@ import numpy as np
 
 from napari_ptycho.assess.correlation import Frc, frc
 from napari_ptycho.assess.frc_options import FrcOptions, HonestOptions
-from napari_ptycho.assess.plane import Plane, plane_of
+from napari_ptycho.assess.plane import Plane, plane_of, regularised
 from napari_ptycho.assess.registration import AlignOptions
 from napari_ptycho.denoise import DenoiseOptions, dip
 from napari_ptycho.denoise.subject import CHANNELS, Subject, subject_of
@@ -138,11 +138,13 @@ def honest(
     """
     options = options or HonestOptions()
     parts = (0 if halves else 1) + (3 if denoise else 0)
-    total, done, notes = max(PART * parts, 1.0), 0.0, list[str]()
+    total, done, told = max(PART * parts, 1.0), 0.0, _unlike(reconstruction)
+    notes = told
     if halves is None:
         with closing(_as_generator(_made(scan, reconstruction, options, device))) as making:
             for made in making:
-                halves, notes = made.result, [n for n in made.notes if not n.startswith(MAKING)]
+                halves = made.result
+                notes = [*told, *(n for n in made.notes if not n.startswith(MAKING))]
                 done = PART * made.done / max(made.total, 1)
                 found = Honest(halves, doing=f"{MAKING}: {done / PART:.0%}")
                 yield Update(done, total, made.history, found, tuple(notes))
@@ -153,6 +155,17 @@ def honest(
         shown = total if denoise is None else total - 3 * PART + update.done
         result = replace(update.result, halves=halves)
         yield Update(shown, total, update.history, result, (*notes, *update.notes))
+
+
+def _unlike(reconstruction: Reconstruction) -> list[str]:
+    """Say so if the halves are made in another way than the image."""
+    priors = ", ".join(regularised(reconstruction.provenance))
+    if not priors:
+        return []
+    return [
+        f"'{reconstruction.name}' was regularised ({priors}), its halves are not: this FRC is that "
+        "of plain rPIE. For the image itself give engines.reconstruct_halves its options"
+    ]
 
 
 def _made(
@@ -188,7 +201,7 @@ def honest_images(
         PtychoError: As `denoise.dip` and `frc`.
     """
     if a.shape != b.shape:
-        raise OptionsError(f"{a.name} has {a.shape} pixels and {b.name} {b.shape}; need the same")
+        raise OptionsError(f"{a.name} has {a.shape} pixels and {b.name} {b.shape}; need two of one shape")
     found = Honest(raw=frc(a, b, options, IN_PLACE))
     total = 3 * PART if denoise else 1.0
     yield Update(0.0 if denoise else total, total, {}, found)

@@ -31,7 +31,9 @@ class Evidence:
     test: str
     """"photons", "lattice", "places", "grid", "local grid", "whiteness", "blobs", "spread"."""
     sentence: str
+    """What it says, for a person."""
     alarm: bool = False
+    """Whether it is a reason to look closer; only photons decide the verdict."""
     numbers: Mapping[str, Any] = field(default_factory=dict)
     """Plain values, fit for JSON."""
 
@@ -41,7 +43,9 @@ class Place:
     """A place that the photons object to."""
 
     y: int
+    """Row of its middle in the image, in pixels."""
     x: int
+    """Column of its middle."""
     score: float
     """S of the score map."""
     wanted: float
@@ -57,21 +61,29 @@ class Check:
     name: str
     """Of the image."""
     channel: str
+    """"phase" or "amplitude"."""
     area: Bools
     """(H, W) where there is light."""
     values: Floats
     """(H, W) the image itself."""
     pixel_m: tuple[float, float] | None = None
+    """Pixel (height, width) in metres, None if unknown."""
     support: "Support | None" = None
+    """Whether the photons prefer the image to its original; None: not asked."""
     scores: "ScoreMap | None" = None
+    """Where the photons want it otherwise."""
     places: tuple[Place, ...] = ()
+    """Those where they want it clearly so."""
     lattices: "tuple[Lattice, ...]" = ()
+    """Periods that networks print, and what the photons say of each."""
     evidence: tuple[Evidence, ...] = ()
+    """What each test says, photons first."""
     maps: Mapping[str, Floats] = field(default_factory=dict)
     """"score", "local grid", "blobs", "spread": (H, W), NaN where they mean nothing."""
     centres_px: Floats = field(default_factory=lambda: np.zeros((0, 2)))
     """(n, 2) middle (y, x) of each frame that `support.per_frame` speaks of."""
     notes: tuple[str, ...] = ()
+    """What was odd on the way, a sentence each."""
     halves: tuple[Reconstruction, Reconstruction] | None = None
     """Half-count reconstructions that were made on the way."""
     doing: str = ""

@@ -199,9 +199,15 @@ def allowed(parameter: Parameter) -> str:
         return ", ".join(parameter.choices)
     if parameter.range is None:
         return "text" if parameter.kind is str else "true, false"
-    return f"{parameter.range.low:g} to {parameter.range.high:g}"
+    unit = f" {parameter.unit}" if parameter.unit and " " not in parameter.unit else ""
+    return f"{parameter.range.low:g} to {parameter.range.high:g}{unit}"
 
 
 def _as_dict(parameter: Parameter) -> dict[str, Any]:
     values = asdict(parameter)
-    return {**values, "kind": parameter.kind.__name__, "range": values["range"] or None}
+    return {
+        **values,
+        "kind": parameter.kind.__name__,
+        "range": values["range"] or None,
+        "unit": parameter.unit,
+    }

@@ -38,7 +38,10 @@ def dip_job(
     key = _key(image, options, beside) if any(saved) else ""
     if isinstance(resume, Denoised):
         if not isinstance(resume.run, Run):
-            raise OptionsError("this result cannot go on: its network is no longer in memory")
+            raise OptionsError(
+                "this result cannot go on: its network is no longer in memory; denoise the image "
+                "again with more iterations"
+            )
         yield from _whole(resume.run, options.iterations, Keeping(autosave, key))
         return
     if options.stop == "second-copy" and beside.second is None:

@@ -114,7 +114,7 @@ class DenoiseOptions(Options):
     ] = 500
     sigma: Annotated[
         float,
-        Range(0, 1e12, 0.01),
+        Range(0, 1e12, 0.01, unit="that of the image"),
         "Standard deviation of the noise, in units of the image; 0: estimated.",
     ] = 0.0
     held_out: Annotated[
@@ -139,12 +139,12 @@ class DenoiseOptions(Options):
     ] = 256.0
     data_range: Annotated[
         float,
-        Range(0, 1e12, 0.1),
+        Range(0, 1e12, 0.1, unit="that of the image"),
         "Of the PSNR. 0: 1 where the image lies between 0 and 1, else its span.",
     ] = 0.0
     tile: Annotated[
         int,
-        Range(0, 65_536, 64),
+        Range(0, 65_536, 64, unit="px"),
         "Sides of the tiles that a large image is cut into; 0: only if memory does not suffice.",
     ] = 0
 
@@ -187,7 +187,11 @@ class ClassicalOptions(Options):
         "pixels predicted from their neighbours (Batson & Royer 2019; for white noise only). auto: "
         "the first of them that can be used.",
     ] = "auto"
-    strength: Annotated[float, Range(0, 100, 0.1), "In units of the noise; 0: calibrated."] = 0.0
+    strength: Annotated[
+        float,
+        Range(0, 100, 0.1, unit="standard deviations of the noise"),
+        "In units of the noise; 0: calibrated.",
+    ] = 0.0
     sigma: Annotated[
         float,
         Range(0, 1e12, 0.01),

@@ -76,7 +76,8 @@ def checked(image: Any, name: str = "image") -> Image:
         )
     if min(array.shape) < LEAST_PX:
         raise OptionsError(
-            f"{name}: {array.shape[0]} x {array.shape[1]} pixels; need at least {LEAST_PX} a side"
+            f"{name}: {array.shape[0]} x {array.shape[1]} pixels; need at least {LEAST_PX} a side: "
+            "take a larger region"
         )
     array = array.astype(np.complex64 if array.dtype.kind == "c" else np.float32)
     lost = int((~np.isfinite(array)).sum())
@@ -86,7 +87,10 @@ def checked(image: Any, name: str = "image") -> Image:
             "replace them first"
         )
     if np.ptp(array.real) == 0 and np.ptp(array.imag) == 0:
-        raise OptionsError(f"{name}: all pixels are {array.flat[0]:g}; there is nothing to denoise")
+        raise OptionsError(
+            f"{name}: all pixels are {array.flat[0]:g}; there is nothing to denoise: choose another "
+            "image"
+        )
     return array
 
 
@@ -168,7 +172,10 @@ def prepare(
 def _like(image: Any, first: Image, name: str) -> Image:
     array = checked(image, name)
     if array.shape != first.shape:
-        raise OptionsError(f"{name}: {array.shape} pixels but the image has {first.shape}")
+        raise OptionsError(
+            f"{name}: {array.shape} pixels but the image has {first.shape}; give one of the same "
+            "shape"
+        )
     if array.dtype != first.dtype:
         kinds = {True: "complex", False: "real"}
         raise OptionsError(

@@ -72,7 +72,7 @@ class DetectorOptions(Options):
 
     saturation: Annotated[
         float,
-        Range(0, 1e12, 1000),
+        Range(0, 1e12, 1000, unit="counts"),
         "Counts at which a pixel saturates; such pixels only say 'at least so many'. 0: none.",
     ] = 0.0
     background: Annotated[

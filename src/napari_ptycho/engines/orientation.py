@@ -129,7 +129,8 @@ def subject(scan: Scan, patterns: int) -> Scan:
     """
     if len(scan) < FEWEST:
         raise ScanError(
-            f"{scan.name}: {len(scan)} patterns; finding the orientation needs at least {FEWEST}"
+            f"{scan.name}: {len(scan)} patterns; finding the orientation needs at least {FEWEST}: "
+            "take the whole scan, unbinned"
         )
     at = scan.in_pixels()
     far = np.linalg.norm(at - np.median(at, axis=0), axis=1)
@@ -137,7 +138,10 @@ def subject(scan: Scan, patterns: int) -> Scan:
     part = replace(part, patterns=np.asarray(part.patterns), valid=np.asarray(part.valid))
     mean = survey(part).mean
     if not mean.any():
-        raise ScanError(f"{scan.name}: the frames amid the scan hold no counts")
+        raise ScanError(
+            f"{scan.name}: the frames amid the scan hold no counts; look for the orientation by "
+            "more patterns, or cut out the part that has light"
+        )
     if part.geometry.propagation == "near" or min(mean.shape) <= SIDE:
         return part
     return cut_detector(part, DetectorOptions(size=_holding(mean)))

@@ -224,8 +224,24 @@ def provenance_of(
         "scan_checksum": f"blake2b-128 {frames.checksum}",
         "scan_sources": dict(scan.sources),
         "scan_notes": list(scan.notes),
-        "start": start.provenance.get("start", start.name),
+        **_start_of(start),
     }
+
+
+def _start_of(start: Reconstruction) -> dict[str, Any]:
+    """Return what a run began with: a sentence, and how a network made it, if one did."""
+    made = start.provenance
+    said = str(made.get("start", start.name))
+    by = {name: made[name] for name in ("predicted", "denoised") if made.get(name)}
+    if not by:
+        return {"start": said, **{name: made[name] for name in ("start_from",) if name in made}}
+    words = []
+    if "predicted" in by:
+        network = by["predicted"].get("network", "") if isinstance(by["predicted"], dict) else ""
+        words.append(f"predicted by {network or 'a network'}")
+    if "denoised" in by:
+        words.append("denoised")
+    return {"start": f"'{start.name}', {' and '.join(words)}; before: {said}", "start_from": by}
 
 
 def run_of(options: EngineOptions, start: Reconstruction, device: torch.device) -> dict[str, Any]:

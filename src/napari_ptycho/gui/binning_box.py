@@ -1,7 +1,7 @@
 """The bin size, the sparse sampling, and at once what they do."""
 
 from functools import partial
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from napari.viewer import Viewer
 from qtpy.QtCore import QTimer, Signal  # type: ignore[attr-defined]
@@ -15,12 +15,14 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_ptycho.gui.recipe_source import bin_size
+from napari_ptycho.gui.form import NO_UNIT
 from napari_ptycho.gui.runner import Runner
 from napari_ptycho.gui.views import ScanView
 from napari_ptycho.gui.widgets import Note
 from napari_ptycho.prepare import sparse_report
-from napari_ptycho.recipes.recipe import BinningOptions
+
+if TYPE_CHECKING:
+    from napari_ptycho.recipes.recipe import BinningOptions
 
 PAUSE_MS = 200
 Size = int | tuple[int, int]
@@ -52,7 +54,11 @@ class BinningBox(QWidget):
         self.neighbours.addItem("nearest in space")
         self.neighbours.setToolTip("Which positions are summed into one where there is no raster.")
         self.bin_button, self.undo_button = QPushButton("Bin"), QPushButton("Unbinned")
-        self.undo_button.setToolTip("Go back to the scan as it was read.")
+        self.bin_button.setToolTip(
+            "Sum the patterns of each bin, always of the unbinned scan: the binned one is then the "
+            "current scan."
+        )
+        self.undo_button.setToolTip("Go back to the scan as it was before it was binned.")
         self.note = Note(viewer)
         self._lay_out()
         self._later = QTimer(self, interval=PAUSE_MS, singleShot=True)
@@ -99,8 +105,10 @@ class BinningBox(QWidget):
         self.undo_button.setEnabled(binned)
         self._later.start()
 
-    def show_bins(self, options: BinningOptions) -> None:
+    def show_bins(self, options: "BinningOptions") -> None:
         """Show the bin size of a recipe, where it is one for this scan."""
+        from napari_ptycho.gui.recipe_source import bin_size
+
         size = bin_size(options) or 1
         if self._on_raster == isinstance(size, tuple):
             rows, columns = size if isinstance(size, tuple) else (size, 1)
@@ -147,7 +155,7 @@ def _every() -> QSpinBox:
     spin.setKeyboardTracking(False)
     spin.setToolTip(
         "Sparse sampling: of every so many patterns along the path only the first one is used, "
-        "before bins are made."
+        f"before bins are made. {NO_UNIT}"
     )
     return spin
 
@@ -157,5 +165,8 @@ def _spin(name: str) -> QSpinBox:
     spin.setRange(1, 1)
     spin.setKeyboardTracking(False)
     spin.setMinimumWidth(80)
-    spin.setToolTip(f"Neighbouring {name} that are summed into one pattern.")
+    spin.setToolTip(
+        f"Neighbouring {name} of the raster, or positions where there is none, that are summed "
+        f"into one pattern; 1 bins nothing. {NO_UNIT}"
+    )
     return spin

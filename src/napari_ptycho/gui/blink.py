@@ -63,6 +63,7 @@ class Blink(QObject):
         for layer in viewer.layers:
             if isinstance(layer, Image):
                 layer.visible = layer is layers[0]
+        self._restorer.fit()
         tell(viewer, layers[0].name)
         self._timer.start()
 

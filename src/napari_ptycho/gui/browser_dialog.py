@@ -57,6 +57,12 @@ class BrowserDialog(QDialog):
         self.tree_note = Note(viewer)
         self.file_button = QPushButton("File…")
         self.open_button, self.close_button = QPushButton("Open"), QPushButton("Close")
+        for button, tip in (
+            (self.file_button, "Look into another file."),
+            (self.open_button, "Open the scan as it is shown on the right."),
+            (self.close_button, "Leave the browser; the scan that is open stays."),
+        ):
+            button.setToolTip(tip)
         self.looks = Latest(self, "look into a file")
         self.places = Latest(self, "look for positions")
         self.previews = Latest(self, "preview of a file")

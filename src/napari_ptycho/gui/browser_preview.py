@@ -14,6 +14,11 @@ from napari_ptycho.gui.widgets import Note
 from napari_ptycho.prepare.cutting import Window
 
 WAITING = "Reading…"
+TIP = (
+    "What would be opened. Above: the mean frame with what is cut out (green) and zero frequency "
+    "(+), in detector pixels. Below: the path of the positions with its first point, in the unit "
+    "at the axes."
+)
 FRAME, PATH = "Mean frame, log10(1 + counts)", "Path of the scan"
 WINDOW = {"dark": "#69f0ae", "light": "#00c853"}
 """Colour of what is cut out: it stands on a dark map in both themes."""
@@ -29,6 +34,7 @@ class PreviewPane(QWidget):
         self._canvas = pg.GraphicsLayoutWidget()
         self._canvas.ci.layout.setContentsMargins(2, 2, 8, 2)
         self._canvas.ci.layout.setSpacing(2)
+        self._canvas.setToolTip(TIP)
         self.frame_plot, self.path_plot = self._plot(), self._plot()
         self._canvas.addItem(self.frame_plot, 0, 0)
         self.image = pg.ImageItem(axisOrder="row-major")

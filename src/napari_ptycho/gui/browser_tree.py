@@ -16,7 +16,14 @@ from napari_ptycho.io.saved_layouts import PATHS
 if TYPE_CHECKING:
     from napari_ptycho.io.browse import Node
 
-COLUMNS = ("Name", "Shape or value", "Type", "Stored as", "Link")
+COLUMNS = {
+    "Name": "Groups and datasets, as they lie in each other.",
+    "Shape or value": "Of an array its sides, of a scalar what it is, with its unit.",
+    "Type": "Of the numbers, as NumPy calls it.",
+    "Stored as": "Chunks and filters (compression).",
+    "Link": "Where a link leads; red if nothing is there.",
+}
+"""Titles, with their tooltips."""
 WIDTHS = (222, 112, 58, 120, 88)
 PATH = Qt.ItemDataRole.UserRole
 
@@ -34,7 +41,10 @@ class ContentsTree(QTreeWidget):
         self._inside: dict[str, list[str]] = {}
         self._items: dict[str, QTreeWidgetItem] = {}
         self._roles: dict[str, str] = {}
-        self.setHeaderLabels(COLUMNS)
+        self.setHeaderLabels(list(COLUMNS))
+        for column, tip in enumerate(COLUMNS.values()):
+            self.headerItem().setToolTip(column, tip)
+        self.setToolTip("A double click, or the menu of a line, gives a dataset its role.")
         self.setUniformRowHeights(True)
         self.setIndentation(14)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)

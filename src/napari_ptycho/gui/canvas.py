@@ -176,10 +176,10 @@ def beside(viewer: Viewer) -> Iterator[list[Layer]]:
     if all(ROLE in layer.metadata or layer in shown for layer in viewer.layers):
         viewer.canvas.overlays.scale_bar.gridded = True
         viewer.canvas.grid.enabled = True
-    _fit(viewer)
+    fit(viewer)
 
 
-def _fit(viewer: Viewer) -> None:
+def fit(viewer: Viewer) -> None:
     """Fit the camera to what is visible; napari 0.9 needs a layer with all dimensions among it."""
     ndim = viewer.dims.ndim
     layers = [layer for layer in viewer.layers if layer.visible]
@@ -194,7 +194,7 @@ def _fit(viewer: Viewer) -> None:
 def refresh_scale_bar(viewer: Viewer) -> None:
     """Show the scale bar while something of the object is visible and nothing of the detector."""
     visible = [layer for layer in viewer.layers if layer.visible]
-    in_object = find(visible, [role for role in OURS if role not in DETECTOR])
+    in_object = find(visible, [role for role in (*OURS, TOOL) if role not in DETECTOR])
     bar = viewer.canvas.overlays.scale_bar
     wanted = bool(in_object and not find(visible, DETECTOR))
     if wanted and not bar.visible:

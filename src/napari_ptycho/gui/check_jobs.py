@@ -12,12 +12,13 @@ from napari_ptycho.gui import canvas
 from napari_ptycho.gui.canvas import MADE
 from napari_ptycho.gui.denoise_jobs import belongs
 from napari_ptycho.gui.planes import plane_of_layer
-from napari_ptycho.gui.session import Halves, session_of
+from napari_ptycho.gui.session import session_of
 from napari_ptycho.job import Update
 from napari_ptycho.model import Reconstruction, Scan
 
 if TYPE_CHECKING:
     from napari_ptycho.assess.verdict import Check
+    from napari_ptycho.gui.session import Halves
     from napari_ptycho.options import Options
 
 
@@ -33,7 +34,7 @@ class Case:
     """What the layer shows."""
     original: Reconstruction | None = None
     scan: Scan | None = None
-    halves: Halves | None = None
+    halves: "Halves | None" = None
     lines: tuple[str, ...] = ()
     problem: str = ""
 

@@ -57,10 +57,12 @@ class CheckPage(Page):
             "judges. Takes about as long as the denoising did."
         )
         self.stop_button = QPushButton("Stop")
+        self.stop_button.setToolTip("End now, without a verdict; the last whole check is kept.")
         self.save_button = SaveButton(self._savable)
         self.save_button.setToolTip("Write the report: a page (.html) or data (.json).")
         self.bar = QProgressBar()
         self.bar.setRange(0, BAR)
+        self.bar.setToolTip("How far it is: reconstructing, denoising and judging.")
         self.form = OptionsForm(CheckOptions)
         self.verdict, self.sentence = QLabel(), Note(viewer)
         self.table, self.limits = EvidenceTable(viewer), Note(viewer, small=True)
@@ -183,6 +185,7 @@ class EvidenceTable(QTableWidget):
         super().__init__(0, 2)
         self._viewer = viewer
         small_table(self)
+        self.setToolTip("A row per test; alarms are red.")
         self.setWordWrap(True)
         header = self.horizontalHeader()
         header.hide()

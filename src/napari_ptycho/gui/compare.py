@@ -99,9 +99,15 @@ class Compare(QObject):
             layers = origins.meant(images, selected)
         return layers[:2] if name == CURTAIN else layers
 
-    def toggle(self, name: str) -> None:
-        """Begin "Curtain", "Blink" or "Grid" with the layers that are meant now; or end it."""
-        active, layers = self.active, self.meant(name)
+    def toggle(self, name: str, layers: Sequence[Layer] = ()) -> None:
+        """Begin "Curtain", "Blink" or "Grid", or end it.
+
+        Args:
+            name: Which.
+            layers: What is compared; none: what is meant now.
+        """
+        active, layers = self.active, layers or self.meant(name)
+        layers = layers[:2] if name == CURTAIN else layers
         if active:
             self.end()
         if name != active:

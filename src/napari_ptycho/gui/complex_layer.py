@@ -1,7 +1,8 @@
 """Complex layers: object or probe as one RGB layer; hue is phase, brightness is amplitude.
 
-They follow the layers that they are made of, which follow a run: never more often than these. The
-contrast of the amplitude layer is theirs too, for an RGB layer has none of its own.
+They follow the layers that they are made of, which follow a run: never more often than these. An
+amplitude of nothing is black, and what is white in the amplitude layer is in full colour here: an
+RGB layer has no contrast of its own.
 """
 
 from typing import Any
@@ -14,6 +15,7 @@ from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
 from napari_ptycho.gui import canvas
 from napari_ptycho.gui.hues import in_colour
+from napari_ptycho.gui.layers import name_on_top
 from napari_ptycho.gui.views import tiled
 from napari_ptycho.model import Reconstruction
 
@@ -44,10 +46,11 @@ class ComplexLayers(QObject):
         return canvas.find(self._viewer.layers, (canvas.COMPLEX,))
 
     def source(self) -> Layer | None:
-        """Return the layer that a complex one would be made from: selected, shown, or any."""
+        """Return what a complex layer would be made from: selected, else shown; an object first."""
         layers = canvas.find(self._viewer.layers, FROM)
         layers = [one for one in layers if isinstance(canvas.held_by(one), Reconstruction)]
         selected = [one for one in layers if one in self._viewer.layers.selection]
+        layers = [*canvas.find(layers, (canvas.PROBE,)), *canvas.find(layers, PARTS)]
         shown = [one for one in layers if one.visible]
         return next(iter((*selected, *shown[::-1], *layers[::-1])), None)
 
@@ -82,22 +85,21 @@ class ComplexLayers(QObject):
             **canvas.placing(self._viewer, meta, 2),
         )
         self._viewer.add_layer(layer)
-        layer.name_overlay.visible = True
+        name_on_top(layer)
         layer.events.visible.connect(self._on_visible)
         canvas.refresh_scale_bar(self._viewer)
 
     def _image(self, of: Reconstruction, probe: bool) -> NDArray[np.uint8]:
         """Return a reconstruction in colour, as its layers show it now."""
         if probe:
-            shown = self._part(of, canvas.PROBE)
-            limits = (0.0, float(np.abs(of.probe).max()))
-            limits = limits if shown is None else tuple(shown.contrast_limits)
-            return in_colour(tiled(np.angle(of.probe)), tiled(np.abs(of.probe)), limits)
-        phase, amplitude = (self._part(of, role) for role in PARTS)
-        if phase is None or amplitude is None:
-            data, limits = of.object, (0.0, float(np.abs(of.object).max()))
-            return in_colour(np.angle(data), np.abs(data), limits)
-        return in_colour(phase.data, amplitude.data, tuple(amplitude.contrast_limits))
+            amplitude = tiled(np.abs(of.probe))
+            bright = _brightest(self._part(of, canvas.PROBE), amplitude)
+            return in_colour(tiled(np.angle(of.probe)), amplitude, bright)
+        phase, shown = (self._part(of, role) for role in PARTS)
+        if phase is None or shown is None:
+            amplitude = np.abs(of.object)
+            return in_colour(np.angle(of.object), amplitude, _brightest(shown, amplitude))
+        return in_colour(phase.data, shown.data, _brightest(shown, shown.data))
 
     def _part(self, of: Reconstruction, role: str) -> Layer | None:
         layers = canvas.find(self._viewer.layers, (role,))
@@ -147,6 +149,11 @@ def _events(layer: Layer) -> tuple[Any, ...]:
     if layer.metadata[canvas.ROLE] == canvas.PHASE:
         return (layer.events.data,)
     return layer.events.data, layer.events.contrast_limits
+
+
+def _brightest(shown: Layer | None, amplitude: NDArray[Any]) -> float:
+    """Return which amplitude is in full colour: what is white in its own layer, if there is one."""
+    return float(amplitude.max() if shown is None else shown.contrast_limits[1])
 
 
 def _same(layer: Layer, source: Layer) -> bool:

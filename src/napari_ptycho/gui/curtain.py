@@ -19,6 +19,7 @@ from napari_ptycho.gui import canvas
 from napari_ptycho.gui.canvas import PLACE
 from napari_ptycho.gui.contrast import common_limits, look_of
 from napari_ptycho.gui.draw_tools import LINE_PX, YELLOW
+from napari_ptycho.gui.layers import colour_bar
 from napari_ptycho.gui.restore import Restorer, select, tell
 
 NAME, HANDLE = "curtain", "curtain line"
@@ -102,6 +103,9 @@ class Curtain(QObject):
         for one in (self.layer, self.handle):
             one.affine = first.affine
             viewer.add_layer(one)
+        self._restorer.fit()
+        colour_bar(self.layer)
+        canvas.refresh_scale_bar(viewer)
         self._thicken()
         select(viewer, [self.layer])
         viewer.mouse_drag_callbacks.append(self._on_drag)

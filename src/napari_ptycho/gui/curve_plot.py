@@ -12,13 +12,12 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_ptycho.gui.curve_colours import colour
-from napari_ptycho.gui.plot import calm, paint_axes
+from napari_ptycho.gui.plot import TIP, calm, paint_axes
 from napari_ptycho.model import Curve
 
 BAND_ALPHA = 60
 LEAST_HEIGHT = 190
 MARGIN = 0.05
-TIP = "Drag or turn the wheel to see a part; double-click to see all."
 
 
 class CurvePlot(QWidget):

@@ -41,6 +41,7 @@ class DenoiseBox(QWidget):
         self.save_button = SaveButton(savable)
         self.bar = QProgressBar()
         self.bar.setRange(0, BAR)
+        self.bar.setToolTip("Iterations that are done; it may stop earlier by its rule.")
         self.status, self.grid = Note(viewer), Note(viewer, small=True)
         self.history = HistoryBar()
         self._lay_out()
@@ -49,13 +50,13 @@ class DenoiseBox(QWidget):
     def _lay_out(self) -> None:
         tips = {
             self.start_button: "Denoise the layer from the beginning.",
-            self.stop_button: "Stop after this update; the best output so far is kept.",
-            self.continue_button: "As many iterations more, with the same network.",
+            self.stop_button: "End after this update; the best output so far is kept.",
+            self.continue_button: "As many iterations more as Iterations says, with the same network.",
             self.discard_button: "Remove the denoised layers and forget the result.",
             self.adopt_button: "Make the denoised reconstruction the current one: Continue in the "
             "Reconstruct dock then starts from it.",
-            self.save_button: "Write what is shown, with the settings and the curves: the "
-            "reconstruction as HDF5, a plain image as TIFF.",
+            self.save_button: "Write what is shown, with settings and curves: a reconstruction in the "
+            "form that the ending of the file chooses, a plain image as TIFF.",
         }
         self._rows = layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 4, 8, 8)

@@ -55,7 +55,7 @@ class DenoiseDock(Dock):
         for widget in (self.offers, self.form, self.table):
             self.rows.addWidget(widget)
         self.rows.addStretch(1)
-        self.footer.addWidget(self.box)
+        self.put_at_foot(self.box)
         self.give_rest_to_footer()
         self._connect()
         self.guard = CloseGuard(self, self.runner, self._savable_of, "A denoising")

@@ -61,7 +61,7 @@ class Request:
         """What the layer's name says of the method."""
         if isinstance(self.options, ClassicalOptions):
             return SHORT[self.options.method]
-        return "DIP"
+        return f"DIP {self.options.architecture}"
 
 
 def wants_second(options: DenoiseOptions | ClassicalOptions) -> bool:

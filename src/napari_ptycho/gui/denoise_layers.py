@@ -14,7 +14,7 @@ from napari_ptycho.gui import canvas, origins
 from napari_ptycho.gui.canvas import LINKED, MADE, PLACE
 from napari_ptycho.gui.denoise_jobs import HalvesView, Request
 from napari_ptycho.gui.denoise_views import DenoiseView
-from napari_ptycho.gui.layers import ViewerLayers, colour_bar
+from napari_ptycho.gui.layers import ViewerLayers, colour_bar, name_on_top
 from napari_ptycho.gui.settings import looks
 from napari_ptycho.gui.views import Limits, contrast
 from napari_ptycho.model import Reconstruction
@@ -57,7 +57,7 @@ class DenoisedLayers(ViewerLayers):
             beside = [layer for layer in (*sources, *others) if layer in self._viewer.layers]
             shown += [*beside, *self._layers.values()]
             for layer in shown:
-                layer.name_overlay.visible = True
+                name_on_top(layer)
         for channel, layer in reversed(self._layers.items()):  # the newest is the first channel
             origins.note(layer, self._like(channel))
         self.show(view.pictures, view, "")
@@ -137,9 +137,10 @@ class DenoisedLayers(ViewerLayers):
         return f"{base} · {label}" if plain else f"{base} · {channel} · {label}"
 
     def _old(self, channel: str) -> Image | None:
-        """Return the layer of an earlier run that this one can take over."""
-        key = self._key(channel)
-        return next((one for one in self._viewer.layers if one.metadata.get(MADE) == key), None)
+        """Return the layer of an earlier run that this one can take over: not a renamed one."""
+        key, name = self._key(channel), self._name(channel)
+        ours = (one for one in self._viewer.layers if one.metadata.get(MADE) == key)
+        return next((one for one in ours if one.name.startswith(name)), None)
 
     def _shows(self, of: Reconstruction | None, channel: str) -> Image | None:
         """Return the layer that shows a channel of a reconstruction."""

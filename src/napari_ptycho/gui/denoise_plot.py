@@ -40,6 +40,11 @@ COLOURS = {
 class DenoisePlot(StackedPlot):
     """The curves with marks: the best iteration, the one that is shown, the level of the noise."""
 
+    about = (
+        "Upright lines: what is kept (dashed), what the slider shows. Level line: where an image "
+        "without noise would be; a fidelity above it is learnt noise."
+    )
+
     def __init__(self, viewer: Viewer) -> None:
         super().__init__(viewer, PANELS, COLOURS)
         self.above, self.below = self.plots

@@ -21,7 +21,7 @@ from napari_ptycho.gui.frc_jobs import AS_SHOWN, Planes, Subject
 from napari_ptycho.gui.inspect_page import Chosen, Page
 from napari_ptycho.gui.latest import Latest
 from napari_ptycho.gui.map_layer import MapLayer, MapLook
-from napari_ptycho.gui.save_button import SaveButton
+from napari_ptycho.gui.save_button import MAP_TIP, SaveButton
 from napari_ptycho.gui.saving import Savable, file_name
 from napari_ptycho.gui.widgets import Note
 
@@ -45,6 +45,7 @@ class DifferencePage(Page):
         )
         self.show_button.toggled.connect(self._on_toggled)
         self.save_button = SaveButton(self._savable)
+        self.save_button.setToolTip(MAP_TIP)
         buttons = QHBoxLayout()
         buttons.addWidget(self.show_button, 1)
         buttons.addWidget(self.save_button)

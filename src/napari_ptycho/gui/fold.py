@@ -5,7 +5,7 @@ from html import escape
 
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QIcon, QPixmap
-from qtpy.QtWidgets import QFormLayout, QSizePolicy, QWidget
+from qtpy.QtWidgets import QFormLayout, QLabel, QSizePolicy, QWidget
 from superqt import QCollapsible
 
 CLOSED, OPEN, MARK = "▸", "▾", "•"
@@ -18,7 +18,7 @@ class Fold(QCollapsible):
         super().__init__(title, expandedIcon=_no_icon(), collapsedIcon=_no_icon())
         self.title = title
         self._changed: tuple[str, ...] = ()
-        inside = QWidget()
+        self._inside = inside = QWidget()
         rows.setContentsMargins(10, 2, 0, 4)
         inside.setLayout(rows)
         self.setDuration(0)
@@ -45,8 +45,10 @@ class Fold(QCollapsible):
     def _draw(self, _: bool = False) -> None:
         arrow = OPEN if self.isExpanded() else CLOSED
         self.setText(f"{arrow} {self.title}" + f" {MARK}" * bool(self._changed))
-        lines = "<br>".join(escape(line) for line in self._changed)
-        self.toggleButton().setToolTip(f"Not the default:<br>{lines}" if lines else "")
+        lines = "".join(f"<br>{escape(line)}" for line in self._changed)
+        changed = f"<br>Not the default:{lines}" if lines else ""
+        inside = ", ".join(label.text() for label in self._inside.findChildren(QLabel))
+        self.toggleButton().setToolTip(f"Click to show or hide: {escape(inside)}.{changed}")
 
 
 def _no_icon() -> QIcon:

@@ -19,10 +19,12 @@ from qtpy.QtWidgets import (
 from napari_ptycho.gui.fold import Fold
 from napari_ptycho.gui.offer_box import OfferBox
 from napari_ptycho.gui.widgets import form_rows
-from napari_ptycho.options import Options, Parameter, Value, describe
+from napari_ptycho.options import UNITS, Options, Parameter, Value, describe
 
 Field = QSpinBox | QDoubleSpinBox | QCheckBox | QComboBox | QLineEdit
 ADVANCED = "Advanced"
+NO_UNIT = "A number without a unit."
+ACRONYMS = {"ssim": "SSIM", "psnr": "PSNR", "frc": "FRC", "sifrc": "siFRC"}
 LABELS_PX = 92
 """Least width of the labels, so that forms below each other line up."""
 
@@ -74,10 +76,8 @@ class OptionsForm(QWidget):
                 field.hide()
                 continue
             rows = groups[self._places[parameter.name]]
-            rows.addRow(label(parameter.name), field)
-            beside = rows.labelForField(field)
-            beside.setToolTip(field.toolTip())
-            beside.setMinimumWidth(LABELS_PX)
+            rows.addRow(label(parameter.name, parameter.unit), field)
+            rows.labelForField(field).setMinimumWidth(LABELS_PX)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
@@ -137,12 +137,19 @@ class OptionsForm(QWidget):
         return False
 
 
-def label(name: str) -> str:
-    """Return "object_step" as "Object step", "diameter_um" as "Diameter (µm)"."""
+def label(name: str, unit: str = "") -> str:
+    """Return "object_step" as "Object step", "diameter_um" as "Diameter (µm)".
+
+    Args:
+        name: Of a parameter.
+        unit: Where no suffix says it; one of several words is left to the tooltip.
+    """
     words = name.split("_")
-    unit = {"um": "µm", "nm": "nm", "mm": "mm", "px": "px", "ms": "ms", "deg": "°"}.get(words[-1])
-    text = " ".join(words[:-1] if unit else words).capitalize()
-    return f"{text} ({unit})" if unit else text
+    unit = UNITS.get(words[-1], unit)
+    words = words[:-1] if words[-1] in UNITS else words
+    text = " ".join(ACRONYMS.get(word, word) for word in words)
+    text = text[:1].upper() + text[1:]
+    return f"{text} ({unit})" if unit and " " not in unit else text
 
 
 def _place(parameter: Parameter, main: Sequence[str]) -> str:
@@ -200,6 +207,8 @@ def _digits(number: float) -> int:
 def _tooltip(parameter: Parameter) -> str:
     allowed = parameter.range
     span = "" if allowed is None else f"\nFrom {allowed.low:g} to {allowed.high:g}."
+    if parameter.kind in (int, float):
+        span += f"\nUnit: {parameter.unit}." if parameter.unit else f"\n{NO_UNIT}"
     default = parameter.default if parameter.default != "" else "empty"
     return f"{parameter.help}{span}\nDefault: {default}."
 

@@ -23,8 +23,12 @@ class FramesBox(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
         self.sections: dict[str, Section] = {}
-        for title, box in (("Detector", self.detector), ("Orientation", self.orientation)):
-            self.sections[title] = Section(title, box)
+        boxes = (
+            ("Detector", self.detector, "Centre, cut, rebin and mask the patterns."),
+            ("Orientation", self.orientation, "Which way the patterns lie against the positions."),
+        )
+        for title, box, tip in boxes:
+            self.sections[title] = Section(title, box, tip)
             layout.addWidget(self.sections[title])
             box.asked.connect(self.asked)
         self.sections["Detector"].toggled.connect(self.detector.set_open)

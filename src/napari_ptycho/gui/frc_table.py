@@ -78,6 +78,7 @@ class FrcTable(QWidget):
 
     def _dress(self) -> None:
         small_table(self.table)
+        self.table.setToolTip("A row per curve; its tooltip has every convention.")
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
 

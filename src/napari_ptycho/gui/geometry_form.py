@@ -3,11 +3,26 @@
 from collections.abc import Mapping
 
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QComboBox, QLabel, QWidget
+from qtpy.QtWidgets import QLabel, QWidget
 
 from napari_ptycho.gui.quantity import ANGLE, ENERGY, LENGTH, QuantityEdit
-from napari_ptycho.gui.widgets import form_rows
+from napari_ptycho.gui.widgets import Choice, form_rows
 from napari_ptycho.model import Geometry
+
+TIPS = {
+    "energy_ev": "Of a photon, or the kinetic energy of an electron; it gives the wavelength.",
+    "distance_m": "From the sample to the detector.",
+    "detector_pixel_m": "Side of a pixel of the detector; 55 x 75 µm is height x width.",
+    "detector_pixel_rad": "The angle that a pixel sees from the sample, where it is known and the "
+    "distance is not.",
+    "focus_to_sample_m": "From the focus to the sample: near field, where it gives the "
+    "magnification (focus to sample + sample to detector) / focus to sample.",
+}
+"""Field of `Geometry` -> what it is."""
+PROPAGATION = (
+    "From the sample to the detector. far: a Fourier transform (Fraunhofer); near: the angular "
+    "spectrum, for holograms. No file of every kind says which."
+)
 
 
 class GeometryForm(QWidget):
@@ -31,7 +46,10 @@ class GeometryForm(QWidget):
             "detector_pixel_rad": QuantityEdit(ANGLE, "mrad"),
             "focus_to_sample_m": QuantityEdit(LENGTH, "mm"),
         }
-        self.particle, self.propagation = QComboBox(), QComboBox()
+        for name, field in self.fields.items():
+            field.explain(TIPS[name])
+        self.particle = Choice("What the beam is made of: it gives the wavelength of an energy.")
+        self.propagation = Choice(PROPAGATION)
         self.particle.addItems(["photon", "electron"])
         self.propagation.addItems(["far", "near"])
         self._lay_out()
@@ -58,6 +76,7 @@ class GeometryForm(QWidget):
             ("Focus to sample", fields["focus_to_sample_m"]),
         ):
             self._rows.addRow(title, field)
+        self._energy.setToolTip(fields["energy_ev"].toolTip())
         self.setLayout(self._rows)
 
     def show_geometry(self, geometry: Geometry, warnings: Mapping[str, str]) -> None:

@@ -15,7 +15,7 @@ from napari_ptycho.errors import OptionsError
 from napari_ptycho.gui import canvas
 from napari_ptycho.gui.canvas import MADE
 from napari_ptycho.gui.denoise_jobs import belongs
-from napari_ptycho.gui.form import LABELS_PX, OptionsForm
+from napari_ptycho.gui.form import LABELS_PX, NO_UNIT, OptionsForm
 from napari_ptycho.gui.inspect_page import Chosen
 from napari_ptycho.gui.run_box import BAR, newest
 from napari_ptycho.gui.runner import Runner
@@ -53,11 +53,12 @@ class HonestBox(QWidget):
         self.iterations = QSpinBox()
         self.iterations.setRange(1, 1_000_000)
         self.iterations.setSingleStep(100)
-        self.iterations.setToolTip("Most iterations of each of the three networks.")
+        self.iterations.setToolTip(f"Most iterations of each of the three networks. {NO_UNIT}")
         self.start_button, self.stop_button = QPushButton("Honest FRC"), QPushButton("Stop")
         self.stop_button.setToolTip("End after this update; what was reached is kept.")
         self.bar = QProgressBar()
         self.bar.setRange(0, BAR)
+        self.bar.setToolTip("How far it is: reconstructing and denoising both halves.")
         self.status = Note(viewer)
         self.runner = Runner(self)
         self._lay_out()

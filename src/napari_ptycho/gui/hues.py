@@ -11,8 +11,7 @@ from math import tau
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptycho.gui.views import Limits
-from napari_ptycho.model.arrays import Image
+from napari_ptycho.gui.views import Image
 
 HUES, SHADES = 256, 128
 LIGHTNESS, CHROMA = 0.75, 0.12  # the most colourful circle that screens can show
@@ -45,16 +44,15 @@ def circle(shades: int = SHADES, hues: int = HUES) -> NDArray[np.uint8]:
     return np.asarray(np.round(255 * curved), np.uint8).reshape(-1, 3)
 
 
-def in_colour(phase: Image, amplitude: Image, limits: Limits) -> NDArray[np.uint8]:
+def in_colour(phase: Image, amplitude: Image, brightest: float) -> NDArray[np.uint8]:
     """Return an image (H, W, 3) in sRGB.
 
     Args:
         phase: (H, W) rad.
         amplitude: (H, W).
-        limits: Amplitude that is black, and that is in full.
+        brightest: Amplitude in full colour; no amplitude is black.
     """
     hue = np.floor(phase * (HUES / tau) + HUES / 2).astype(np.int32) % HUES
-    low, high = limits
-    shade = (amplitude - low) * ((SHADES - 1) / max(high - low, 1e-12))
+    shade = amplitude * ((SHADES - 1) / max(brightest, 1e-12))
     row = np.clip(np.rint(shade), 0, SHADES - 1).astype(np.int32)
     return circle().take(row * HUES + hue, axis=0)

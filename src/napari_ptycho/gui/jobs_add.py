@@ -37,6 +37,9 @@ class AddBox(QWidget):
         )
         self.where.addItem(HERE)
         self.queue_button = QPushButton("Queue")
+        self.queue_button.setToolTip(
+            "Put a job for each scan into the queue; it goes on when napari is closed."
+        )
         rows = form_rows()
         rows.addRow("Recipe", self.recipe_button)
         rows.addRow("Scans", self.scans_button)

@@ -33,7 +33,11 @@ TICK_MS = 250
 LEAST_ROWS = 180
 HINT = (
     "Nothing is queued. Add scans below, or choose Recipe, Queue… in the Reconstruct dock: "
-    "what is queued runs on after the window is closed."
+    "what is queued goes on after the window is closed."
+)
+LIST = (
+    "Running jobs, those that wait in their order, and those that have ended; a double click opens "
+    "a result. Times are minutes and seconds."
 )
 
 
@@ -50,7 +54,9 @@ class JobsDock(Dock):
         self.summary, self.details = Note(self.viewer), Note(self.viewer, small=True)
         self.model, self.list = JobsModel(self), QListView()
         self.box = AddBox()
-        self.add_section = Section("Add scans", self.box)
+        self.add_section = Section(
+            "Add scans", self.box, "Put scans into the queue, with a recipe."
+        )
         self._make_buttons()
         self._lay_out()
         self._seen: Seen | None = None
@@ -93,6 +99,7 @@ class JobsDock(Dock):
         self.list.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.list.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.list.setUniformItemSizes(True)
+        self.list.setToolTip(LIST)
         self.list.setMinimumHeight(LEAST_ROWS)
         upper, lower = QHBoxLayout(), QHBoxLayout()
         for button in (self.stop_button, self.up_button, self.down_button):

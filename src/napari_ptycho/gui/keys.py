@@ -29,7 +29,7 @@ class Key:
     """What the command does."""
 
 
-def keys() -> list[Key]:
+def bindings() -> list[Key]:
     """Return the keys of the plugin on this system, in the order of the manifest."""
     manifest = PluginManager.instance().get_manifest(PLUGIN)
     titles = {command.id: command.title for command in manifest.contributions.commands or ()}
@@ -42,7 +42,7 @@ def keys() -> list[Key]:
 
 def key_of(name: str) -> str:
     """Return the key of the command called "napari-ptycho.NAME"."""
-    return next(one.key for one in keys() if one.command == f"{PLUGIN}.{name}")
+    return next(one.key for one in bindings() if one.command == f"{PLUGIN}.{name}")
 
 
 def bind(viewer: Viewer, owned: Any) -> None:
@@ -52,7 +52,7 @@ def bind(viewer: Viewer, owned: Any) -> None:
         viewer: The viewer.
         owned: What must live as long as they do.
     """
-    for one in keys():
+    for one in bindings():
         viewer.bind_key(one.key, _pressed(one.command, owned), overwrite=True)
 
 

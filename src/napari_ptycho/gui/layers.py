@@ -60,9 +60,15 @@ class ViewerLayers:
         return self._ready(layer)
 
     def _ready(self, layer: Layer) -> Layer:
-        layer.name_overlay.visible = True
+        name_on_top(layer)
         layer.events.visible.connect(self._on_visible)
         return layer
+
+
+def name_on_top(layer: Layer) -> None:
+    """Show the name of a layer at the top of its cell of the grid, small: it is often long."""
+    layer.name_overlay.font_size = 8
+    layer.name_overlay.visible = True
 
 
 def colour_bar(layer: Image) -> None:

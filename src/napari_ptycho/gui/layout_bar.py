@@ -36,7 +36,11 @@ class LayoutBar(QWidget):
         self.delete_button, self.save_button = QPushButton("Delete"), QPushButton("Save layout")
         self.name = QLineEdit()
         self.name.setPlaceholderText("name of a saved layout")
-        self.save_button.setToolTip("Files with the same paths inside will open like this one.")
+        self.name.setToolTip("What this way of reading is to be called: letters or digits.")
+        self.delete_button.setToolTip("Remove the saved layout that is chosen, for good.")
+        self.save_button.setToolTip(
+            "Keep this way of reading under the name: files with the same paths open by it."
+        )
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)

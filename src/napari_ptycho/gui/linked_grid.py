@@ -9,7 +9,7 @@ from napari.viewer import Viewer
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_ptycho.gui import canvas, contrast
-from napari_ptycho.gui.layers import colour_bar
+from napari_ptycho.gui.layers import colour_bar, name_on_top
 from napari_ptycho.gui.restore import OVERLAYS, Restorer
 
 
@@ -25,7 +25,6 @@ class LinkedGrid(QObject):
         self.layers: list[Layer] = []
         """Those that are compared; none while there is no grid of ours."""
         self._links = ExitStack()
-        self._camera: tuple[float, Any] = (1.0, (0.0, 0.0, 0.0))
         self._restorer = Restorer(viewer)
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.canvas.grid.events.enabled.connect(self._on_grid)
@@ -45,20 +44,18 @@ class LinkedGrid(QObject):
         self.end()
         viewer = self._viewer
         self._restorer.keep(("visible", *OVERLAYS, *contrast.KEPT))
-        camera = viewer.scene.camera
-        self._camera = camera.zoom, camera.center
         viewer.canvas.grid.enabled = False
         if link:
             self._links = contrast.link(layers)
         for layer in viewer.layers:
             layer.visible = layer in layers
         for layer in layers:
-            layer.name_overlay.visible = True
+            name_on_top(layer)
             if canvas.ROLE not in layer.metadata and isinstance(layer, Image) and not layer.rgb:
                 colour_bar(layer)
         self._show_scale(layers)
         viewer.canvas.grid.enabled = True
-        viewer.reset_view(layers=list(layers))
+        self._restorer.fit()
         self.layers = list(layers)
 
     def _show_scale(self, layers: Sequence[Layer]) -> None:
@@ -75,12 +72,9 @@ class LinkedGrid(QObject):
         """Show what was shown before."""
         if not self.layers:
             return
-        viewer = self._viewer
         self.layers = []
         self._links.close()
         self._restorer.restore()
-        if viewer.layers:
-            viewer.scene.camera.zoom, viewer.scene.camera.center = self._camera
         self.ended.emit()
 
     def _on_grid(self, event: Any = None) -> None:

@@ -3,21 +3,26 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_ptycho import io, prepare, samples
 from napari_ptycho.errors import FileError, NeedsLayout, NeedsPositions, PtychoError
-from napari_ptycho.gui import recipe_source
 from napari_ptycho.gui.opening import Opening, Wanting
 from napari_ptycho.gui.views import Picture, ScanView, picture, view_scan
 from napari_ptycho.io.files import without_parts
 from napari_ptycho.model import Geometry, Scan
 from napari_ptycho.model.summary import Row, summary
-from napari_ptycho.recipes.recipe import SAMPLE, Source
+
+if TYPE_CHECKING:
+    from napari_ptycho.recipes.recipe import Source
 
 Scans = tuple[ScanView, ScanView]
 """A scan, and the one it was binned from (itself, if it is not binned)."""
 Opened = Scans | Picture | Wanting
+SERIES = ({".tif", ".tiff"}, {".npy"})
+"""Endings of files that hold a frame each."""
+TABLES = {".csv", ".txt", ".dat"}
+"""Endings of the positions that lie with them; see `io.formats.numbered`."""
 
 
 def open_paths(paths: Sequence[Path]) -> Opened:
@@ -40,10 +45,18 @@ def open_paths(paths: Sequence[Path]) -> Opened:
 
 
 def _is_whole_folder(paths: Sequence[Path]) -> bool:
-    """Whether these are TIFF files, and all of those in their folder."""
-    folder, endings = paths[0].parent, {".tif", ".tiff"}
-    there = {path for path in folder.iterdir() if path.suffix.lower() in endings}
-    return there == set(paths)
+    """Whether these are all TIFF or all NPY files of a folder; a table of positions may be too."""
+    frames = {path for path in paths if not _is_table(path)}
+    endings = {path.suffix.lower() for path in frames}
+    kind = next((kind for kind in SERIES if endings <= kind), None)
+    if kind is None or not frames:
+        return False
+    there = {path for path in paths[0].parent.iterdir() if path.suffix.lower() in kind}
+    return there == frames
+
+
+def _is_table(path: Path) -> bool:
+    return path.name.lower().startswith("positions") and path.suffix.lower() in TABLES
 
 
 def paired(first: Path, second: Path) -> Opening:
@@ -106,17 +119,22 @@ def open_file(opening: Opening) -> Opened:
 
 
 def _view(opening: Opening) -> ScanView:
+    from napari_ptycho.gui import recipe_source
+
     scan = read(opening)
     told = recipe_source.opened(opening, scan.notes)
     return replace(view_scan(scan), opening=opening, told=told)
 
 
-def open_source(source: Source) -> Scans:
+def open_source(source: "Source") -> Scans:
     """Open the scan of a recipe: a file as the recipe says, or a sample.
 
     Raises:
         PtychoError: As `io.read_scan`, or there is no such sample.
     """
+    from napari_ptycho.gui import recipe_source
+    from napari_ptycho.recipes.recipe import SAMPLE
+
     if source.file.startswith(SAMPLE):
         return open_sample(source.file.removeprefix(SAMPLE))
     view = _view(recipe_source.opening(source))
@@ -149,12 +167,16 @@ def _picture(path: Path) -> Picture | None:
 
 def open_sample(key: str) -> Scans:
     """Simulate or fetch a sample."""
+    from napari_ptycho.gui import recipe_source
+
     view = replace(view_scan(samples.open_sample(key)), told=recipe_source.sample(key))
     return view, view
 
 
 def bin_scan(unbinned: ScanView, size: Any, neighbours: Any, every: int = 1) -> Scans:
     """Bin a scan, or every k-th pattern of it."""
+    from napari_ptycho.gui import recipe_source
+
     kept = prepare.keep_every(unbinned.scan, every)
     view = view_scan(prepare.bin_positions(kept, size, neighbours))
     bins = recipe_source.binning(size, neighbours, every)
@@ -178,6 +200,8 @@ def change_geometry(view: ScanView, unbinned: ScanView, name: str, value: Any) -
 
 
 def _changed(view: ScanView, name: str, value: Any) -> ScanView:
+    from napari_ptycho.gui import recipe_source
+
     scan = with_geometry(view.scan, name, value)
     told = recipe_source.typed(view.told, name, value)
     return replace(view, scan=scan, rows=summary(scan), told=told)

@@ -21,7 +21,7 @@ from napari_ptycho.gui.frc_jobs import AS_SHOWN, Planes, Subject
 from napari_ptycho.gui.inspect_page import Chosen, Page
 from napari_ptycho.gui.latest import Latest
 from napari_ptycho.gui.map_layer import MapLayer, MapLook
-from napari_ptycho.gui.save_button import SaveButton
+from napari_ptycho.gui.save_button import MAP_TIP, SaveButton
 from napari_ptycho.gui.saving import Savable, file_name
 from napari_ptycho.gui.widgets import Note
 
@@ -42,9 +42,14 @@ class MapPage(Page):
         self.planes = Planes()
         self.form = OptionsForm(MapOptions, main=MAIN)
         self.map_button = QPushButton("Map the resolution")
+        self.map_button.setToolTip(
+            "Lay a map of the finest period (nm, or pixels) over the layer: a Fourier ring "
+            "correlation in a window that moves (Zhao et al. 2023). Blank: nothing agrees there."
+        )
         self.map_button.clicked.connect(self._on_map)
         self.save_button = SaveButton(self._savable)
         self.save_button.setEnabled(False)
+        self.save_button.setToolTip(MAP_TIP)
         buttons = QHBoxLayout()
         buttons.addWidget(self.map_button, 1)
         buttons.addWidget(self.save_button)

@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_ptycho.gui import canvas
 from napari_ptycho.gui.preparing import Painted
-from napari_ptycho.prepare.detector_report import DEAD, GOOD, HOT, MASKED, SATURATED
+from napari_ptycho.prepare.detector_facts import DEAD, GOOD, HOT, MASKED, SATURATED
 
 COLOURS = {
     None: "transparent",

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 UNITS = {PREDICT: ("pattern", "patterns"), TRAIN: EPOCHS, TUNE: EPOCHS}
 TIPS = {
-    PREDICT: "Predict the object of the open scan.",
-    TRAIN: "Train from the beginning.",
+    PREDICT: "Predict the object of the open scan, in one pass over its patterns.",
+    TRAIN: "Train anew, from what Start from says.",
     TUNE: "Fine-tune the current network on the open scan.",
 }
 
@@ -47,6 +47,7 @@ class NetworkBox(QWidget):
         self.save_button.setText("Save object…")
         self.bar = QProgressBar()
         self.bar.setRange(0, BAR)
+        self.bar.setToolTip("Patterns or epochs that are done.")
         self.status, self.scores = Note(viewer), Note(viewer)
         self._lay_out()
         self._show_plot("")
@@ -55,11 +56,12 @@ class NetworkBox(QWidget):
         tips = {
             self.start_button: "",
             self.stop_button: "End after this update; the best so far is kept.",
-            self.continue_button: "As many epochs more, with the network, the pairs and the state "
+            self.continue_button: "As many epochs more as Epochs says, with the network, the pairs and the state "
             "of the last training.",
             self.refine_button: "Go to the Reconstruct dock, with this object as the start of its "
             "engines.",
-            self.save_button: "Write the predicted object as a reconstruction (HDF5).",
+            self.save_button: "Write the predicted object as a reconstruction; the ending of the file chooses "
+            "the form: HDF5 with all there is, or any other.",
         }
         self._rows = layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 4, 8, 8)

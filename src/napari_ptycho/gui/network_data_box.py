@@ -39,6 +39,11 @@ SOURCES = {
 }
 DRAWN, OWN = "zone plates", "of this scan"
 MAIN = ("patterns", "size", "overlap", "photons")
+COLUMNS = {
+    "reconstruction": "What the network is to learn: a reconstruction in a file.",
+    "scan": "The scan that it was made of; it is binned again as it was then.",
+}
+"""Of the pairs of files, with their tooltips."""
 
 
 class DataBox(QWidget):
@@ -178,9 +183,16 @@ class PairsTable(QWidget):
         super().__init__()
         self.pairs: list[Files] = []
         self.add_button, self.remove_button = QPushButton("Add pair…"), QPushButton("Remove")
+        self.remove_button.setToolTip("Take the selected pair off the list, else the last.")
         self.add_button.setToolTip("Choose a reconstruction, then the scan that it was made of.")
         self.table = QTableWidget(0, 2)
-        self.table.setHorizontalHeaderLabels(["reconstruction", "scan"])
+        for column, (title, tip) in enumerate(COLUMNS.items()):
+            item = QTableWidgetItem(title)
+            item.setToolTip(tip)
+            self.table.setHorizontalHeaderItem(column, item)
+        self.table.setToolTip(
+            "Files to learn from, in pairs; hold the mouse over one for its path."
+        )
         small_table(self.table)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)

@@ -56,7 +56,7 @@ class NetworkDock(Dock):
         self.rows.addWidget(self.offers)
         self.rows.addWidget(self.form)
         self.rows.addStretch(1)
-        self.footer.addWidget(self.box)
+        self.put_at_foot(self.box)
         self.give_rest_to_footer()
         self._connect()
         self.guard = CloseGuard(self, self.runner, savable, "A network's run")

@@ -3,7 +3,7 @@
 A layer that the user deletes during a run is left alone until the next start.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.layers import Image, Layer
@@ -83,14 +83,13 @@ class PredictionLayers(ReconstructionLayers):
         for layer in canvas.find(self._viewer.layers, (canvas.SPREAD,)):
             if layer.name == name:
                 return layer
-        layer = self._add_image(
+        return self._add_image(
             shown.spread,
             canvas.metadata(canvas.SPREAD, of),
             name=name,
             colormap="inferno",
             contrast_limits=shown.spread_limits,
         )
-        return layer
 
     def show_prediction(self, shown: Drawing, last: bool = False) -> None:
         """Bring the layers up to date.
@@ -127,14 +126,13 @@ class PredictionLayers(ReconstructionLayers):
 
     def _patches(self, stack: "PatchStack", view: ObjectView) -> Layer:
         offset = np.subtract(view.drawing.spread.shape, stack.shape[1:]) / 2
-        layer = self._add_image(
+        return self._add_image(
             stack,
             canvas.metadata(canvas.PATCHES, view.request.scan, offset=offset),
             name=f"{view.reconstruction.name} · {canvas.PATCHES}",
             colormap="gray",
             contrast_limits=view.drawing.picture.phase_limits,
         )
-        return layer
 
 
 def _phase_of(viewer: Viewer, of: Reconstruction | None) -> Layer | None:
@@ -148,4 +146,3 @@ def _middle(phase: Layer | None, shown: Sheet) -> tuple[float, ...]:
     if phase is None:
         return 0.0, 0.0
     return tuple(np.subtract(phase.data.shape, shown.image.shape) / 2)
-

@@ -51,6 +51,8 @@ COLOURS = {
 class TrainPlot(StackedPlot):
     """Loss and validation, with what a constant reaches; PSNR; correlation of the phase."""
 
+    about = "Dotted line: what a constant reaches. best: the epoch that is kept."
+
     def __init__(self, viewer: Viewer) -> None:
         super().__init__(viewer, TRAIN, COLOURS, "epoch", 280, BEST_AT, AXIS_WIDTH)
         self.constant = self.mark(self.plots[0], 0, "a constant", 0.02)
@@ -81,6 +83,8 @@ class TrainPlot(StackedPlot):
 
 class TunePlot(StackedPlot):
     """Loss, and the R factors of what is learnt and of what is only looked at."""
+
+    about = "R: |√counts − q √model| over √counts, summed. best: the epoch that is kept."
 
     def __init__(self, viewer: Viewer) -> None:
         super().__init__(viewer, TUNE, COLOURS, "epoch", 210, BEST_AT, AXIS_WIDTH)

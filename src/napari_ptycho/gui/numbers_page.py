@@ -44,6 +44,7 @@ class NumbersPage(Page):
         self.copy_button.setToolTip("Copy the table, with tabs between its cells.")
         self.copy_button.clicked.connect(self.copy)
         self.save_button = SaveButton(self._savable)
+        self.save_button.setToolTip("Write the table as CSV, with units and warnings.")
         buttons = QHBoxLayout()
         buttons.addStretch(1)
         buttons.addWidget(self.copy_button)
@@ -155,6 +156,7 @@ def _compared(
 def _table() -> QTableWidget:
     table = QTableWidget(0, 1)
     small_table(table)
+    table.setToolTip("A column per layer, against the reference; each number tells what it is.")
     table.horizontalHeader().setMinimumSectionSize(40)
     return table
 

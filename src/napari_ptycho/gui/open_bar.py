@@ -39,7 +39,7 @@ class OpenBar(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.open_button = _button("Open…", "A scan, or a file of frames and one of positions.")
-        self.folder_button = _button("Folder…", "A folder of frames, one TIFF file each.")
+        self.folder_button = _button("Folder…", "A folder of frames, one TIFF or NPY file each.")
         self.browse_button = _button(
             "Browse…", "Look into a file, and say how it is to be read before it is opened."
         )

@@ -8,6 +8,9 @@ from typing import Any
 from napari_ptycho.io.layout import Layout
 from napari_ptycho.prepare.detector import DetectorOptions
 
+TOML = ".toml"
+"""What the names of recipes end in."""
+
 
 @dataclass(frozen=True)
 class Opening:

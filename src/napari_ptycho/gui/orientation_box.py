@@ -44,7 +44,12 @@ class OrientationBox(QWidget):
         self.runner = Runner(self)
         self.form = OptionsForm(OrientationOptions, main=("patterns",))
         self.find_button, self.stop_button = QPushButton("Find orientation"), QPushButton("Stop")
+        self.find_button.setToolTip(
+            "Reconstruct the middle of the scan in all orientations, and rank them by their error."
+        )
+        self.stop_button.setToolTip("End now; what is ranked so far is kept.")
         self.bar, self.note, self.grid = QProgressBar(), Note(viewer), RankingGrid()
+        self.bar.setToolTip("Epochs that are done, of all orientations.")
         self.codes = Choice("What is done to the patterns: transposed first, then flipped.")
         self.codes.addItems([f"{code}: {text}" for code, text in CODES.items()])
         self.turn_button = QPushButton("Turn")

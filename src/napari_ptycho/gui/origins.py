@@ -49,11 +49,12 @@ def made_from(layer: Layer) -> Layer | None:
 
 def showing(layers: Iterable[Layer], start: Reconstruction | None, role: str) -> Layer | None:
     """Return the layer that shows phase or amplitude of this object, whatever it is called now."""
+    if start is None:
+        return None
     for layer in canvas.find(layers, (role,)):
         held = canvas.held_by(layer)
-        if start is not None and isinstance(held, Reconstruction):
-            if np.shares_memory(held.object, start.object):
-                return layer
+        if isinstance(held, Reconstruction) and np.shares_memory(held.object, start.object):
+            return layer
     return None
 
 

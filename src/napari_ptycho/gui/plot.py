@@ -77,6 +77,14 @@ def paint_axes(plot: Any, theme: Any) -> None:
         plot.getAxis(side).setTextPen(theme.text.as_hex())
 
 
+TIP = "Drag or turn the wheel to see a part; double-click to see all."
+"""What the mouse does in any plot."""
+ERROR = (
+    "Error of each epoch: (|F| − √counts)² over the counts, summed over what is measured; it has "
+    "no unit. Compare it within one scan only. Thin upright lines: a stage began."
+)
+
+
 class LivePlot(QWidget):
     """One curve over epochs, logarithmic, in the colours of the viewer's theme."""
 
@@ -87,6 +95,7 @@ class LivePlot(QWidget):
         self._plot = self._canvas.addPlot(axisItems={"left": DecadeAxis("left")})
         self._plot.setLogMode(y=True)
         calm(self._plot)
+        self._canvas.setToolTip(f"{ERROR}\n{TIP}")
         self._plot.setLabel("left", name)
         self._plot.setLabel("bottom", "epoch")
         self.curve = self._plot.plot()

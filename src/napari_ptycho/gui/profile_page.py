@@ -62,6 +62,7 @@ class ProfilePage(Page):
         self.draw_button.setToolTip("Put the line or the point back into the middle.")
         self.draw_button.clicked.connect(self._on_draw)
         self.save_button = SaveButton(self._savable)
+        self.save_button.setToolTip("Write the curves as CSV, with their units.")
         buttons = QHBoxLayout()
         buttons.addWidget(self.draw_button, 1)
         buttons.addWidget(self.save_button)

@@ -52,6 +52,7 @@ class QuantityEdit(QLineEdit):
         super().__init__(parent)
         self._units, self._unit = units, unit
         self._values: tuple[float, ...] = ()
+        self._told = ""
         self.setPlaceholderText("unknown")
         self.setMinimumWidth(80)
         self.editingFinished.connect(self._read)
@@ -64,9 +65,19 @@ class QuantityEdit(QLineEdit):
         self.setText(f"{' x '.join(numbers)} {self._unit}" if numbers else "")
         self.complain("")
 
+    def explain(self, text: str) -> None:
+        """Say what the quantity is; the units are added."""
+        others = dict.fromkeys(
+            name.replace("um", "µm").replace("ura", "µra") for name in self._units
+        )
+        self._told = (
+            f"{text}\nUnit: {', '.join(others)}; {self._unit} where none is typed.\nEmpty: unknown."
+        )
+        self.complain("")
+
     def complain(self, warning: str) -> None:
-        """Mark the field red, with this tooltip; an empty text unmarks it."""
-        self.setToolTip(warning)
+        """Mark the field red, with this before its tooltip; an empty text unmarks it."""
+        self.setToolTip("\n".join(filter(None, (warning, self._told))))
         self.setStyleSheet("QLineEdit { border: 1px solid #e5534b; }" if warning else "")
 
     def _read(self) -> None:

@@ -70,6 +70,8 @@ class _Cell(QFrame):
         self.image.setFixedSize(IMAGE_PX, IMAGE_PX)
         self.image.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.text.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.button.setToolTip("Turn the patterns of the scan this way; undoes bins.")
+        self.text.setToolTip("Code of the orientation: its error, (|F| − √counts)² over counts.")
         for widget in (self.text, self.button):
             widget.setStyleSheet("font-size: 8pt; padding: 1px")
         layout = QVBoxLayout(self)

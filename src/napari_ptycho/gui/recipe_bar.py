@@ -9,9 +9,9 @@ from qtpy.QtWidgets import QFileDialog, QMenu, QPushButton
 
 from napari_ptycho import jobs, recipes
 from napari_ptycho.gui.app import open_dock
+from napari_ptycho.gui.opening import TOML
 from napari_ptycho.gui.recipe_dialog import QueueDialog, RecipeDialog
 from napari_ptycho.gui.recipe_draft import SCAN, draft
-from napari_ptycho.gui.recipe_source import TOML
 from napari_ptycho.gui.runner import Runner
 from napari_ptycho.gui.saving import file_name
 from napari_ptycho.gui.session import session_of

@@ -41,6 +41,9 @@ class RecipeDialog(QDialog):
         self.note.show_lines([], draft.doubts)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         self.ok = self.buttons.addButton(button, QDialogButtonBox.ButtonRole.AcceptRole)
+        self.ok.setToolTip("Go on with what is ticked.")
+        cancel = self.buttons.button(QDialogButtonBox.StandardButton.Cancel)
+        cancel.setToolTip("Leave everything as it is.")
         self.column = QVBoxLayout(self)
         self._lay_out()
         self.buttons.accepted.connect(self.accept)
@@ -54,6 +57,7 @@ class RecipeDialog(QDialog):
         self.column.addWidget(heading("What goes in"))
         for part, about in PARTS.items():
             box = self.boxes[part] = QCheckBox(f"{part}: {about}")
+            box.setToolTip(f"Whether it goes in: {about}.")
             there = part not in self._draft.missing
             box.setChecked(there and part in self._draft.usual)
             box.setEnabled(there)
@@ -89,6 +93,7 @@ class QueueDialog(RecipeDialog):
         self.setWindowTitle("Queue a run")
         self.boxes[SCAN].setEnabled(False)  # what runs has a scan
         self.output = QLineEdit(str(output))
+        self.output.setToolTip("Where the result is written (HDF5); it must not be there yet.")
         self.where = QComboBox()
         self.where.setEditable(True)
         self.where.addItem(HERE)
@@ -97,6 +102,7 @@ class QueueDialog(RecipeDialog):
             "goes on when napari is closed; the Jobs dock lists it."
         )
         choose = QPushButton("Choose…")
+        choose.setToolTip("Choose the output file.")
         beside = QHBoxLayout()
         beside.addWidget(self.output, 1)
         beside.addWidget(choose)

@@ -3,23 +3,26 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from napari.viewer import Viewer
 
-from napari_ptycho import io, recipes
+from napari_ptycho import io
 from napari_ptycho.errors import FileError
-from napari_ptycho.gui import loading, recipe_source
+from napari_ptycho.gui import loading
 from napari_ptycho.gui.app import open_dock
-from napari_ptycho.gui.recipe_source import TOML
+from napari_ptycho.gui.opening import TOML
 from napari_ptycho.gui.session import session_of
-from napari_ptycho.recipes.recipe import SAMPLE, NetworkStep, Recipe
+
+if TYPE_CHECKING:
+    from napari_ptycho.recipes.recipe import NetworkStep, Recipe
 
 
 @dataclass(frozen=True, eq=False)
 class Filling:
     """A recipe that was read, and its scan."""
 
-    recipe: Recipe
+    recipe: "Recipe"
     scans: loading.Scans | None
     """None where the file is not there, or the recipe names none."""
     sentence: str = ""
@@ -31,12 +34,14 @@ def is_recipe(path: Path) -> bool:
     return path.suffix.lower() == TOML
 
 
-def read(path: Path) -> Recipe:
+def read(path: Path) -> "Recipe":
     """Return the recipe in a file: TOML, or a result that was made by one.
 
     Raises:
         PtychoError: It holds none.
     """
+    from napari_ptycho import recipes
+
     if is_recipe(path):
         return recipes.read(path)
     recipe = recipes.of(io.read_reconstruction(path))
@@ -57,12 +62,14 @@ def open_paths(paths: Sequence[Path]) -> Filling:
     return open_recipe(recipe, others[0] if others else None)
 
 
-def open_recipe(recipe: Recipe | Path, scan: Path | None = None) -> Filling:
+def open_recipe(recipe: "Recipe | Path", scan: Path | None = None) -> Filling:
     """Open the scan of a recipe (or of a file that holds one), or another one by it.
 
     Raises:
         PtychoError: There is no recipe, or the scan cannot be read as it says.
     """
+    from napari_ptycho.recipes.recipe import SAMPLE
+
     if isinstance(recipe, Path):
         recipe = read(recipe)
     if scan is not None:
@@ -75,17 +82,19 @@ def open_recipe(recipe: Recipe | Path, scan: Path | None = None) -> Filling:
     return Filling(recipe, _opened(recipe))
 
 
-def _opened(recipe: Recipe) -> loading.Scans:
+def _opened(recipe: "Recipe") -> loading.Scans:
     """Open and bin the scan of a recipe."""
+    from napari_ptycho.gui.recipe_source import bin_size
+
     opened = loading.open_source(recipe.scan)
     bins = recipe.binning
-    size = recipe_source.bin_size(bins)
+    size = bin_size(bins)
     if size is None and bins.every == 1:
         return opened
     return loading.bin_scan(opened[1], size or 1, bins.neighbours, bins.every)
 
 
-def fill(viewer: Viewer, recipe: Recipe) -> None:
+def fill(viewer: Viewer, recipe: "Recipe") -> None:
     """Show a recipe in the docks, apart from its scan; opens those that it needs."""
     session_of(viewer).recipe = recipe
     if recipe.denoise is not None:
@@ -100,6 +109,6 @@ def fill(viewer: Viewer, recipe: Recipe) -> None:
         reconstruct.show_own(recipe.stages)
 
 
-def network_title(step: NetworkStep) -> str:
+def network_title(step: "NetworkStep") -> str:
     """Return what the start is called that a network is to predict."""
     return f"prediction by {Path(step.file).stem}"

@@ -24,7 +24,6 @@ REMEDY = "save the scan to a file and open that"
 IN_MEMORY = f"the scan was not opened from a file; {REMEDY}"
 PAINTED = f"the mask was painted, which no recipe tells; {REMEDY}"
 TWICE = f"the frames were changed again after they were cut; {REMEDY}"
-TOML = ".toml"
 OF_FRAMES = ("detector_pixel_m", "detector_pixel_rad")
 
 

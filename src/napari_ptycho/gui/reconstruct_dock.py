@@ -30,7 +30,7 @@ from napari_ptycho.gui.start_box import Start, StartBox
 from napari_ptycho.gui.views import ReconstructionView
 from napari_ptycho.gui.widgets import Choice, Dock, Note, form_rows
 from napari_ptycho.job import Update
-from napari_ptycho.model import Scan
+from napari_ptycho.model import Reconstruction, Scan
 
 LARGE_BYTES = 2**31
 """Suggestions for larger scans, of which every frame is read, are made only when asked for."""
@@ -49,6 +49,7 @@ class ReconstructDock(Dock):
         self._begun = False
         self._run_stages: Stages = ()
         self._kept: Kept | None = None  # of the running or last run
+        self._started: Reconstruction | None = None  # what it started from
         self._left: tuple[Stages, Stages] = ((), ())  # the chain of the last run, and its rest
         self.scan_note, self.memory_note = Note(self.viewer), Note(self.viewer, small=True)
         self.presets, self.stages = PresetBox(self.viewer), StagesBox()
@@ -80,7 +81,7 @@ class ReconstructDock(Dock):
         self.rows.addLayout(rows)
         self.rows.addWidget(self.memory_note)
         self.rows.addStretch(1)
-        self.footer.addWidget(self.box)
+        self.put_at_foot(self.box)
 
     def _connect(self) -> None:
         self.offers.ready.connect(self.resume)
@@ -209,6 +210,7 @@ class ReconstructDock(Dock):
         begun = self.runner.start(partial(make_job, run), f"reconstruct {scan.name}", total(stages))
         if begun:
             self._begun, self._run_stages, self._kept = False, stages, run.kept
+            self._started = run.start.reconstruction
             self._left = (self.stages.stages(), ())
             self.box.begin(stages)
             self.guard.watch()
@@ -220,7 +222,7 @@ class ReconstructDock(Dock):
         if self._begun:
             self.layers.show(view.picture)
         else:
-            self.layers.begin(view.picture)
+            self.layers.begin(view.picture, self._started)
             self._begun = True
         self.session.show_reconstruction(view.reconstruction)
         stage = self.box.show_update(update)

@@ -6,12 +6,14 @@ from typing import Any
 from napari.layers import Layer
 from napari.viewer import Viewer
 
+from napari_ptycho.gui import canvas
+
 OVERLAYS = ("name_overlay", "colorbar")
 """Of a layer."""
 
 
 class Restorer:
-    """Keeps properties of all layers, what is selected, and the grid."""
+    """Keeps properties of all layers, what is selected, the grid and where the camera looks."""
 
     def __init__(self, viewer: Viewer) -> None:
         self._viewer = viewer
@@ -19,7 +21,8 @@ class Restorer:
         self._selected: list[Layer] = []
         self._grid = False
         self._bar = (False, False)
-        self.keeping = False
+        self._camera: tuple[float, Any] = (1.0, (0.0, 0.0, 0.0))
+        self.keeping = self._moved = False
 
     def keep(self, names: Sequence[str]) -> None:
         """Remember these properties of every layer that has them.
@@ -34,7 +37,15 @@ class Restorer:
         self._grid = self._viewer.canvas.grid.enabled
         bar = self._viewer.canvas.overlays.scale_bar
         self._bar = bar.visible, bar.gridded
+        camera = self._viewer.scene.camera
+        self._camera = camera.zoom, camera.center
         self.keeping = True
+
+    def fit(self) -> None:
+        """Fit the camera to what is visible, if there is, or was, a grid; until it is restored."""
+        self._moved = self._grid or self._viewer.canvas.grid.enabled
+        if self._moved:
+            canvas.fit(self._viewer)
 
     def restore(self) -> None:
         """Put back what was kept; layers that are gone, or came later, are left alone.
@@ -55,6 +66,8 @@ class Restorer:
         bar.visible, bar.gridded = self._bar
         if self._grid:
             viewer.canvas.grid.enabled = True
+        if self._moved and viewer.layers:
+            viewer.scene.camera.zoom, viewer.scene.camera.center = self._camera
 
 
 def select(viewer: Viewer, layers: Sequence[Layer]) -> None:

@@ -49,6 +49,7 @@ class RunBox(QWidget):
         self.save_button = SaveButton(self._savable)
         self.bar = QProgressBar()
         self.bar.setRange(0, BAR)
+        self.bar.setToolTip("Epochs that are done, of all stages.")
         self.status = Note(viewer)
         self.colour = Choice("What the colour of the positions layer shows.")
         self.colour.addItems(COLOURS)

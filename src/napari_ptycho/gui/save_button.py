@@ -11,6 +11,8 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox, QPushButton, QWidget
 from napari_ptycho.gui.runner import Runner
 from napari_ptycho.gui.saving import Savable, Write
 
+MAP_TIP = "Write the map: PNG with scale bar and colour bar, TIFF, or HDF5."
+
 
 class SaveButton(QPushButton):
     """Asks where to, and writes."""

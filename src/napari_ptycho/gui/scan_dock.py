@@ -9,12 +9,11 @@ from napari.utils.notifications import show_warning
 from napari.viewer import Viewer
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
-from qtpy.QtWidgets import QFileDialog, QPushButton
+from qtpy.QtWidgets import QFileDialog, QPushButton, QWidget
 
 from napari_ptycho.gui import loading, recipe_filling
 from napari_ptycho.gui.binning_box import BinningBox
 from napari_ptycho.gui.drops import Drops, paths_of
-from napari_ptycho.gui.frames_box import FramesBox
 from napari_ptycho.gui.geometry_form import GeometryForm
 from napari_ptycho.gui.layers import ScanLayers
 from napari_ptycho.gui.open_bar import FILES, OpenBar
@@ -26,13 +25,14 @@ from napari_ptycho.gui.save_button import SaveButton
 from napari_ptycho.gui.saving import of_scan
 from napari_ptycho.gui.session import real_viewer, session_of
 from napari_ptycho.gui.views import Picture
-from napari_ptycho.gui.watch_box import WatchBox
 from napari_ptycho.gui.widgets import Dock, Note, SummaryTable, heading
-from napari_ptycho.recipes.recipe import Recipe
 from napari_ptycho.samples import SAMPLES
 
 if TYPE_CHECKING:
     from napari_ptycho.gui.browser_dialog import BrowserDialog
+    from napari_ptycho.gui.frames_box import FramesBox
+    from napari_ptycho.gui.watch_box import WatchBox
+    from napari_ptycho.recipes.recipe import Recipe
 
 
 class ScanDock(Dock):
@@ -49,7 +49,6 @@ class ScanDock(Dock):
         self.runner.finished.connect(self._on_finished)
         self.table, self.form = SummaryTable(self.viewer), GeometryForm()
         self.binning, self.status = BinningBox(self.viewer), Note(self.viewer)
-        self.frames = FramesBox(self.viewer)
         self.save_button = SaveButton(lambda: of_scan(self.session.scan))
         self.save_button.setToolTip("Write the scan as it is shown: turned, cut, masked, binned.")
         self.bar, self.setup_button = OpenBar(), QPushButton("Set up…")
@@ -58,9 +57,8 @@ class ScanDock(Dock):
         self.other_button = QPushButton("Choose scan…")
         self.other_button.setToolTip("The scan that the recipe is to open, in place of its own.")
         self.other_button.hide()
-        self.watcher = WatchBox(self.viewer, self.layers)
         self._wanting: Wanting | None = None
-        self._recipe = Recipe()  # that waits for a scan
+        self._recipe: Recipe | None = None  # that waits for a scan
         self._lay_out()
         self._connect()
         self.setAcceptDrops(True)
@@ -71,27 +69,23 @@ class ScanDock(Dock):
         self.bar.sample_chosen.connect(self.open_sample)
         self.bar.browse_asked.connect(self._browse)
         self.bar.watch_asked.connect(self.watch)
-        self.watcher.ended.connect(self._on_watched)
         self.setup_button.clicked.connect(self._browse)
         self.other_button.clicked.connect(self._ask_other)
         self.form.edited.connect(self._on_geometry)
         self.binning.asked.connect(self.bin)
         self.binning.undone.connect(self.unbin)
-        self.frames.asked.connect(self._run)
         self.drops = Drops(self)
         self.drops.dropped.connect(self.open_paths)
 
     def _lay_out(self) -> None:
         self.rows.addWidget(self.bar)
-        self.rows.addWidget(self.watcher)
         self.rows.addWidget(self.status)
         self.rows.addWidget(self.setup_button)
         self.rows.addWidget(self.other_button)
         self.rows.addWidget(self.table)
         self.headings = heading("Experiment"), heading("Patterns"), heading("Position binning")
-        parts = self.form, self.frames, self.binning
-        for above, widget in zip(self.headings, parts, strict=True):
-            self.rows.addWidget(above)
+        experiment, patterns, binning = self.headings
+        for widget in (experiment, self.form, patterns, binning, self.binning):
             self.rows.addWidget(widget)
         self.rows.addWidget(self.save_button)
         self.rows.addStretch(1)
@@ -104,6 +98,26 @@ class ScanDock(Dock):
         browser = BrowserDialog(self.viewer, self)
         browser.chosen.connect(self.open)
         return browser
+
+    @cached_property
+    def frames(self) -> "FramesBox":
+        """What changes the patterns, made when there are some."""
+        from napari_ptycho.gui.frames_box import FramesBox
+
+        frames = FramesBox(self.viewer)
+        frames.asked.connect(self._run)
+        self.rows.insertWidget(self.rows.indexOf(self.headings[1]) + 1, frames)
+        return frames
+
+    @cached_property
+    def watcher(self) -> "WatchBox":
+        """What watches a scan, made when one is to be watched."""
+        from napari_ptycho.gui.watch_box import WatchBox
+
+        watcher = WatchBox(self.viewer, self.layers)
+        watcher.ended.connect(self._on_watched)
+        self.rows.insertWidget(self.rows.indexOf(self.status), watcher)
+        return watcher
 
     # -- opening
 
@@ -121,7 +135,7 @@ class ScanDock(Dock):
         """Open a file as the browser says."""
         self._run(partial(loading.open_file, opening), f"open {opening.path.name}")
 
-    def open_recipe(self, recipe: Recipe | Path, scan: Path | None = None) -> bool:
+    def open_recipe(self, recipe: "Recipe | Path", scan: Path | None = None) -> bool:
         """Open the scan of a recipe, or another one by it, and fill the docks; False if busy.
 
         Args:
@@ -174,7 +188,7 @@ class ScanDock(Dock):
 
     def _ask_other(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Choose the scan", "", FILES)
-        if path:
+        if path and self._recipe is not None:
             self.open_recipe(self._recipe, Path(path))
 
     # -- changing
@@ -201,7 +215,7 @@ class ScanDock(Dock):
     # -- showing
 
     def _run(self, work: Callable[[], Any], title: str) -> bool:
-        if self.watcher.runner.running:
+        if "watcher" in vars(self) and self.watcher.runner.running:
             show_warning("A scan is being watched: press Stop first.")
             return False
         begun = self.runner.call(work, title)
@@ -267,8 +281,7 @@ class ScanDock(Dock):
 
     def _refresh(self) -> None:
         view, unbinned = self.session.view, self.session.unbinned
-        shown = self.form, self.frames, self.binning, self.save_button
-        for widget in (*self.headings, *shown):
+        for widget in (*self.headings, *self._parts(), self.save_button):
             widget.setVisible(view is not None)
         if view is None or unbinned is None:
             self.status.show_lines(["Open a scan, drop a file here, or take a sample."])
@@ -278,6 +291,9 @@ class ScanDock(Dock):
         self.frames.show_scan(unbinned)
         self.binning.show_scan(unbinned, binned=view is not unbinned)
 
+    def _parts(self) -> list[QWidget]:
+        return [self.form, self.binning, *([self.frames] if "frames" in vars(self) else [])]
+
     def _enable(self, on: bool) -> None:
-        for widget in (self.bar, self.form, self.frames, self.binning):
+        for widget in (self.bar, *self._parts()):
             widget.setEnabled(on)

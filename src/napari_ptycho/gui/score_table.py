@@ -97,6 +97,8 @@ class ScoreTable(QWidget):
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft)
         self.clear_button = QPushButton("Clear")
+        self.clear_button.setToolTip("Empty the table of this layer; its images stay.")
+        self.table.setToolTip("Denoised versions of this layer; a row has its settings as tooltip.")
         self.clear_button.clicked.connect(self.cleared)
         above = QHBoxLayout()
         above.addWidget(heading("Scores"), 1)

@@ -9,6 +9,8 @@ from napari_ptycho.gui.form import LABELS_PX
 from napari_ptycho.gui.open_bar import POSITION_FILES
 from napari_ptycho.gui.widgets import form_rows
 
+NONE = "The positions are in the file itself, or a raster is given below."
+
 
 class SecondFile(QWidget):
     """Asks for a file with positions, or for none."""
@@ -25,6 +27,7 @@ class SecondFile(QWidget):
         self.choose_button, self.clear_button = QPushButton("Choose…"), QPushButton("None")
         self.choose_button.setToolTip("A file that holds the positions: HDF5, CSV, TXT, NPY.")
         self.clear_button.setToolTip("Take the positions from the file itself.")
+        self.edit.setToolTip(NONE)
         row = QHBoxLayout()
         row.setSpacing(4)
         row.addWidget(self.edit, 1)
@@ -42,7 +45,7 @@ class SecondFile(QWidget):
         """Show a file; `chosen` is for the user's choice only."""
         self.path = path
         self.edit.setText("" if path is None else path.name)
-        self.edit.setToolTip("" if path is None else str(path))
+        self.edit.setToolTip(NONE if path is None else str(path))
         self.clear_button.setEnabled(path is not None)
 
     def choose(self, path: Path | None) -> None:

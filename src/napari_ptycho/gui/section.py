@@ -17,9 +17,17 @@ class Section(QWidget):
     toggled = Signal(bool)
     """Whether it is open now."""
 
-    def __init__(self, title: str, inside: QWidget) -> None:
+    def __init__(self, title: str, inside: QWidget, tip: str) -> None:
+        """Make it.
+
+        Args:
+            title: On the button that opens and closes it.
+            inside: What it holds.
+            tip: What that is for.
+        """
         super().__init__()
         self.title, self.inside, self.button = title, inside, QPushButton()
+        self.button.setToolTip(f"{tip} Click to show or hide it.")
         self.button.setCheckable(True)
         self.button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from napari_ptycho.gui.recipe_source import TOML
+from napari_ptycho.gui.opening import TOML
 from napari_ptycho.io.files import BZ2, GZIP, HDF5, HEAD_BYTES, MATLAB, MIB, NPY, TIFF, ZIP, kind_of
 
 ENDINGS = {

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pyqtgraph as pg
@@ -11,7 +11,7 @@ from napari.viewer import Viewer
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from napari_ptycho.gui.plot import AXIS_WIDTH, DecadeAxis, calm, paint_axes
+from napari_ptycho.gui.plot import AXIS_WIDTH, TIP, DecadeAxis, calm, paint_axes
 
 Curves = Mapping[str, Sequence[float]]
 
@@ -33,6 +33,9 @@ class Panel:
 
 class StackedPlot(QWidget):
     """Plots above each other, in the colours of the viewer's theme."""
+
+    about: ClassVar[str] = "The upright line stands at what is kept."
+    """What its tooltip says of the lines."""
 
     def __init__(
         self,
@@ -65,6 +68,8 @@ class StackedPlot(QWidget):
         self._canvas = pg.GraphicsLayoutWidget()
         self._canvas.ci.layout.setContentsMargins(2, 2, 6, 0)
         self._canvas.ci.layout.setSpacing(2)
+        shown = ", ".join(panel.title for panel in self._panels)
+        self._canvas.setToolTip(f"{shown}, against the {steps}. {self.about}\n{TIP}")
         self.plots = [self._plot(row, panel) for row, panel in enumerate(self._panels)]
         self._arrange(steps, axis_width)
         self.curves = {

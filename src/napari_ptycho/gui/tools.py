@@ -4,14 +4,17 @@ The keys hold on to it, and the viewer to its keys; it goes when the viewer goes
 """
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 from weakref import ReferenceType, WeakKeyDictionary, ref
 
 from napari.viewer import Viewer
 
 from napari_ptycho.gui import keys
-from napari_ptycho.gui.compare import Compare
-from napari_ptycho.gui.looks import Looks
 from napari_ptycho.gui.session import real_viewer
+
+if TYPE_CHECKING:
+    from napari_ptycho.gui.compare import Compare
+    from napari_ptycho.gui.looks import Looks
 
 
 class Tools:
@@ -21,13 +24,17 @@ class Tools:
         self.viewer = viewer
 
     @cached_property
-    def compare(self) -> Compare:
+    def compare(self) -> "Compare":
         """Curtain, blinking and grid."""
+        from napari_ptycho.gui.compare import Compare
+
         return Compare(self.viewer)
 
     @cached_property
-    def looks(self) -> Looks:
+    def looks(self) -> "Looks":
         """Colours of phases, complex layers, links, colour bars."""
+        from napari_ptycho.gui.looks import Looks
+
         return Looks(self.viewer)
 
 

@@ -7,13 +7,11 @@ frames, removing the phase ramp, percentiles) is done here before, and handed ov
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptycho.gui.opening import Opening
-from napari_ptycho.gui.recipe_source import IN_MEMORY, Told
 from napari_ptycho.gui.spots import Spots, spots
 from napari_ptycho.job import Update
 from napari_ptycho.model import Reconstruction, Scan
@@ -22,7 +20,11 @@ from napari_ptycho.model.summary import Row, summary
 from napari_ptycho.physics.align import flatten, illuminated
 from napari_ptycho.prepare import find_raster
 from napari_ptycho.prepare.raster import Raster
-from napari_ptycho.recipes.recipe import BinningOptions
+
+if TYPE_CHECKING:
+    from napari_ptycho.gui.opening import Opening
+    from napari_ptycho.gui.recipe_source import Told
+    from napari_ptycho.recipes.recipe import BinningOptions
 
 Image = NDArray[np.float32]
 Limits = tuple[float, float]
@@ -57,6 +59,18 @@ class LogStack:
         return np.asarray(self[:], dtype)
 
 
+def _told_in_memory() -> "Told":
+    from napari_ptycho.gui.recipe_source import IN_MEMORY
+
+    return IN_MEMORY
+
+
+def _not_binned() -> "BinningOptions":
+    from napari_ptycho.recipes.recipe import BinningOptions
+
+    return BinningOptions()
+
+
 @dataclass(frozen=True, eq=False)
 class ScanView:
     """A scan, ready to show."""
@@ -75,13 +89,13 @@ class ScanView:
     """The scan as a table: what was read and from where."""
     raster: Raster | None
     """Rows and columns, where the positions are a raster."""
-    opening: Opening | None = None
+    opening: "Opening | None" = None
     """The file it was read from, and how; None for a sample or a binned scan."""
     as_read: "ScanView | None" = None
     """The scan before its frames were masked, cut or turned, where they were."""
-    told: Told = IN_MEMORY
+    told: "Told" = field(default_factory=_told_in_memory)
     """How it came about (before it was binned), for a recipe; a sentence where none can tell."""
-    bins: BinningOptions = field(default_factory=BinningOptions)
+    bins: "BinningOptions" = field(default_factory=_not_binned)
     """How it was binned."""
 
 

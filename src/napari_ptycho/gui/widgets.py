@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QHeaderView,
     QLabel,
+    QLayout,
     QScrollArea,
     QSizePolicy,
     QTableWidget,
@@ -24,9 +25,16 @@ from qtpy.QtWidgets import (
 )
 
 from napari_ptycho.gui.binding import check_binding
+from napari_ptycho.gui.tools import tools_of
 from napari_ptycho.model.summary import Row
 
 MIN_WIDTH, LEAST_ROWS = 320, 160
+SUMMARY = {
+    "": "What it is.",
+    "value": "As it was read or computed, with its unit.",
+    "source": "Where it comes from: a path in the file, you, a default, or computed.",
+}
+"""Columns of `SummaryTable`, with their tooltips."""
 RED = {"dark": "#ff8a80", "light": "#b3261e"}
 
 
@@ -36,7 +44,7 @@ class Dock(QWidget):
     def __init__(self, viewer: Viewer) -> None:
         super().__init__()
         check_binding()
-        self.viewer = viewer
+        self.viewer, self.tools = viewer, tools_of(viewer)
         inside = QWidget()
         self.rows = QVBoxLayout(inside)
         self.rows.setContentsMargins(8, 8, 8, 8)
@@ -49,6 +57,14 @@ class Dock(QWidget):
         outer.addWidget(_Scroll(inside))
         outer.addLayout(self.footer)
         self.setMinimumWidth(MIN_WIDTH)
+
+    def put_at_foot(self, box: QWidget) -> None:
+        """Put what tells of a run into the footer, and below it what compares its results."""
+        from napari_ptycho.gui.compare_bar import CompareBar
+
+        self.compare_bar = CompareBar(self.viewer)
+        for widget in (box, self.compare_bar):
+            self.footer.addWidget(widget)
 
     def give_rest_to_footer(self) -> None:
         """Let the footer have all the room that the rows do not ask for."""
@@ -151,7 +167,11 @@ class SummaryTable(QTableWidget):
     def __init__(self, viewer: Viewer) -> None:
         super().__init__(0, 3)
         self._viewer = viewer
-        self.setHorizontalHeaderLabels(["", "value", "source"])
+        for column, (title, tip) in enumerate(SUMMARY.items()):
+            header_item = QTableWidgetItem(title)
+            header_item.setToolTip(tip)
+            self.setHorizontalHeaderItem(column, header_item)
+        self.setToolTip("What is known of the scan; a red row is implausible.")
         self.verticalHeader().hide()
         self.setShowGrid(False)
         self.setWordWrap(False)
@@ -214,9 +234,30 @@ def heading(text: str) -> QLabel:
     return label
 
 
+class _Rows(QFormLayout):
+    """The label of a row says what its field says."""
+
+    def addRow(self, *parts: Any) -> None:
+        """Add a row: label and field, or one widget; the field has its tooltip already."""
+        super().addRow(*parts)
+        label = self.labelForField(parts[1]) if len(parts) > 1 else None
+        if label is not None:
+            label.setToolTip(_tip(parts[1]))
+
+
+def _tip(field: QWidget | QLayout) -> str:
+    """Return the tooltip of a field, or the first of what it is made of."""
+    if isinstance(field, QWidget):
+        inside = [field, *field.findChildren(QWidget)]
+    else:
+        items = [field.itemAt(at) for at in range(field.count())]
+        inside = [widget for item in items if item and (widget := item.widget())]
+    return next((widget.toolTip() for widget in inside if widget.toolTip()), "")
+
+
 def form_rows() -> QFormLayout:
     """Return a form whose fields take the width there is."""
-    rows = QFormLayout()
+    rows = _Rows()
     rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
     rows.setVerticalSpacing(4)
     rows.setContentsMargins(0, 0, 0, 0)

@@ -15,6 +15,8 @@ from napari_ptycho.io.frames import in_use
 
 STALE_S = 3600.0
 """A temporary file that nobody has written to for so long was left by a process that died."""
+PATIENCE_S = 2.0 if os.name == "nt" else 0.0
+"""Windows replaces no file that somebody reads at that moment: so long is waited for its end."""
 
 
 @contextmanager
@@ -45,13 +47,27 @@ def written(path: str | os.PathLike[str]) -> Iterator[Path]:
             with _one_sentence(target):
                 yield temporary
             _sync(temporary, os.O_RDWR)
-            os.replace(temporary, target)  # noqa: PTH105
+            _replace(temporary, target)
         if os.name == "posix":
             with suppress(OSError):  # not every network disk can, and the file is there
                 _sync(target.parent, os.O_RDONLY)
         _clear(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _replace(temporary: Path, target: Path) -> None:
+    """Give a file its name, in the place of an older one; wait for who reads that."""
+    end = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            os.replace(temporary, target)  # noqa: PTH105
+        except PermissionError:
+            if time.monotonic() >= end:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 @contextmanager

@@ -73,8 +73,14 @@ class PositionsLayout(FramesLayout):
         int, Range(0, 1_000_000), "Rows of a raster without positions; 0: no raster."
     ] = 0
     raster_columns: Annotated[int, Range(0, 1_000_000), "Its columns; 0: as many as fit."] = 0
-    step_y: Annotated[float, Range(0, 1e9, 0.01), "Step between its rows."] = 0.0
-    step_x: Annotated[float, Range(0, 1e9, 0.01), "Step between its columns; 0: as the rows."] = 0.0
+    step_y: Annotated[
+        float, Range(0, 1e9, 0.01, unit="that of Position unit"), "Step between its rows."
+    ] = 0.0
+    step_x: Annotated[
+        float,
+        Range(0, 1e9, 0.01, unit="that of Position unit"),
+        "Step between its columns; 0: as the rows.",
+    ] = 0.0
 
 
 @dataclass(frozen=True)

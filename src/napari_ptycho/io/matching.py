@@ -149,7 +149,8 @@ def _paired(draft: "Draft", frames: Numbers, values: Floats) -> tuple[Numbers, F
     frames = frames[frames < both]
     if not len(frames):
         raise ScanError(
-            f"{draft.file.name}: none of the frames that are used has one of the {count} positions"
+            f"{draft.file.name}: none of the frames that are used has one of the {count} "
+            "positions; check that frames and positions are of one scan, or name others (Browse)"
         )
     return frames, values[frames]
 

@@ -47,7 +47,7 @@ def _absolute(scan: str) -> str:
         return scan
     path = Path(scan).expanduser().absolute()
     if not path.exists():
-        raise FileError(f"{scan}: no such file")
+        raise FileError(f"{scan}: no such file; correct its name, or look whether it was moved")
     return str(path)
 
 

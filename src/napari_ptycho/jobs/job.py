@@ -28,13 +28,17 @@ class Job:
     """
 
     id: str
+    """The name of its files in the queue."""
     title: str
+    """What people read: the scan, and what is done to it."""
     task: Task
+    """What is to be done."""
     where: str = HERE
     """`HERE`, or the address of a scheduler."""
     host: str = HOST
     """The computer whose agent does it, or hands it to the scheduler."""
     created: float = 0.0
+    """When it was asked for, the first time."""
     queued: float = 0.0
     """When it was asked for, the last time; like all times in seconds since 1970."""
     run: int = 1
@@ -42,7 +46,9 @@ class Job:
     stopping: float = 0.0
     """When it was asked to stop; 0: not at all."""
     state: State = "waiting"
+    """What has become of it."""
     done: float = 0.0
+    """Steps that are done of the part under way."""
     total: float = 0.0
     """In the steps of the part under way, see `Progress`."""
     text: str = ""
@@ -52,7 +58,9 @@ class Job:
     warnings: tuple[str, ...] = ()
     """What is odd about the result."""
     started: float = 0.0
+    """When it began; 0: not yet."""
     ended: float = 0.0
+    """When it ended; 0: not yet."""
     agent: Mapping[str, Any] = field(default_factory=dict)
     """Of the process that does it: "host", "pid", "created"; its child's "worker" pid."""
     rank: int = 0

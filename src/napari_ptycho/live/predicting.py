@@ -9,7 +9,7 @@ import torch
 from napari_ptycho.model import Reconstruction, Scan
 from napari_ptycho.model.arrays import Complexes, Floats
 from napari_ptycho.networks.central import Enlarging, central, coarser, reduction, told
-from napari_ptycho.networks.ground import ground, known_probe, provenance_of
+from napari_ptycho.networks.ground import Digest, ground, known_probe, provenance_of
 from napari_ptycho.networks.inputs import Sums, counts_of, fitting
 from napari_ptycho.networks.network import Network
 from napari_ptycho.networks.options import PredictOptions
@@ -40,6 +40,7 @@ class LivePrediction:
         self._origin: Floats
         self._asked: list[Asked] = []
         self._stride = 1
+        self._digest = Digest()
         self._r = (math.nan, math.nan)
 
     @torch.inference_mode()
@@ -55,6 +56,7 @@ class LivePrediction:
         """
         if self.count == 0:
             self._begin(part)
+        self._digest.add(part.patterns)
         seen = central(part, self._k) if self._k > 1 else part
         places = places / self._k
         self._scale(seen)
@@ -136,6 +138,7 @@ class LivePrediction:
         """
         made = provenance_of(scan, self.network, self._start, self.device)
         made["predicted"]["options"] = self.options.as_dict()
+        made["scan_checksum"] = self._digest.text()
         start = replace(self._start, provenance=made)
         found = predicted(self._stitcher, start, self._r, np.arange(self.count))
         if self._k == 1:

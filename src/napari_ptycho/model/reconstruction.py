@@ -43,7 +43,9 @@ class Reconstruction:
     errors: tuple[float, ...] = ()
     """Per epoch: sum(valid (|F| - sqrt I)^2) / sum(valid I)."""
     geometry: Geometry = field(default_factory=Geometry)
+    """Of the scan that it was made from."""
     name: str = "reconstruction"
+    """What sentences, layers and later provenances call it."""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     """How it came about (options, versions, scan, seed, binning): plain values, fit for JSON."""
     extras: Mapping[str, NDArray[Any]] = field(default_factory=dict)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from dask import is_dask_collection
+from dask.base import is_dask_collection
 from numpy.typing import NDArray
 
 from napari_ptycho.errors import ScanError
@@ -36,11 +36,13 @@ class Scan:
     valid: Bools | None = None
     """(H, W), or (N, H, W) where it changes from frame to frame; True = measured."""
     geometry: Geometry = field(default_factory=Geometry)
+    """Energy, distances and detector pixel, as far as they are known."""
     probe: Complexes | None = None
     """(M, H, W) probe modes in the sample plane (real space), a first guess; or None."""
     exposure: Floats | None = None
     """(N,) relative exposure of each pattern (frames summed); None = all the same."""
     name: str = "scan"
+    """What sentences and results call it; of a file, its name without the ending."""
     sources: Mapping[str, str] = field(default_factory=dict)
     """Field -> where it came from: a path inside the file, "user", "default", or "unknown"."""
     notes: tuple[str, ...] = ()

@@ -44,6 +44,7 @@ ENTRY = "napari_ptycho"
 WEIGHTS = "weights/"
 HEADER_BYTES = 8 * 2**20  # thousands of times of what ours need
 LONGEST = 16_384  # pixels of a pattern's side
+AGAIN = "save the network again, or choose another file"
 NEED = "need a network of this plugin (.safetensors) or published weights (.pth, .ckpt)"
 
 
@@ -153,7 +154,9 @@ def _opened(path: Path) -> Iterator[Any]:
         with translated(path), safe_open(path, framework="numpy") as file:
             yield file
     except SafetensorError as error:
-        raise FileError(f"{path.name}: is damaged, or no safetensors: {error}") from error
+        raise FileError(
+            f"{path.name}: is damaged, or no safetensors ({error}); {AGAIN}"
+        ) from error
 
 
 class _Fields:
@@ -184,7 +187,7 @@ class _Fields:
         return found
 
     def _wrong(self, name: str, found: Any, need: str) -> FileError:
-        return FileError(f"{self.file}: its {name} is {repr(found)[:60]}; need {need}")
+        return FileError(f"{self.file}: its {name} is {repr(found)[:60]}; need {need}: {AGAIN}")
 
 
 def _shape(made: _Fields) -> tuple[int, int]:
@@ -192,7 +195,8 @@ def _shape(made: _Fields) -> tuple[int, int]:
     whole = all(type(n) is int and 0 < n <= LONGEST for n in sides)
     if len(sides) != 2 or not whole:
         raise FileError(
-            f"{made.file}: its patterns have the shape {repr(sides)[:60]}; need [height, width]"
+            f"{made.file}: its patterns have the shape {repr(sides)[:60]}; need [height, width]: "
+            f"{AGAIN}"
         )
     return sides[0], sides[1]
 
@@ -202,11 +206,13 @@ def _weights(file: Any, architecture: str, path: Path) -> dict[str, NDArray[Any]
     shapes = {key.removeprefix(WEIGHTS): tuple(file.get_slice(key).get_shape()) for key in keys}
     if wrong := misfit(shapes, architecture):
         title = ARCHITECTURES[architecture].title
-        raise FileError(f"{path.name}: these are not the weights of {title}: {wrong}")
+        raise FileError(f"{path.name}: these are not the weights of {title} ({wrong}); {AGAIN}")
     weights = {name: np.array(file.get_tensor(WEIGHTS + name)) for name in shapes}
     for name, value in weights.items():
         if value.dtype not in (np.float32, np.int64):
-            raise FileError(f"{path.name}: '{name}' holds {value.dtype}; need float32 or int64")
+            raise FileError(
+                f"{path.name}: '{name}' holds {value.dtype}; need float32 or int64: {AGAIN}"
+            )
     return weights
 
 
@@ -225,10 +231,12 @@ def _numbers(
     if len(found) != len(shape) or any(
         n not in (m, None) for n, m in zip(shape, found, strict=True)
     ):
-        raise FileError(f"{path.name}: its {name} has the shape {found}; need {shape}")
+        raise FileError(f"{path.name}: its {name} has the shape {found}; need {shape}: {AGAIN}")
     values = np.array(file.get_tensor(name), np.float32)
     if not np.isfinite(values).all():
-        raise FileError(f"{path.name}: its {name} holds values that are not finite numbers")
+        raise FileError(
+            f"{path.name}: its {name} holds values that are not finite numbers; {AGAIN}"
+        )
     return values
 
 

@@ -12,7 +12,7 @@ from napari_ptycho.model import Reconstruction, Scan
 from napari_ptycho.model.arrays import Complexes
 from napari_ptycho.networks.cost import cost
 from napari_ptycho.networks.forward import Sample
-from napari_ptycho.networks.ground import ground, known_probe
+from napari_ptycho.networks.ground import Digest, ground, known_probe
 from napari_ptycho.networks.inputs import Inputs, counts_of, fitting
 from napari_ptycho.networks.network import Network, Preparation
 from napari_ptycho.networks.patches import complex_patches
@@ -52,6 +52,8 @@ class Experiment:
     roomy: bool
     """Whether the way back through the network fits into memory for all patterns."""
     notes: tuple[str, ...]
+    checksum: str
+    """Of the counts, see `ground.checksum_of`."""
 
     def __len__(self) -> int:
         return len(self.root)
@@ -122,7 +124,8 @@ def experiment(scan: Scan, network: Network, probe: Complexes | None, device: st
     start = ground(scan, known)
     weight = weight_of("probe", start.probe, start.positions_px)
     inputs = Inputs(made, network.kind.multiple)
-    given, root, valid = _read(scan, inputs)
+    digest = Digest()
+    given, root, valid = _read(scan, inputs, digest)
     return Experiment(
         scan=scan,
         start=start,
@@ -138,14 +141,16 @@ def experiment(scan: Scan, network: Network, probe: Complexes | None, device: st
         beam=propagator(scan.geometry, scan.frame_shape, where),
         roomy=count * cost(network.architecture, scan.frame_shape).train_bytes < free,
         notes=notes,
+        checksum=digest.text(),
     )
 
 
-def _read(scan: Scan, inputs: Inputs) -> tuple[Tensor, Tensor, Tensor]:
+def _read(scan: Scan, inputs: Inputs, digest: Digest) -> tuple[Tensor, Tensor, Tensor]:
     """Return inputs, square roots of the counts, and valid pixels, as `Experiment` has them."""
     axes, given = (-2, -1), []
     root = np.empty((len(scan), *scan.frame_shape), np.float32)
     for frames, block in scan.blocks():
+        digest.add(block)
         counts = np.maximum(counts_of(scan, frames, block), 0)
         given.append(inputs(torch.from_numpy(counts)))
         root[frames] = np.fft.ifftshift(np.sqrt(counts), axes)

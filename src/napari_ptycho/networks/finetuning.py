@@ -87,6 +87,7 @@ def frozen(live: Tuning, network: Network) -> Tuned:
         about=about,
     )
     made = provenance_of(there.scan, tuned, there.start, there.device)
+    made["scan_checksum"] = there.checksum
     start = replace(there.start, probe=live.probe.detach().cpu().numpy(), provenance=made)
     shown = predicted(live.stitcher, start, (live.r_factor, live.r_flat), np.arange(len(there)))
     return Tuned(network=tuned, epoch=live.epoch, predicted=shown, scale=live.scale)

@@ -1,5 +1,6 @@
 """What a scan gives a network to stand on: windows, probe, and where its result came from."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -7,6 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from napari_ptycho import device as devices
 from napari_ptycho.errors import OptionsError
@@ -52,6 +54,29 @@ def ground(scan: Scan, probe: Complexes | None) -> Reconstruction:
     """
     given = scan if probe is scan.probe else replace(scan, probe=probe)
     return first_guess(given)
+
+
+def checksum_of(scan: Scan) -> str:
+    """Return the checksum of all counts of a scan, as engines have it in `scan_checksum`."""
+    digest = Digest()
+    for _, block in scan.blocks():
+        digest.add(block)
+    return digest.text()
+
+
+class Digest:
+    """The checksum of counts that come in parts, in the order of the frames."""
+
+    def __init__(self) -> None:
+        self._sum = hashlib.blake2b(digest_size=16)
+
+    def add(self, counts: NDArray[np.generic]) -> None:
+        """Take in the next frames (n, h, w), as they are stored."""
+        self._sum.update(np.ascontiguousarray(counts).data)
+
+    def text(self) -> str:
+        """Return the checksum of what was taken in."""
+        return f"blake2b-128 {self._sum.hexdigest()}"
 
 
 def provenance_of(

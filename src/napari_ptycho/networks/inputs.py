@@ -53,12 +53,15 @@ class Sums:
         if not is_standardised(self.scaling):
             return Preparation(self.scaling, self.shape)
         if self._count == 0:
-            raise ScanError("there is no pattern to learn the scaling from")
+            raise ScanError("there is no pattern to learn the scaling from; need at least one")
         mean = self._first / self._count
         square = self._second / (self._count * mean.size)
         variance = square - float(np.square(mean).mean())
         if not variance > ROUNDING * square:
-            raise ScanError("all patterns are the same (or empty): there is nothing to scale by")
+            raise ScanError(
+                "all patterns are the same (or empty), so there is nothing to scale by; choose "
+                "another scan, or the scaling of the network"
+            )
         return Preparation(self.scaling, self.shape, mean.astype(np.float32), float(variance**0.5))
 
 

@@ -73,14 +73,18 @@ class SimulationOptions(Options):
     title: ClassVar[str] = "Simulated pairs"
 
     patterns: Annotated[int, Range(16, 10_000_000, 1000), "Patterns in all."] = 4000
-    size: Annotated[int, Range(16, 1024, 16), "Pixels of a pattern's side."] = 64
+    size: Annotated[int, Range(16, 1024, 16, unit="px"), "Pixels of a pattern's side."] = 64
     overlap: Annotated[Overlap, "How much neighbouring windows share, in percent."] = "75"
     jitter_px: Annotated[
         float, Range(0, 64, 0.5), "How far positions leave the raster at most, fractions too."
     ] = 2.0
-    photons: Annotated[float, Range(1, 1e12, 1000), "Mean photons per pattern, at most."] = 1e6
+    photons: Annotated[
+        float, Range(1, 1e12, 1000, unit="photons"), "Mean photons per pattern, at most."
+    ] = 1e6
     photons_least: Annotated[
-        float, Range(1, 1e12, 1000), "Mean photons per pattern, at least (drawn between both)."
+        float,
+        Range(1, 1e12, 1000, unit="photons"),
+        "Mean photons per pattern, at least (drawn between both).",
     ] = 1e5
     defocus_mm: Annotated[
         float,

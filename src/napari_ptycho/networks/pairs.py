@@ -156,7 +156,10 @@ def collected(
     amplitude, phase = labels[:, 0, raw.lit], labels[:, 1, raw.lit]
     scale = float(np.percentile(amplitude, PEAK)) / TOP
     if not scale > 0:
-        raise ScanError("the object is empty where the probe lights it; there is nothing to learn")
+        raise ScanError(
+            "the object is empty where the probe lights it, so there is nothing to learn; choose "
+            "another reconstruction"
+        )
     numbers = {"all": len(raw), "training": len(raw.training), "validation": len(raw.validation)}
     known = {
         "patterns": numbers,

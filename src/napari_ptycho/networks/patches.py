@@ -166,5 +166,8 @@ class PatchStack:
             shown = patch.angle() if self._channel == "phase" else patch.abs()
         values: NDArray[np.float32] = shown.cpu().numpy()
         if not np.isfinite(values).all():
-            raise JobError(f"pattern {n}: the network's output is not finite")
+            raise JobError(
+                f"pattern {n}: the network's output is not finite; choose float32 as its precision, "
+                "or another network"
+            )
         return values

@@ -16,7 +16,14 @@ from napari_ptycho.model import Reconstruction, Scan
 from napari_ptycho.model.arrays import Complexes
 from napari_ptycho.networks.central import Enlarging, central, coarser, reduction, told
 from napari_ptycho.networks.forward import Sample
-from napari_ptycho.networks.ground import ground, known_probe, provenance_of, stepping
+from napari_ptycho.networks.ground import (
+    Digest,
+    checksum_of,
+    ground,
+    known_probe,
+    provenance_of,
+    stepping,
+)
 from napari_ptycho.networks.inputs import fitting
 from napari_ptycho.networks.network import Network
 from napari_ptycho.networks.options import PredictOptions
@@ -54,7 +61,7 @@ def predict_job(
         else:
             known = known_probe(scan, network, probe)
             part = None if known is None else coarser(known, k)
-            going = Prediction(central(scan, k), network, options, part, device)
+            going = Prediction(central(scan, k), network, options, part, device, scan)
             going.notes.insert(0, told(scan, k))
             freeze = Enlarging(ground(scan, known), k).freeze
     steps = stepping(going.states(), _quietly)
@@ -77,8 +84,17 @@ class Prediction:
         options: PredictOptions,
         probe: Complexes | None = None,
         device: str = "auto",
+        whole: Scan | None = None,
     ) -> None:
         """Find windows, probe and scaling, and bring the network to the device.
+
+        Args:
+            scan: What is predicted.
+            network: What predicts.
+            options: How patches are put together.
+            probe: (M, h, w), or None: see `known_probe`.
+            device: As in `networks.predict`.
+            whole: The scan of which `scan` is the central part; None: `scan` is all.
 
         Raises:
             OptionsError: The network was taught with patterns of another size.
@@ -106,6 +122,9 @@ class Prediction:
         self.r_factor = self.r_flat = float("nan")
         self._made = provenance_of(scan, network, self.start, where)
         self._made["predicted"]["options"] = options.as_dict()
+        self._whole = scan if whole is None and options.every > 1 else whole
+        """Whose counts are summed up at the end; None: as they come, all of them do."""
+        self._digest = Digest()
         self._kept: list[Tensor] = []
         most = int(np.clip(ASKED_BYTES // (4 * np.prod(scan.frame_shape)), 1, ASKED))
         self._asked = set(self.frames[:: -(-len(self.frames) // most)].tolist())
@@ -140,6 +159,8 @@ class Prediction:
         """Yield batches: which frames, and their counts (B, h, w) on the device."""
         kind = self.weight.device.type
         for block, patterns in self.scan.blocks(BLOCK_BYTES.get(kind, BLOCK_BYTES["cpu"])):
+            if self._whole is None:
+                self._digest.add(patterns)
             inside = (self.frames >= block.start) & (self.frames < block.stop)
             picked = self.frames[inside]
             valid = self.scan.valid_of(block)
@@ -169,6 +190,8 @@ class Prediction:
                 self._sample.append((n, counts[k].cpu(), good[k if len(good) > 1 else 0].cpu()))
 
     def _finish(self) -> None:
+        whole = self._whole
+        self._made["scan_checksum"] = self._digest.text() if whole is None else checksum_of(whole)
         if self.options.synchronise:
             self._restitch(torch.cat(self._kept))
         found = agreement(self.stitcher, self.start, self.corners, self._sample)
@@ -259,5 +282,6 @@ def disbelief(r_factor: float, r_flat: float) -> tuple[str, ...]:
         return ()
     return (
         f"the prediction does not explain the patterns (R {r_factor:.2f}, a flat object "
-        f"{r_flat:.2f}): do not believe it",
+        f"{r_flat:.2f}): do not believe it; let an engine go on from it, or train a network with such "
+        "a probe and dose",
     )

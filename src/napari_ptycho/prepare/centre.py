@@ -39,11 +39,13 @@ def find_centre(scan: Scan) -> Pair:
     good = (seen.seen > 0) & ~dead_pixels(seen)
     smooth = scipy.ndimage.median_filter(np.where(good, seen.mean, 0), size=3, mode="constant")
     if not good.any():
-        raise ScanError(f"{scan.name}: no valid pixel; the centre cannot be found")
+        raise ScanError(f"{scan.name}: no valid pixel; correct the mask, or give the centre")
     above = np.clip(smooth - float(np.median(smooth[good])), 0, None)
     light = np.clip(above - BRIGHT * above.max(), 0, None) * good
     if not light.any():
-        raise ScanError(f"{scan.name}: the mean frame is empty or even; the centre cannot be found")
+        raise ScanError(
+            f"{scan.name}: the mean frame is empty or even, so the centre cannot be found; give it"
+        )
     centre = _centroid(light)
     for _ in range(ROUNDS):
         before, centre = centre, _centroid(light * _mirrored(good, centre))

@@ -59,7 +59,10 @@ def cut(scan: Scan, window: Window, told: str = "") -> Scan:
     stack = scan.valid.ndim == 3
     valid = mapped(scan.valid, measured, window.shape, bool) if stack else measured(scan.valid)
     if not stack and not valid.any():
-        raise ScanError(f"{scan.name}: no valid pixel is left in what is cut out")
+        raise ScanError(
+            f"{scan.name}: no valid pixel is left in what is cut out; choose a larger size, another "
+            "centre, or another mask"
+        )
     return replace(
         scan,
         patterns=mapped(scan.patterns, counted, window.shape, counts),

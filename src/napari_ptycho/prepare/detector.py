@@ -32,12 +32,18 @@ class DetectorOptions(Options):
         Literal["as read", "auto", "given"],
         "Where zero frequency is: the middle, the centroid of the mean pattern, or given below.",
     ] = "as read"
-    centre_y: Annotated[float, Range(0, 100_000, 1), "Row of zero frequency, if given."] = 0.0
-    centre_x: Annotated[float, Range(0, 100_000, 1), "Column of zero frequency, if given."] = 0.0
+    centre_y: Annotated[
+        float, Range(0, 100_000, 1, unit="px"), "Row of zero frequency, if given."
+    ] = 0.0
+    centre_x: Annotated[
+        float, Range(0, 100_000, 1, unit="px"), "Column of zero frequency, if given."
+    ] = 0.0
     size: Annotated[
-        int, Range(0, 16_384, 16), "Side of the square that is cut out, in pixels; 0: as it is."
+        int,
+        Range(0, 16_384, 16, unit="px"),
+        "Side of the square that is cut out, in pixels; 0: as it is.",
     ] = 0
-    rebin: Annotated[int, Range(1, 16), "Sum blocks of so many by so many pixels."] = 1
+    rebin: Annotated[int, Range(1, 16, unit="px"), "Sum blocks of so many by so many pixels."] = 1
     hot: Annotated[
         float,
         Range(0, 1e6, 1),
@@ -45,7 +51,9 @@ class DetectorOptions(Options):
     ] = 0.0
     dead: Annotated[bool, "Mask pixels that count nothing while their neighbours do."] = False
     saturation: Annotated[
-        float, Range(0, 1e12, 1000), "From this count on a pixel is not measured; 0: no limit."
+        float,
+        Range(0, 1e12, 1000, unit="counts"),
+        "From this count on a pixel is not measured; 0: no limit.",
     ] = 0.0
 
 
@@ -133,7 +141,8 @@ def find_window(scan: Scan, options: DetectorOptions) -> tuple[Window, str]:
     size = wanted[0] // rebin * rebin, wanted[1] // rebin * rebin
     if 0 in size:
         raise OptionsError(
-            f"the cut of {wanted[0]} x {wanted[1]} pixels holds no block of {rebin} x {rebin}"
+            f"the cut of {wanted[0]} x {wanted[1]} pixels holds no block of {rebin} x {rebin}; "
+            "choose a larger size, or rebin less"
         )
     centre: Pair = float(shape[0] // 2), float(shape[1] // 2)
     told = ""

@@ -24,7 +24,7 @@ NAMES = ("half A", "half B")
 LOOKED_AT = 16  # frames that tell whether counts may be photons
 LIT = 16  # pixels with counts from which on a common divisor is no accident
 SMALL, MANY = 256, 1000  # counts below SMALL are looked at for gaps; pixels that make a gap one
-OFFER = "take every other position instead (`alternate`)"
+OFFER = "split it by positions instead"
 
 
 def thin(scan: Scan, fraction: float = 0.5, seed: int = 0) -> tuple[Scan, Scan]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from dask import is_dask_collection
+from dask.base import is_dask_collection
 from numpy.typing import NDArray
 
 from napari_ptycho.prepare.raster import Ints

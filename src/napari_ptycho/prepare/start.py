@@ -26,13 +26,13 @@ class Optics(Options):
 
     title: ClassVar[str] = "Fresnel zone plate"
 
-    diameter_um: Annotated[float, Range(1, 10_000, 10), "Diameter of the zone plate in um."] = 400.0
-    outer_zone_nm: Annotated[float, Range(5, 5000, 5), "Width of the outermost zone in nm."] = 200.0
+    diameter_um: Annotated[float, Range(1, 10_000, 10), "Diameter of the zone plate."] = 400.0
+    outer_zone_nm: Annotated[float, Range(5, 5000, 5), "Width of the outermost zone."] = 200.0
     central_stop_um: Annotated[
-        float, Range(0, 10_000, 10), "Diameter of the central stop in um; 0 is none."
+        float, Range(0, 10_000, 10), "Diameter of the central stop; 0 is none."
     ] = 60.0
     defocus_mm: Annotated[
-        float, Range(-1000, 1000, 0.5), "Sample behind (+) or before (-) the focus in mm."
+        float, Range(-1000, 1000, 0.5), "Sample behind (+) or before (-) the focus."
     ] = 8.0
 
 
@@ -178,7 +178,10 @@ def _back(scan: Scan) -> NDArray[np.complex128]:
     geometry, pixel = scan.geometry, scan.pixel_size_m
     distance, wavelength = geometry.effective_distance_m, geometry.wavelength_m
     if pixel is None or distance is None or wavelength is None:
-        raise ScanError(f"{scan.name}: the near field needs energy, distance and detector pixel")
+        raise ScanError(
+            f"{scan.name}: the near field needs energy, distance and detector pixel; give those "
+            "that the file does not say"
+        )
     return angular_spectrum(scan.frame_shape, pixel, wavelength, -distance)
 
 

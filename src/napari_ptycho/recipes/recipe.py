@@ -108,10 +108,15 @@ class Recipe:
     """All that is done to a scan; what runs where (device, memory) is not part of it."""
 
     title: str = ""
+    """What people read of it."""
     scan: Source = field(default_factory=Source)
+    """Which scan, and how it is read."""
     binning: BinningOptions = field(default_factory=BinningOptions)
+    """What is summed or left out before anything else."""
     start: Start = field(default_factory=Start)
+    """Probe and object that the first engine begins with."""
     network: NetworkStep | None = None
+    """What predicts the object; None: nothing does."""
     stages: tuple[EngineOptions, ...] = ()
     """Engines that go on from each other; without any, the network's prediction is the result."""
     denoise: DenoiseStep | None = None

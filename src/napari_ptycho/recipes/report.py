@@ -19,23 +19,33 @@ class Report:
     """How one scan ended; fit for JSON, small enough to travel between machines."""
 
     scan: str
+    """Path of the scan, or "sample:" and a name."""
     output: str
+    """Path of the result."""
     state: State
     message: str = ""
     """Why it failed or where it stopped; empty if it is done."""
     scan_checksum: str = ""
     """Of the files that were read, see `checksums.of_scan`."""
     recipe_checksum: str = ""
+    """Of the recipe and the files that it names, see `files.checksum`."""
     title: str = ""
+    """Of the recipe."""
     epochs: int = 0
+    """Of all engines together, over the result's whole history."""
     error: float | None = None
     """Of the last epoch, see `Reconstruction.errors`."""
     resolution_m: float | None = None
-    """Where the single-image FRC crosses its threshold; None: not asked for, or unknown."""
+    """By the single-image FRC (full period, half-bit); None: not asked for, or unknown. Noise that
+    the parts of the image share makes it finer: it sorts scans, it is not for print."""
     resolution_px: float | None = None
+    """The same in object pixels."""
     warnings: tuple[str, ...] = ()
+    """What may be wrong with the result, a sentence each."""
     notes: tuple[str, ...] = ()
+    """What was done on the way, a sentence each."""
     seconds: float = 0.0
+    """That this run took."""
     resumed_from: float = 0.0
     """Epochs that an earlier, interrupted run had already done."""
     where: str = ""

@@ -242,6 +242,11 @@ def _resolution(work: Work, of: Reconstruction) -> None:
     metres = None if pixels is None or found.pixel_m is None else pixels * found.pixel_m
     work.resolution = metres, pixels
     work.warnings += found.warnings
+    work.notes.append(
+        f"the resolution is by the FRC of one image ({found.options.threshold}, {convention}), "
+        "which noise that its parts share makes finer: sort scans by it, and print that of two "
+        "halves (Honest FRC)"
+    )
     if pixels is None:
         work.notes.append(f"resolution: {found.crossing().words}")
     if work.original is not None:

@@ -18,8 +18,11 @@ class Task:
     output: str
     """The file of the result (absolute); its report is `report_path(output)`."""
     device: str = "auto"
+    """As in `engines.reconstruct`."""
     memory_bytes: int | None = None
+    """Most memory to take on the device; None takes what is free."""
     autosave_s: float = EVERY_S
+    """Seconds from checkpoint to checkpoint."""
 
 
 @dataclass(frozen=True)
