@@ -96,6 +96,16 @@ def alone(monkeypatch, tmp_path):
     monkeypatch.setattr("pooch.os_cache", lambda name: tmp_path / name)
 
 
+def test_only_a_clone_looks_beside_itself(monkeypatch, tmp_path):
+    monkeypatch.setenv("NAPARI_PTYCHO_DATA", str(tmp_path))
+    assert [folder.name for folder in samples.data_folders()] == [tmp_path.name, "data"]
+    installed = tmp_path / "lib" / "site-packages" / "napari_ptycho" / "samples.py"
+    monkeypatch.setattr(samples, "__file__", str(installed))
+    assert samples.data_folders() == (tmp_path,)
+    monkeypatch.delenv("NAPARI_PTYCHO_DATA")
+    assert samples.data_folders() == ()
+
+
 def test_without_a_network_the_way_out_is_named(alone, monkeypatch):
     def no_network(*args, **kwargs):
         raise ConnectionError("no route to host")

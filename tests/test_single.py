@@ -24,7 +24,6 @@ from napari_ptycho.networks import (
 )
 from napari_ptycho.phantoms import noisy
 from napari_ptycho.physics.simulation import simulate
-from napari_ptycho.prepare import first_guess
 from tests.single import SINGLE, without_double
 
 TINY = DenoiseOptions(architecture="arch1-bilinear", iterations=6, inputs=1, history_every=3)
@@ -42,9 +41,9 @@ def test_the_device_of_these_tests_refuses_double_precision():
     with without_double() as where:
         one = torch.ones(2).to(where)
         assert (one + one).cpu().tolist() == [2, 2]
-        with pytest.raises(TypeError, match="no torch.float64"):
+        with pytest.raises(TypeError, match=r"no torch\.float64"):
             one.double()
-        with pytest.raises(TypeError, match="no torch.float64"):
+        with pytest.raises(TypeError, match=r"no torch\.float64"):
             torch.zeros(2, dtype=torch.float64).to(where)
 
 

@@ -7,7 +7,6 @@ type is int, float, bool or a Literal of strings. `describe` is the only reader 
 import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
-from functools import cache
 from inspect import get_annotations
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin, get_type_hints
 
@@ -56,6 +55,8 @@ class Parameter:
     choices: tuple[str, ...] = ()
     group: str = ""
     """The fold of a form it lies in; "" shows at once."""
+    source: str = ""
+    """Where it is described: author and year."""
 
     @property
     def unit(self) -> str:
@@ -105,6 +106,8 @@ class Options:
     title: ClassVar[str] = ""
     group: ClassVar[str] = ""
     """Of the parameters that this very class adds: the fold of a form they lie in."""
+    source: ClassVar[str] = ""
+    """Of the same parameters: the paper that describes them, author and year."""
 
     def __post_init__(self) -> None:
         for parameter in describe(type(self)):
@@ -161,9 +164,17 @@ def _known(cls: type[Options], names: Mapping[str, Any]) -> dict[str, Parameter]
     return known
 
 
-@cache
+_described: dict[type[Options], tuple[Parameter, ...]] = {}
+
+
 def describe(cls: type[Options]) -> tuple[Parameter, ...]:
     """List the parameters of an Options class, in the order a form shows them."""
+    if cls not in _described:
+        _described[cls] = _read(cls)
+    return _described[cls]
+
+
+def _read(cls: type[Options]) -> tuple[Parameter, ...]:
     hints = get_type_hints(cls, include_extras=True)
     found = []
     for field in fields(cls):
@@ -182,12 +193,14 @@ def describe(cls: type[Options]) -> tuple[Parameter, ...]:
                 help=next(note for note in notes if isinstance(note, str)),
                 range=next((note for note in notes if isinstance(note, Range)), None),
                 choices=choices,
-                group=_group(cls, field.name),
+                group=_told(cls, field.name, "group"),
+                source=_told(cls, field.name, "source"),
             )
         )
     return tuple(found)
 
 
-def _group(cls: type[Options], name: str) -> str:
+def _told(cls: type[Options], name: str, what: str) -> str:
+    """Return what the class that adds a parameter says of all that it adds."""
     owner = next(base for base in cls.__mro__ if name in get_annotations(base))
-    return str(owner.__dict__.get("group", ""))
+    return str(owner.__dict__.get(what, ""))

@@ -53,12 +53,12 @@ class SampleOptions(Options):
 
     lines: Annotated[int, Range(2, 1000), "Scan lines."] = 48
     columns: Annotated[int, Range(2, 1000), "Patterns in a line."] = 48
-    step_nm: Annotated[float, Range(1, 5000, 5), "Distance of lines and of patterns, in nm."] = 25.0
+    step_nm: Annotated[float, Range(1, 5000, 5), "Distance of lines and of patterns."] = 25.0
     photons: Annotated[float, Range(1, 1e9, 1000, unit="photons"), "Mean photons per pattern."] = (
         200_000.0
     )
     position_error_nm: Annotated[
-        float, Range(0, 10_000, 5), "How wrong the positions in the scan are (rms), in nm."
+        float, Range(0, 10_000, 5), "How wrong the positions in the scan are (rms)."
     ] = 0.0
     saturation: Annotated[
         float,
@@ -248,10 +248,11 @@ def _averaged(image: Floats, shape: tuple[int, int]) -> Floats:
 
 
 def data_folders() -> tuple[Path, ...]:
-    """Return where real scans are looked for: $NAPARI_PTYCHO_DATA, then ../shared/data."""
+    """Return where real scans are looked for: $NAPARI_PTYCHO_DATA; of a clone, also beside it."""
     named = os.environ.get("NAPARI_PTYCHO_DATA")
-    beside = Path(__file__).resolve().parents[2].parent / "shared" / "data"
-    return (*((Path(named),) if named else ()), beside)
+    clone = Path(__file__).resolve().parents[2]
+    beside = (clone.parent / "shared" / "data",) if (clone / "pyproject.toml").is_file() else ()
+    return (*((Path(named),) if named else ()), *beside)
 
 
 def real_path() -> Path:

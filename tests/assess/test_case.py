@@ -79,9 +79,7 @@ def test_without_an_original_the_mean_of_halves_is_it(original, change):
     whole = case.with_halves(halves)
     np.testing.assert_allclose(whole.original, original.object * np.cos(0.1), atol=1e-5)
     np.testing.assert_allclose(-whole.residual, change, atol=1e-3)
-    assert whole.notes == (
-        "the original is the mean of two half reconstructions: none was given",
-    )
+    assert whole.notes == ("the original is the mean of two half reconstructions: none was given",)
     known = case_of(changed(original, change), original)
     assert known.with_halves(halves) is known
 

@@ -58,7 +58,7 @@ def test_only_what_is_known_must_be_an_image(image):
         Plane(np.where(area, 2.0, image), area=area)
     with pytest.raises(OptionsError, match="all pixels have the same value; choose another"):
         Plane(image, area=np.zeros(image.shape, bool))
-    with pytest.raises(OptionsError, match=r"\(20, 24\) pixels, but where it is known has .*; need the same"):
+    with pytest.raises(OptionsError, match=r"\(20, 24\) pixels, but where .*; need the same"):
         Plane(image, area=area[1:])
 
 

@@ -178,7 +178,7 @@ def test_failures(halves):
         resolution_map(halves[0].cut(slice(0, 100), slice(0, 100)))
     rng = np.random.default_rng(0)
     noise = [Plane(rng.standard_normal((64, 64))) for _ in range(2)]
-    with pytest.raises(OptionsError, match="there is no signal to map.*; choose another pair"):
+    with pytest.raises(OptionsError, match=r"there is no signal to map.*; choose another pair"):
         resolution_map(noise[0], noise[1], MapOptions(register=False, step=64, threshold="0.5"))
 
 

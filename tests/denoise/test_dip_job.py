@@ -353,7 +353,7 @@ def test_what_is_no_image_gets_a_sentence(image, said):
 @pytest.mark.parametrize(
     ("others", "said"),
     [
-        ({"reference": np.eye(9)}, r"reference: \(9, 9\) pixels but the image has \(48, 48\); give one"),
+        ({"reference": np.eye(9)}, r"\(9, 9\) pixels but the image has \(48, 48\); give one"),
         ({"reference": np.eye(48) * 1j}, "complex but the image is real"),
         ({"second": np.full((48, 48), np.inf)}, "second copy: 2304 of 2304 pixels"),
         ({"weight": np.zeros((48, 48))}, "0 everywhere"),

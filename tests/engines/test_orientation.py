@@ -191,14 +191,14 @@ def test_first_probes_of_the_file_come_turned_and_not_and_conjugate(make):
 def test_what_is_missing_is_told(make):
     scan, _ = make()
     few = replace(scan, patterns=scan.patterns[:4], positions_px=scan.positions_px[:4])
-    with pytest.raises(ScanError, match="4 patterns; finding the orientation needs at least 9: take"):
+    with pytest.raises(ScanError, match=r"4 patterns; .* needs at least 9: take"):
         found(few)
     unknown = replace(
         scan, positions_px=None, positions_m=scan.positions_px * 1e-8, geometry=Geometry()
     )
     with pytest.raises(ScanError, match="object pixel size is unknown"):
         found(unknown)
-    with pytest.raises(ScanError, match="the frames amid the scan hold no counts; look .* by more"):
+    with pytest.raises(ScanError, match=r"hold no counts; look .* by more patterns"):
         found(replace(scan, patterns=np.zeros_like(scan.patterns)))
     nothing = OrientationRanking((), (), (), (), 0)
     assert (nothing.margin, nothing.decided, nothing.sentence) == (

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_ptycho.gui import origins
 from napari_ptycho.gui.compare_bar import CompareBar
@@ -14,6 +16,8 @@ from napari_ptycho.prepare import first_guess
 
 from .conftest import make_scan
 
+AREAS = "left", "right"
+
 
 class Bars:
     """A window with the row in two docks; the Inspect dock was never opened."""
@@ -22,7 +26,10 @@ class Bars:
         self.qtbot, self.viewer = qtbot, viewer
         viewer.window._qt_window.show()
         self.first, self.second = (CompareBar(viewer) for _ in range(2))
-        self.docks = [viewer.window.add_dock_widget(bar) for bar in (self.first, self.second)]
+        self.docks = [QWidget(), QWidget()]
+        for dock, bar, area in zip(self.docks, (self.first, self.second), AREAS, strict=True):
+            QVBoxLayout(dock).addWidget(bar)
+            viewer.window.add_dock_widget(dock, area=area)
 
     def image(self, name, before=None, made=True):
         layer = self.viewer.add_image(np.random.default_rng(0).random((32, 32)), name=name)
@@ -65,21 +72,25 @@ def test_the_newest_result_is_compared_with_what_it_was_made_from(bars):
     assert bars.meant() == ["once", "other", "twice"]  # what shows
 
 
-def test_a_refined_object_is_compared_with_its_start_and_else_with_the_one_before(bars):
-    viewer, first = bars.viewer, first_guess(make_scan(name="first"))
-    layers = ReconstructionLayers(viewer)
+def test_a_refined_object_is_compared_with_its_start_and_else_with_the_one_before():
+    viewer, first = ViewerModel(), first_guess(make_scan(name="first"))
+    layers, compare = ReconstructionLayers(viewer), tools_of(viewer).compare
+
+    def meant(*selected):
+        viewer.layers.selection = {viewer.layers[name] for name in selected}
+        return [layer.name for layer in compare.meant()]
+
     layers.begin(picture(first))
-    assert bars.meant() == ["first · phase", "first · amplitude", "first · probe"]
+    assert meant() == ["first · phase", "first · amplitude", "first · probe"]
     layers.begin(picture(first_guess(make_scan(name="second"))))
-    assert bars.meant() == ["first · phase", "second · phase"]
+    assert meant() == ["first · phase", "second · phase"]
     start = replace(first, name="first · refined")  # as Refine in Reconstruct makes it
     layers.begin(picture(replace(start, object=2 * first.object)), start)
-    assert bars.meant() == ["first · phase", "first · refined · phase"]
-    bars.select(viewer.layers["first · refined · amplitude"])
-    assert bars.meant() == ["first · amplitude", "first · refined · amplitude"]
+    assert meant() == ["first · phase", "first · refined · phase"]
+    refined = "first · refined · amplitude"
+    assert meant(refined) == ["first · amplitude", refined]
     layers.begin(picture(start), start)  # going on
-    bars.select()
-    assert bars.meant() == ["first · phase", "first · refined · phase"]
+    assert meant() == ["first · phase", "first · refined · phase"]
 
 
 def test_what_begins_in_one_dock_shows_in_the_other_and_ends_there(bars):
@@ -100,11 +111,14 @@ def test_it_ends_with_the_last_dock(bars):
     bars.qtbot.waitUntil(bars.first.buttons["Blink"].isVisible)
     bars.first.buttons["Blink"].click()
     compare = tools_of(bars.viewer).compare
+    assert bars.second.isVisible()
     bars.viewer.window.remove_dock_widget(bars.docks[0])
     bars.qtbot.wait(50)
     assert compare.active == "Blink"
     bars.viewer.window.remove_dock_widget(bars.docks[1])
     bars.qtbot.waitUntil(lambda: not compare.active)
+    for dock in bars.docks:
+        dock.deleteLater()
 
 
 def test_without_images_it_takes_no_room_and_without_two_none_is_compared(bars):

@@ -4,11 +4,11 @@ from typing import Annotated, ClassVar, Literal
 import pytest
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
-from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QDoubleSpinBox, QSpinBox
+from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QDoubleSpinBox, QLabel, QSpinBox
 from superqt import QCollapsible
 
 from napari_ptycho.engines import ENGINES
-from napari_ptycho.gui.form import OptionsForm, label
+from napari_ptycho.gui.form import NO_UNIT, OptionsForm, label
 from napari_ptycho.options import Options, Range
 from napari_ptycho.prepare import Optics
 
@@ -135,3 +135,25 @@ def test_the_wheel_changes_only_a_field_that_has_the_focus(qtbot):
 def test_names_become_labels_with_units():
     assert label("object_step") == "Object step"
     assert label("diameter_um") == "Diameter (µm)"
+    assert label("phase_rad") == "Phase (rad)"
+    assert label("history_mb") == "History (MB)"
+    assert label("ssim_window", "px") == "SSIM window (px)"
+    assert label("sigma", "that of the image") == "Sigma"
+
+
+def test_a_field_tells_its_unit_or_that_it_has_none(qtbot):
+    @dataclass(frozen=True)
+    class Some(Options):
+        reach_px: Annotated[float, Range(0, 9), "By its name."] = 1.0
+        level: Annotated[float, Range(0, 9, unit="counts"), "By its range."] = 1.0
+        share: Annotated[float, Range(0, 1), "Of the light."] = 1.0
+
+    form = OptionsForm(Some)
+    qtbot.addWidget(form)
+    tips = {name: field.toolTip() for name, field in form.fields.items()}
+    assert "Unit: px." in tips["reach_px"]
+    assert "Unit: counts." in tips["level"]
+    assert NO_UNIT in tips["share"]
+    assert {box.text() for box in form.findChildren(QLabel)} == {
+        *("Reach (px)", "Level (counts)", "Share"),
+    }

@@ -10,7 +10,12 @@ from qtpy.QtTest import QTest
 
 from napari_ptycho.gui import commands, keys
 from napari_ptycho.gui.app import DOCKS, found_dock, open_dock
+from napari_ptycho.gui.result_layers import ReconstructionLayers
 from napari_ptycho.gui.tools import tools_of
+from napari_ptycho.gui.views import picture
+from napari_ptycho.prepare import first_guess
+
+from .conftest import make_scan
 
 DOCK = "napari-ptycho.show_"
 TOOLS = {"curtain": "Curtain", "blink": "Blink", "grid": "Grid"}
@@ -57,6 +62,15 @@ def test_each_key_compares_as_its_command_says(viewer):
         assert [layer.name for layer in compare.shown] == ["A", "B"]
     press(viewer, keys.key_of("grid"))
     assert not compare.active
+
+
+def test_keys_change_how_layers_look(viewer):
+    ReconstructionLayers(viewer).begin(picture(first_guess(make_scan())))
+    viewer.layers.selection.clear()
+    press(viewer, keys.key_of("phase_colours"))
+    assert viewer.layers["weave · phase"].colormap.name == "viridis"
+    press(viewer, keys.key_of("complex_colours"))
+    assert viewer.layers["weave · complex"].rgb
 
 
 def test_a_key_says_why_nothing_is_compared(viewer, notifications):

@@ -1,10 +1,11 @@
-"""Colours of phases, complex layers, linked contrast and colour bars, in real windows."""
+"""Colours of phases, complex layers, linked contrast and colour bars."""
 
 from dataclasses import replace
 from math import pi
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 
 from napari_ptycho.gui import canvas
 from napari_ptycho.gui.denoise_layers import DenoisedLayers
@@ -49,10 +50,10 @@ def test_brightness_is_amplitude():
 
 
 class Looking:
-    """A window with the layers of a reconstruction."""
+    """A viewer with the layers of a reconstruction."""
 
-    def __init__(self, qtbot, viewer):
-        self.qtbot, self.viewer = qtbot, viewer
+    def __init__(self, viewer):
+        self.viewer = viewer
         self.layers = ReconstructionLayers(viewer)
         start = first_guess(make_scan())
         y, x = np.indices(start.object.shape)
@@ -70,15 +71,16 @@ class Looking:
 
 
 @pytest.fixture
-def looking(qtbot, make_napari_viewer):
-    return Looking(qtbot, make_napari_viewer())
+def looking():
+    """Without a window."""
+    return Looking(ViewerModel())
 
 
-def test_the_key_gives_phases_the_next_colours_and_new_ones_get_the_last(looking):
+def test_phases_get_the_next_colours_and_new_ones_the_last(looking):
     before = tuple(looking.phase.contrast_limits)
     seen = []
     for _ in range(3):
-        looking.press("phase_colours")
+        looking.looks.next_colours()
         seen.append(looking.phase.colormap.name)
         if looking.looks.phase_colours() == "cyclic":
             np.testing.assert_allclose(looking.phase.contrast_limits, (-pi, pi))
@@ -99,44 +101,45 @@ def test_the_key_gives_phases_the_next_colours_and_new_ones_get_the_last(looking
 def test_only_the_selected_phase_is_coloured(looking):
     ReconstructionLayers(looking.viewer).begin(picture(replace(looking.first, name="other")))
     looking.viewer.layers.selection = {looking.viewer.layers["other · phase"]}
-    looking.press("phase_colours")
+    looking.looks.next_colours()
     assert looking.viewer.layers["other · phase"].colormap.name == COLOURS["perceptual"]
     assert looking.phase.colormap.name == COLOURS["grey"]
 
 
-def test_a_complex_layer_follows_a_run(looking):
-    viewer = looking.viewer
+def test_a_complex_layer_follows_a_run(qtbot, make_napari_viewer):
+    viewer = make_napari_viewer()
+    looking = Looking(viewer)
     looking.press("complex_colours")
     layer = looking.layer("complex")
     assert layer.rgb
     assert not is_plane(layer)  # no FRC of colours
     for name in ("scale", "translate", "units"):
         assert tuple(getattr(layer, name)) == tuple(getattr(looking.phase, name))
-    assert layer.units[0] == "nm"
+    assert str(layer.units[0]) == "nanometer"
     assert canvas.held_by(layer) is looking.first
     was = layer.data
     turned = replace(looking.first, object=np.conj(looking.first.object))
     draws = []
     layer.events.data.connect(lambda event: draws.append(event))
     looking.layers.show(picture(turned), last=True)
-    looking.qtbot.waitUntil(lambda: layer.data is not was)
+    qtbot.waitUntil(lambda: layer.data is not was)
     assert len(draws) == 1  # once for phase and amplitude
     shown = picture(turned)
     expected = in_colour(shown.phase, shown.amplitude, looking.amplitude.contrast_limits[1])
     np.testing.assert_array_equal(layer.data, expected)
     looking.amplitude.contrast_limits = (0, 0.5)
-    looking.qtbot.waitUntil(lambda: len(draws) == 2)
+    qtbot.waitUntil(lambda: len(draws) == 2)
     assert luminance(layer.data).mean() > luminance(expected).mean()
     looking.press("complex_colours")
     assert layer not in viewer.layers
     looking.layers.show(picture(looking.first), last=True)
-    looking.qtbot.wait(50)
+    qtbot.wait(50)
     assert len(draws) == 2
 
 
 def test_the_probe_in_colour(looking):
     looking.viewer.layers.selection = {looking.layer("probe")}
-    looking.press("complex_colours")
+    looking.looks.complex.toggle()
     layer = looking.layer("probe complex")
     assert layer.data.shape[:2] == looking.layer("probe").data.shape
     np.testing.assert_allclose(layer.translate, looking.layer("probe").translate)

@@ -8,6 +8,7 @@ from napari.utils import progress
 from qtpy.QtCore import QObject, QTimer
 
 from napari_ptycho.errors import ScanError
+from napari_ptycho.gui import worker
 from napari_ptycho.gui.runner import FLOOR_MS, Runner
 from napari_ptycho.job import Update
 
@@ -238,7 +239,7 @@ def test_a_plain_function_that_fails_is_reported_once(qtbot, runner, notificatio
 
     with qtbot.waitSignal(runner.finished):
         runner.call(load, "load")
-    assert notifications() == ["unexpected: OSError: disk gone"]
+    assert notifications() == [f"unexpected: OSError: disk gone ({worker.REPORT})"]
     assert runner.ends[0][0] == "failed"
 
 

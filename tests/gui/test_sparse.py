@@ -1,5 +1,7 @@
 """Sparse sampling in the Scan dock: what is kept, what it is called, and how it is told."""
 
+from html import unescape
+
 from napari_ptycho.gui import loading, recipe_filling
 from napari_ptycho.recipes.recipe import Recipe
 
@@ -17,7 +19,7 @@ def test_one_pattern_in_four_is_the_scan_until_all_are_asked_for_again(docks, sc
     assert len(scan) == 9
     assert scan.name == "weave · 1 in 4"
     note = docks.scan.binning.note
-    docks.qtbot.waitUntil(lambda: "36 -> 9" in note.text(), timeout=60_000)
+    docks.qtbot.waitUntil(lambda: "36 -> 9" in unescape(note.text()), timeout=60_000)
     docks.scan.binning.undo_button.click()
     assert len(docks.session.scan) == 36
 

@@ -67,15 +67,19 @@ def untold(root):
     for widget in root.findChildren(QWidget):
         if isinstance(widget, CONTROLS) and is_own(widget) and not widget.toolTip():
             yield path_of(widget)
-        if isinstance(widget, QTabWidget):
-            for at in range(widget.count()):
-                if not widget.tabToolTip(at):
-                    yield f"{path_of(widget)}: tab {widget.tabText(at)}"
+        yield from untold_tabs(widget)
         yield from untold_headers(widget)
     for rows in root.findChildren(QFormLayout):
         for widget in labels_of(rows):
             if widget.text() and not widget.toolTip():
                 yield f"label of a row: {path_of(widget)}"
+
+
+def untold_tabs(widget):
+    if isinstance(widget, QTabWidget):
+        for at in range(widget.count()):
+            if not widget.tabToolTip(at):
+                yield f"{path_of(widget)}: tab {widget.tabText(at)}"
 
 
 def labels_of(rows):

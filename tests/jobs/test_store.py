@@ -224,7 +224,7 @@ def test_scans_are_queued_all_or_none(store, tmp_path):
     recipes.write(recipes.Recipe(title="fast"), recipe)
     scan, results = tmp_path / "one.cxi", tmp_path / "new" / "results"
     scan.touch()
-    with pytest.raises(FileError, match="absent"):
+    with pytest.raises(FileError, match=r"absent\.h5: no such file; correct its name"):
         add_scans(store, recipe, [str(scan), str(tmp_path / "absent.h5")], results)
     with pytest.raises(JobError, match="two scans"):
         add_scans(store, recipe, [str(scan), str(scan)], results)

@@ -392,9 +392,7 @@ def test_wrong_tensors_are_refused_in_a_sentence(name, tensor, sentence, tmp_pat
     written_with(path, **{name: tensor})
     with pytest.raises(FileError, match=sentence) as told:
         load(path)
-    assert str(told.value).endswith("; save the network again, or choose another file") or (
-        "int64: save the network again" in str(told.value) or "need (" in str(told.value)
-    )
+    assert str(told.value).endswith((", or choose another file", ", or choose another network"))
 
 
 @pytest.mark.parametrize("length", [4, 9, 200, -1])

@@ -323,6 +323,9 @@ def test_single_shots_as_a_stack(scan, oracle):
         assert stack[9:5].shape == (0, h, w)
     with pytest.raises(IndexError):
         stack[81]
+    knows.answers[3] = float("nan")
+    with pytest.raises(JobError, match=r"pattern 3: .* not finite; choose float32"):
+        PatchStack(scan, network, "phase")[3]
 
 
 def test_negative_amplitudes_are_no_half_turns():

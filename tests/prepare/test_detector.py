@@ -93,9 +93,10 @@ def test_a_centre_that_cannot_be_found_is_told(rng):
     even = Scan(patterns=np.ones((2, 8, 8)), positions_m=np.zeros((2, 2)))
     with pytest.raises(ScanError, match="empty or even, so the centre cannot be found; give it"):
         find_centre(even)
-    dead = Scan(patterns=np.zeros((2, 8, 8)), positions_m=np.zeros((2, 2)))
+    blind = da.zeros((2, 8, 8), bool, chunks=(1, 8, 8))
+    masked = replace(even, patterns=da.from_array(even.patterns, chunks=(1, 8, 8)), valid=blind)
     with pytest.raises(ScanError, match="no valid pixel; correct the mask, or give the centre"):
-        find_centre(dead)
+        find_centre(masked)
     with pytest.raises(ScanError, match="near-field frames have no zero frequency"):
         cut_detector(replace(even, geometry=NEAR), DetectorOptions(centre="auto"))
 
@@ -129,6 +130,13 @@ def test_what_lies_outside_the_frame_is_not_valid(rng):
     assert "34.38% of that lies outside the frame and is masked" in new.notes[0]
     with pytest.raises(ScanError, match=r"centre \(50, 5\) lies outside the frames of 8 x 8"):
         cut_detector(scan, replace(given, centre_y=50, size=4))
+
+
+def test_a_cut_without_a_valid_pixel_is_refused(rng):
+    valid = np.zeros((8, 8), bool)
+    valid[0, 0] = True
+    with pytest.raises(ScanError, match=r"no valid pixel is left .*; choose a larger size"):
+        cut_detector(counted(rng, (8, 8), valid=valid), DetectorOptions(size=4))
 
 
 def test_the_probe_of_a_cut_makes_the_frames_of_the_cut(rng):
@@ -201,7 +209,7 @@ def test_rebinning_the_near_field_makes_larger_object_pixels(rng):
 
 
 def test_a_size_below_one_block_is_refused(rng):
-    with pytest.raises(OptionsError, match="cut of 4 x 4 pixels holds no block of 8 x 8; choose a larger"):
+    with pytest.raises(OptionsError, match="4 x 4 pixels holds no block of 8 x 8; choose a larger"):
         cut_detector(counted(rng), DetectorOptions(size=4, rebin=8))
 
 

@@ -16,13 +16,13 @@ from napari_ptycho.io import read_reconstruction
 from .hand import PAGES, phase_error_rad
 
 FILE, TRUTH = "fibres.h5", "fibres-truth.h5"
-SCAN = {"step_nm": 100, "photons": 1000}
+SCAN = {"step_nm": 100, "photons": 500}
 LINES, SHORT_LINES = 24, 12
 HURRY = {"rate": 0.003, "stop": "none"}
 """What is set in a hurry: a hundred times the published rate, and a number of iterations."""
 ITERATIONS = {"arch1": (60, 40), "arch2": (40, 12)}
 """In the tutorial, and in the quick test."""
-SHORT_CURE = 60
+SHORT_CURE = 120
 """Of up to 3000 iterations, in the quick test."""
 CURE = "arch1-bilinear"
 MARGIN_PX = 48
@@ -93,7 +93,6 @@ class Walk:
         self.hand.press(within, words)
         self.hand.done(runner)
         self.seconds[step] = time.monotonic() - began
-        print("TT", step, round(self.seconds[step],1), round(time.process_time(),1), flush=True)
 
     def map_of(self, architecture, kind):
         """Return a map of a check."""
@@ -118,10 +117,12 @@ def test_the_grid_of_arch_1_and_arch_2_is_found_and_the_alias_free_network_has_n
     hand.look("reconstructed")
     _hurry(walk)
     _cure(walk)
-    _side_by_side(walk, truth)
-    _ask(walk, truth)
-    _map(walk, truth)
+    _side_by_side(walk)
+    _ask(walk)
+    _map(walk)
     _tell(walk, truth)
+    _judge(walk, truth)
+    _judge_map(walk, truth)
     hand.told()
 
 
@@ -148,13 +149,14 @@ def _hurry(walk):
         found = walk.denoised[architecture]
         assert found.iteration == hand.length(full, short)
         assert any(found.grid[period] > ALARM_DB[period] for period in PERIODS)
-        hand.closer(4)
-        hand.look(architecture)
-        hand.closer(1 / 4)
+        if architecture == "arch1":
+            hand.closer(4)
+            hand.look(architecture)
+            hand.closer(1 / 4)
 
 
 def _cure(walk):
-    """Denoise with interpolation in place of transposed convolutions; two halves say when to stop."""
+    """Denoise with a network that interpolates; two halves say when to stop."""
     hand = walk.hand
     dock = walk.denoise(CURE, **({} if hand.full else {"iterations": SHORT_CURE}))
     found = walk.denoised[CURE]
@@ -165,7 +167,7 @@ def _cure(walk):
     assert rows == list(walk.denoised)
 
 
-def _side_by_side(walk, truth):
+def _side_by_side(walk):
     """Show all in a linked grid, as large as pixels can be seen."""
     hand = walk.hand
     layers = list(walk.layers.values())
@@ -179,31 +181,35 @@ def _side_by_side(walk, truth):
     hand.look("grid")
     hand.press(page, "Grid")
     hand.select()
-    errors = {name: _error(walk, name, truth) for name in walk.layers}
-    assert errors[CURE] < 1.05 * errors[""]
-    assert min(errors["arch1"], errors["arch2"]) > errors[CURE]
 
 
 def _error(walk, name, truth):
     return phase_error_rad(np.exp(1j * walk.layers[name].data), truth.object, MARGIN_PX)
 
 
-def _ask(walk, truth):
+def _ask(walk):
     """Ask the photons of each image."""
-    hand = walk.hand
     for name in walk.denoised:
-        found = walk.check(name)
+        walk.check(name)
+        walk.hand.look(f"check-{name}")
+
+
+def _judge(walk, truth):
+    """Compare what the check says with the truth, which it does not know."""
+    errors = {name: _error(walk, name, truth) for name in walk.layers}
+    assert errors[CURE] < 1.05 * errors[""]
+    assert min(errors["arch1"], errors["arch2"]) > 1.1 * errors[CURE]
+    for name, found in walk.checks.items():
         wrong = {int(min(one.period_px)) for one in found.lattices if one.contradicted}
         true = _lattices(walk, name, truth)
-        assert wrong <= true | {16}
+        assert wrong <= true
         if name == CURE:
-            assert not wrong
+            assert not true
             assert "grid" not in [one.test for one in found.alarms]
         else:
-            assert wrong & true
+            assert wrong
             assert found.verdict == "contradicted"
             assert f"a lattice of period {min(wrong)}" in found.sentence()
-        hand.look(f"check-{name}")
     assert not _lattices(walk, "", truth)
 
 
@@ -213,7 +219,7 @@ def _lattices(walk, name, truth):
     return {period for period in PERIODS if scores[period] > ALARM_DB[period]}
 
 
-def _map(walk, truth):
+def _map(walk):
     """Lay the map of the grid over the image that has it."""
     hand, image = walk.hand, walk.layers["arch1"]
     layer = walk.map_of("arch1", "local grid")
@@ -223,6 +229,10 @@ def _map(walk, truth):
     layer.opacity, layer.blending = 0.6, "translucent"
     hand.viewer.reset_view(layers=[image])
     hand.look("map")
+
+
+def _judge_map(walk, truth):
+    """The map is high where the grid is, which the truth tells."""
     middle = (slice(MARGIN_PX, -MARGIN_PX),) * 2
     found, none = (walk.map_of(name, "local grid").data[middle] for name in ("arch1", CURE))
     assert np.median(found) > 2 * np.median(none)
@@ -233,7 +243,7 @@ def _map(walk, truth):
 def _strength(off):
     """Return how strong waves of period 2 and 4 are around each pixel."""
     y, x = np.indices(off.shape)
-    waves = [(ky, kx) for ky in (0, 1, 2) for kx in (0, 1, 2, 3) if {ky, kx} & {2, 1, 3}]
+    waves = [(ky, kx) for ky in range(3) for kx in range(4) if ky or kx]
     return sum(
         np.abs(gaussian_filter(off * np.exp(0.5j * np.pi * (ky * y + kx * x)), 4)) ** 2
         for ky, kx in waves
@@ -242,8 +252,7 @@ def _strength(off):
 
 def _tell(walk, truth):
     """Write the tables of the tutorial."""
-    images = [("raw", "", "", *_numbers(walk, "", truth), "")]
-    verdicts = []
+    images, verdicts = [("reconstructed", "", "", *_numbers(walk, "", truth), "")], []
     for name, title in NAMES.items():
         found, image = walk.checks[name], walk.denoised[name]
         rule = f"{image.rule}" if image.rule else ""

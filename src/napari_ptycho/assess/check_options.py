@@ -13,7 +13,7 @@ class CheckOptions(Options):
     title: ClassVar[str] = "Hallucination check"
 
     sigma_px: Annotated[
-        float, Range(0.5, 64, 0.5), "Size of invented or lost details to look for, in pixels."
+        float, Range(0.5, 64, 0.5), "Size of invented or lost details to look for."
     ] = 4.0
     held_out: Annotated[
         bool,

@@ -89,6 +89,7 @@ class FrcOptions(Options):
     """Fourier ring correlation: up to which detail do two images agree?"""
 
     title: ClassVar[str] = "Fourier ring correlation"
+    source: ClassVar[str] = "van Heel 1987, van Heel & Schatz 2005, Koho et al. 2019"
 
     mode: Annotated[Mode, _listed(MODES)] = "standard"
     window: Annotated[

@@ -73,7 +73,9 @@ class Plane:
         data = np.where(finite, data, 0)
         known = data[area]
         if not known.size or (known == known[0]).all():
-            raise OptionsError(f"{self.name}: all pixels have the same value; choose another image or region")
+            raise OptionsError(
+                f"{self.name}: all pixels have the same value; choose another image or region"
+            )
         object.__setattr__(self, "data", frozen(data, kind))
         object.__setattr__(self, "area", frozen(area, bool))
 

@@ -25,6 +25,7 @@ class MapOptions(Options):
     """How the window moves, and where its correlation counts as fallen."""
 
     title: ClassVar[str] = "Resolution map"
+    source: ClassVar[str] = "Zhao et al. 2023"
 
     block: Annotated[
         int,

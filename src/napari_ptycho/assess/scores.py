@@ -27,7 +27,7 @@ class MetricsOptions(AlignOptions):
         "from its 1st to its 99th percentile.",
     ] = "min-max"
     ssim_window: Annotated[
-        int, Range(3, 31, 2, unit="px"), "Side of the window of SSIM in pixels, odd."
+        int, Range(3, 31, 2, unit="px"), "Side of the window of SSIM, odd (Wang et al. 2004)."
     ] = 7
     normalise: Annotated[
         Literal["euclidean", "min-max", "mean"],

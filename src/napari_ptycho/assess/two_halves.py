@@ -201,7 +201,9 @@ def honest_images(
         PtychoError: As `denoise.dip` and `frc`.
     """
     if a.shape != b.shape:
-        raise OptionsError(f"{a.name} has {a.shape} pixels and {b.name} {b.shape}; need two of one shape")
+        raise OptionsError(
+            f"{a.name} has {a.shape} pixels and {b.name} {b.shape}; need two of one shape"
+        )
     found = Honest(raw=frc(a, b, options, IN_PLACE))
     total = 3 * PART if denoise else 1.0
     yield Update(0.0 if denoise else total, total, {}, found)

@@ -82,6 +82,7 @@ class DenoiseOptions(Options):
     """Deep Image Prior: a network that has seen no other image learns this one, noise last."""
 
     title: ClassVar[str] = "Deep Image Prior"
+    source: ClassVar[str] = "Ulyanov, Vedaldi & Lempitsky 2020, Wang et al. 2023 (stop)"
 
     architecture: Annotated[ArchitectureName, "The network."] = "skip"
     iterations: Annotated[int, Range(1, 1_000_000, 100), "Most iterations."] = 3000
@@ -135,7 +136,7 @@ class DenoiseOptions(Options):
         int, Range(1, 100_000, 5), "Iterations from one kept output to the next."
     ] = 20
     history_mb: Annotated[
-        float, Range(0, 100_000, 50), "Most memory of kept outputs, in MB; the oldest go first."
+        float, Range(0, 100_000, 50), "Most memory of kept outputs; the oldest go first."
     ] = 256.0
     data_range: Annotated[
         float,

@@ -88,8 +88,8 @@ def checked(image: Any, name: str = "image") -> Image:
         )
     if np.ptp(array.real) == 0 and np.ptp(array.imag) == 0:
         raise OptionsError(
-            f"{name}: all pixels are {array.flat[0]:g}; there is nothing to denoise: choose another "
-            "image"
+            f"{name}: all pixels are {array.flat[0]:g}; there is nothing to denoise: choose "
+            "another image"
         )
     return array
 

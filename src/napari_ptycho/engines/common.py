@@ -44,6 +44,9 @@ class PositionOptions(Options):
     """Refinement of the positions."""
 
     group: ClassVar[str] = "Position refinement"
+    source: ClassVar[str] = (
+        "Maiden et al. 2012 (annealing); the gradient is ours, see docs, Algorithms"
+    )
 
     positions: Annotated[
         Literal["as given", "gradient", "annealing"],
@@ -85,6 +88,7 @@ class BeamOptions(Options):
     """How the beam differs from frame to frame, and what is known of it."""
 
     group: ClassVar[str] = "Beam"
+    source: ClassVar[str] = "Odstrčil et al. 2016 (variations) and 2018 (fly-scan)"
 
     variations: Annotated[
         int,
@@ -119,6 +123,9 @@ class ObjectOptions(Options):
     """What is known of the object: applied after every epoch."""
 
     group: ClassVar[str] = "Object"
+    source: ClassVar[str] = (
+        "Chambolle 2004 (total variation); denoising in the loop: docs, Algorithms"
+    )
 
     amplitude_limit: Annotated[
         float, Range(0, 10, 0.05), "Largest amplitude of the object; 0: any."
@@ -146,8 +153,8 @@ class ObjectOptions(Options):
     denoise_held_out: Annotated[
         float,
         Range(0.01, 0.5, 0.01),
-        "Share of the patterns that is kept from the object while it is denoised: a denoised object "
-        "stays only if it makes them more likely.",
+        "Share of the patterns that is kept from the object while it is denoised: a denoised "
+        "object stays only if it makes them more likely.",
     ] = 0.05
 
 

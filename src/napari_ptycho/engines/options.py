@@ -14,6 +14,7 @@ class EpieOptions(StepOptions):
     """ePIE (Maiden & Rodenburg 2009): steps divided by the largest illumination."""
 
     title: ClassVar[str] = "ePIE"
+    source: ClassVar[str] = "Maiden & Rodenburg 2009"
 
     object_step: Annotated[float, Range(0, 2, 0.05), "Object step, 0 keeps the object."] = 1.0
     probe_step: Annotated[float, Range(0, 2, 0.05), "Probe step, 0 keeps the probe."] = 1.0
@@ -27,6 +28,7 @@ class RpieOptions(StepOptions):
     """
 
     title: ClassVar[str] = "rPIE"
+    source: ClassVar[str] = "Maiden, Johnson & Li 2017"
 
     object_step: Annotated[float, Range(0, 2, 0.05), "Object step, 0 keeps the object."] = 1.0
     probe_step: Annotated[float, Range(0, 2, 0.05), "Probe step, 0 keeps the probe."] = 1.0
@@ -48,6 +50,7 @@ class MpieOptions(RpieOptions):
     """
 
     title: ClassVar[str] = "mPIE"
+    source: ClassVar[str] = "Maiden, Johnson & Li 2017"
 
     period: Annotated[int, Range(1, 100_000, 10), "Positions between two pushes."] = 100
     friction: Annotated[
@@ -69,6 +72,7 @@ class DmOptions(EngineOptions):
     """
 
     title: ClassVar[str] = "DM"
+    source: ClassVar[str] = "Thibault et al. 2009, Elser 2003"
 
     batch: Annotated[
         int, Range(1, 65_536), "Positions computed together; a matter of memory only."
@@ -86,6 +90,7 @@ class RaarOptions(DmOptions):
     """RAAR (Luke 2005): a difference map that is pulled back to the model a little."""
 
     title: ClassVar[str] = "RAAR"
+    source: ClassVar[str] = "Luke 2005"
 
     relaxation: Annotated[
         float, Range(0.05, 1, 0.05), "beta: 1 is the difference map, less is pulled back more."
@@ -97,6 +102,7 @@ class LsqmlOptions(StepOptions):
     """LSQ-ML (Odstrčil et al. 2018): the best steps of object and probe for every frame."""
 
     title: ClassVar[str] = "LSQ-ML"
+    source: ClassVar[str] = "Odstrčil, Menzel & Guizar-Sicairos 2018"
 
     batch: Annotated[int, Range(1, 65_536), "Positions updated together."] = 32
     likelihood: Annotated[
@@ -121,6 +127,7 @@ class AdamOptions(StepOptions):
     """Maximum likelihood by Adam: gradients of a whole batch, scaled by their own history."""
 
     title: ClassVar[str] = "ML (Adam)"
+    source: ClassVar[str] = "Kingma & Ba 2015"
 
     batch: Annotated[int, Range(1, 65_536), "Positions of one gradient."] = 32
     likelihood: Annotated[
@@ -157,6 +164,7 @@ class DipOptions(EngineOptions):
     """
 
     title: ClassVar[str] = "Deep Image Prior (refine)"
+    source: ClassVar[str] = "McCray et al. 2025"
 
     epochs: Annotated[int, Range(1, 100_000), "Passes over all positions."] = 60
     batch: Annotated[

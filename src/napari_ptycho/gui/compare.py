@@ -106,12 +106,11 @@ class Compare(QObject):
             name: Which.
             layers: What is compared; none: what is meant now.
         """
-        active, layers = self.active, layers or self.meant(name)
-        layers = layers[:2] if name == CURTAIN else layers
-        if active:
-            self.end()
+        active = self.active
+        self.end()
         if name != active:
-            self._begin(name, layers)
+            layers = layers or self.meant(name)
+            self._begin(name, layers[:2] if name == CURTAIN else layers)
             if len(layers) < 2:
                 show_info(NOTHING)
         self.changed.emit()

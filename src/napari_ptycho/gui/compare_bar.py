@@ -99,7 +99,7 @@ class CompareBar(QWidget):
         """Show what is on, and what can be pressed; without any image, take no room."""
         active = self.compare.active
         for name, button in self.buttons.items():
-            can = name == active or len(self.compare.meant(name)) > 1
+            can = bool(active) or len(self.compare.meant(name)) > 1
             button.setChecked(name == active)
             button.setEnabled(can)
             button.setToolTip(tip_of(name) if can else f"{TIPS[name]}\n{NOTHING}")

@@ -51,12 +51,13 @@ class DenoiseBox(QWidget):
         tips = {
             self.start_button: "Denoise the layer from the beginning.",
             self.stop_button: "End after this update; the best output so far is kept.",
-            self.continue_button: "As many iterations more as Iterations says, with the same network.",
+            self.continue_button: "As many iterations more as Iterations says, with the "
+            "same network.",
             self.discard_button: "Remove the denoised layers and forget the result.",
             self.adopt_button: "Make the denoised reconstruction the current one: Continue in the "
             "Reconstruct dock then starts from it.",
-            self.save_button: "Write what is shown, with settings and curves: a reconstruction in the "
-            "form that the ending of the file chooses, a plain image as TIFF.",
+            self.save_button: "Write what is shown, with settings and curves: a reconstruction in "
+            "the form that the ending of the file chooses, a plain image as TIFF.",
         }
         self._rows = layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 4, 8, 8)

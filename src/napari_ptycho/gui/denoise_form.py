@@ -260,7 +260,8 @@ class DenoiseForm(QWidget):
         if layer is None:
             return []
         return [
-            f"{what} '{other.name}': {_size(other)} pixels but the layer has {_size(layer)}"
+            f"{what} '{other.name}': {_size(other)} pixels but the layer has {_size(layer)}; "
+            "choose one of the same size, or none"
             for what, other in (
                 ("reference", self.reference.layer),
                 ("second copy", self.second.layer),

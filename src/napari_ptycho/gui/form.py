@@ -210,7 +210,8 @@ def _tooltip(parameter: Parameter) -> str:
     if parameter.kind in (int, float):
         span += f"\nUnit: {parameter.unit}." if parameter.unit else f"\n{NO_UNIT}"
     default = parameter.default if parameter.default != "" else "empty"
-    return f"{parameter.help}{span}\nDefault: {default}."
+    source = f"\nSource: {parameter.source}." if parameter.source else ""
+    return f"{parameter.help}{span}\nDefault: {default}.{source}"
 
 
 def _value(field: Field) -> Value:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from napari_ptycho.gui.curve_plot import CurvePlot
 
 Y_RANGE = (-0.2, 1.05)
+ABOVE = "The pixels limit it, or both share what is no detail: two halves of the scan tell."
+BELOW = "Nothing agrees: choose images of the same thing, or take more photons or larger bins."
+"""What next, where a curve has no crossing."""
 SINGLE, PAIR, BOTH = "P (cycles/sub-image pixel)", "f (cycles/pixel)", "cycles/pixel of its image"
 
 
@@ -103,8 +106,13 @@ class FrcView(QWidget):
 def _sentence(found: Frc) -> str:
     best = found.resolution()
     if best.value is None:
-        return f"{_upper(found.crossing().words)}."
+        return f"{_upper(found.crossing().words)}. {ABOVE if _ends_above(found) else BELOW}"
     return f"{best.text()} · {best.name} ({best.formula}): {found.crossing().words}."
+
+
+def _ends_above(found: Frc) -> bool:
+    limit = found.curve.thresholds[found.options.threshold]
+    return bool(found.curve.y[-1] > limit[-1])
 
 
 def _upper(text: str) -> str:

@@ -107,7 +107,10 @@ class HonestBox(QWidget):
         if scan is None:
             return "Open the scan of this reconstruction in the Scan dock: halves are made of it."
         if not belongs(scan, found):
-            return f"'{found.name}' is not a reconstruction of the scan '{scan.name}' that is open."
+            return (
+                f"'{found.name}' is not a reconstruction of the scan '{scan.name}' that is open: "
+                "open its own, binned and cut as it was then."
+            )
         return ""
 
     def options(self, channel: str) -> HonestOptions:

@@ -98,7 +98,10 @@ class Watch:
                 jobs.wake(store)
             elif time.monotonic() > self._wake_at - WAKE_S / 2:
                 log = lock.log_file(store.folder)
-                warnings += (f"Jobs wait, but nothing works them off: {log} may say why.",)
+                warnings += (
+                    f"Jobs wait, but nothing works them off: {log} may say why; it is tried again "
+                    "every minute.",
+                )
         else:
             self._wake_at = 0.0
         self._show(Seen(found, warnings))

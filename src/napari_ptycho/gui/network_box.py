@@ -56,12 +56,12 @@ class NetworkBox(QWidget):
         tips = {
             self.start_button: "",
             self.stop_button: "End after this update; the best so far is kept.",
-            self.continue_button: "As many epochs more as Epochs says, with the network, the pairs and the state "
-            "of the last training.",
+            self.continue_button: "As many epochs more as Epochs says, with the network, the "
+            "pairs and the state of the last training.",
             self.refine_button: "Go to the Reconstruct dock, with this object as the start of its "
             "engines.",
-            self.save_button: "Write the predicted object as a reconstruction; the ending of the file chooses "
-            "the form: HDF5 with all there is, or any other.",
+            self.save_button: "Write the predicted object as a reconstruction; the ending of the "
+            "file chooses the form: HDF5 with all there is, or any other.",
         }
         self._rows = layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 4, 8, 8)
@@ -123,7 +123,10 @@ class NetworkBox(QWidget):
                 self.plots[TUNE].show_values(update.history, epoch)
 
     def _show_training(self, update: Update[Any], view: TrainView) -> None:
+        from napari_ptycho.gui.network_plot import TrainPlot
+
         trained, plot = view.trained, self.plots[TRAIN]
+        assert isinstance(plot, TrainPlot)
         self._show_plot(TRAIN)
         plot.show_training(update.history, trained.epoch, trained.baseline)
         self.scores.show_lines(_training_lines(view), _training_doubts(view))

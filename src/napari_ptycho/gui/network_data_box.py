@@ -139,9 +139,13 @@ class DataBox(QWidget):
             return "" if self.files.pairs else "Add a reconstruction and its scan."
         if chosen == SIMULATED:
             wanted = self.probe.currentText() == OWN and scan is None
-            return "No scan is open whose probe could be taken." if wanted else ""
+            return (
+                "No scan is open whose probe could be taken: open one, or choose zone plates."
+                if wanted
+                else ""
+            )
         if scan is None:
-            return "No scan is open: see the Scan dock, or simulate."
+            return "No scan is open: open one in the Scan dock, or learn from simulation."
         if self.reconstruction is None:
             where = "reconstruct it first" if chosen == SCAN else "select a layer that shows one"
             return f"There is no reconstruction of {scan.name} yet: {where}."

@@ -175,7 +175,7 @@ class NetworkForm(QWidget):
             return self.train.problem()
         scan = self._session.scan
         if scan is None:
-            return "No scan is open: see the Scan dock."
+            return "No scan is open: open one in the Scan dock."
         return self._unfit(scan, self.network.shape) or self._probe_problem(scan)
 
     def _unfit(self, scan: Scan, shape: tuple[int, int]) -> str:
@@ -184,16 +184,25 @@ class NetworkForm(QWidget):
         if whole and shape != scan.frame_shape:
             return unlike(shape, scan.name, (scan.frame_shape[0], scan.frame_shape[1]))
         if scan.positions_px is None and scan.pixel_size_m is None:
-            return f"{scan.name}: the positions in pixels are unknown; complete the geometry first."
+            return (
+                f"{scan.name}: the positions in pixels are unknown; complete Experiment in the "
+                "Scan dock."
+            )
         return ""
 
     def _probe_problem(self, scan: Scan) -> str:
         if self.probe.currentText() == RECONSTRUCTED and self.reconstruction is None:
-            return f"There is no reconstruction of {scan.name} whose probe could be taken."
+            return (
+                f"There is no reconstruction of {scan.name} whose probe could be taken: "
+                f"reconstruct it first, or set Probe to '{AUTOMATIC}'."
+            )
         if self.task == PREDICT:
             return ""
         if scan.geometry.propagation == "near":
-            return f"{scan.name} is a near-field scan: fine-tuning is for far-field scans."
+            return (
+                f"{scan.name} is a near-field scan and fine-tuning is for far-field scans: "
+                "reconstruct it with an engine."
+            )
         network = self.network.current.network
         known = scan.probe is not None or (network is not None and network.probe is not None)
         if self.probe.currentText() == AUTOMATIC and not known:

@@ -123,4 +123,5 @@ def unlike(shape: tuple[int, int], what: str, other: tuple[int, int] | None) -> 
     height, width = other or (0, 0)
     return (
         f"This network was taught with patterns of {h} x {w} pixels; {what} has {height} x {width}."
+        " Train one of this size, or cut the patterns: Size in the Scan dock."
     )

@@ -89,7 +89,7 @@ class Kept(Autosave):
             return None
         checkpoint = read_checkpoint(self.path)
         if alive(checkpoint.about):
-            raise FileError(f"{self.path.name}: another window goes on with this run already")
+            raise FileError(f"{self.path.name}: another window goes on with this run; look there")
         write_checkpoint(checkpoint, self.path, self.about)
         return checkpoint
 

@@ -108,7 +108,8 @@ def asked_again(offer: Offer, scan: Scan | None) -> Again:
     start = _start(about, things)
     if offer.checkpoint.kind == "finetuning":
         if scan is None or start is None:
-            raise FileError(f"{offer.path.name}: the network that was fine-tuned is gone")
+            gone = "scan" if scan is None else "network that was fine-tuned"
+            raise FileError(f"{offer.path.name}: the {gone} is gone; fine-tune anew, or Forget it")
         probe = things.get("probe")
         tuning = ObjectRequest(
             scan=scan,

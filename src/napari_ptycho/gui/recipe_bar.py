@@ -101,7 +101,7 @@ class RecipeButton(QPushButton):
         if output:
             self.queue(dialog.recipe(), output, where)
         else:
-            self.told.emit("Not queued: name the output file.")
+            self.told.emit("Not queued: name the Output file in the dialog, and press Queue again.")
 
     def queue(self, recipe: Recipe, output: str, where: str) -> None:
         """Put a recipe and the scan that is open into the queue, in a thread.

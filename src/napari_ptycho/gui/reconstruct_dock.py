@@ -159,7 +159,9 @@ class ReconstructDock(Dock):
         try:
             line, warning = memory_text(scan, self.stages.stages(), advice)
         except Exception as error:  # noqa: BLE001 - a courtesy: the engine makes its own plan
-            self.memory_note.show_lines([f"memory unknown: {error}"])
+            self.memory_note.show_lines(
+                [f"memory unknown: {error}; Start all the same, it makes its own plan"]
+            )
             return
         self.memory_note.show_lines([line], [warning] if warning else [])
 
@@ -277,7 +279,7 @@ def _savable(view: ReconstructionView) -> Savable | None:
 
 def _describe(scan: Scan | None) -> str:
     if scan is None:
-        return "No scan is open: see the Scan dock."
+        return "No scan is open: open one in the Scan dock."
     height, width = scan.frame_shape
     return f"{scan.name}: {len(scan)} patterns of {height} x {width}"
 

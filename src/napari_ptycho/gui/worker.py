@@ -20,6 +20,7 @@ from napari_ptycho.job import Update
 
 log = logging.getLogger(__name__)
 JOIN_S = 5.0
+REPORT = "a fault of the program: the terminal says where; please report it"
 _running: "weakref.WeakSet[Task]" = weakref.WeakSet()
 
 
@@ -101,7 +102,7 @@ def sentence(error: BaseException) -> str:
     """What the user reads: our own errors as they are, others as unexpected."""
     if isinstance(error, PtychoError):
         return str(error)
-    return f"unexpected: {type(error).__name__}: {error}"
+    return f"unexpected: {type(error).__name__}: {error} ({REPORT})"
 
 
 def _run(task: Task, once: list[Callable[[Task], None]]) -> None:

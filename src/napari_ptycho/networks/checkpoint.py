@@ -154,9 +154,7 @@ def _opened(path: Path) -> Iterator[Any]:
         with translated(path), safe_open(path, framework="numpy") as file:
             yield file
     except SafetensorError as error:
-        raise FileError(
-            f"{path.name}: is damaged, or no safetensors ({error}); {AGAIN}"
-        ) from error
+        raise FileError(f"{path.name}: is damaged, or no safetensors ({error}); {AGAIN}") from error
 
 
 class _Fields:

@@ -54,7 +54,10 @@ class Network:
         weights = {name: frozen(value) for name, value in self.weights.items()}
         for name, value in weights.items():
             if value.dtype.kind == "f" and not np.isfinite(value).all():
-                raise OptionsError(f"{self.name}: weight '{name}' is not finite")
+                raise OptionsError(
+                    f"{self.name}: weight '{name}' is not finite; train it again with a smaller "
+                    "rate, or choose another network"
+                )
         object.__setattr__(self, "weights", weights)
 
     @property

@@ -145,6 +145,7 @@ class FinetuneOptions(Options):
     """How a network learns from patterns alone, without labels."""
 
     title: ClassVar[str] = "Fine-tuning"
+    source: ClassVar[str] = "Pan et al. 2023"
 
     loop: Annotated[
         Literal["overlap", "pattern"],

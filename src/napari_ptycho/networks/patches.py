@@ -167,7 +167,7 @@ class PatchStack:
         values: NDArray[np.float32] = shown.cpu().numpy()
         if not np.isfinite(values).all():
             raise JobError(
-                f"pattern {n}: the network's output is not finite; choose float32 as its precision, "
-                "or another network"
+                f"pattern {n}: the network's output is not finite; choose float32 as its "
+                "precision, or another network"
             )
         return values

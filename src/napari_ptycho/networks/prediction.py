@@ -282,6 +282,6 @@ def disbelief(r_factor: float, r_flat: float) -> tuple[str, ...]:
         return ()
     return (
         f"the prediction does not explain the patterns (R {r_factor:.2f}, a flat object "
-        f"{r_flat:.2f}): do not believe it; let an engine go on from it, or train a network with such "
-        "a probe and dose",
+        f"{r_flat:.2f}): do not believe it; let an engine go on from it, or train a "
+        "network with such a probe and dose",
     )

@@ -60,8 +60,8 @@ def cut(scan: Scan, window: Window, told: str = "") -> Scan:
     valid = mapped(scan.valid, measured, window.shape, bool) if stack else measured(scan.valid)
     if not stack and not valid.any():
         raise ScanError(
-            f"{scan.name}: no valid pixel is left in what is cut out; choose a larger size, another "
-            "centre, or another mask"
+            f"{scan.name}: no valid pixel is left in what is cut out; choose a larger size, "
+            "another centre, or another mask"
         )
     return replace(
         scan,

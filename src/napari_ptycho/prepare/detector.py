@@ -41,7 +41,7 @@ class DetectorOptions(Options):
     size: Annotated[
         int,
         Range(0, 16_384, 16, unit="px"),
-        "Side of the square that is cut out, in pixels; 0: as it is.",
+        "Side of the square that is cut out; 0: as it is.",
     ] = 0
     rebin: Annotated[int, Range(1, 16, unit="px"), "Sum blocks of so many by so many pixels."] = 1
     hot: Annotated[
