@@ -237,6 +237,22 @@ def test_the_grid_and_back(comparing):
     assert comparing.state() == before
 
 
+def test_a_grid_beside_a_stack_and_a_curtain_after_a_grid(comparing):
+    """The stack of patterns has one dimension more: napari cannot fit to flat layers alone."""
+    viewer = comparing.viewer
+    viewer.add_image(np.zeros((3, *SHAPE)), name="stack", visible=False)
+    comparing.select(comparing.a)
+    viewer.canvas.grid.enabled = True
+    zoom = viewer.scene.camera.zoom
+    comparing.click("Curtain")
+    assert viewer.scene.camera.zoom > 1.5 * zoom  # as large as it can be
+    comparing.click("Grid")
+    assert comparing.page.compare.active == "Grid"
+    comparing.click("Grid")
+    assert viewer.scene.camera.zoom == zoom
+    assert viewer.canvas.grid.enabled
+
+
 def test_links_of_before_stay(comparing):
     comparing.viewer.layers.link_layers([comparing.a, comparing.b], ("gamma",))
     comparing.click("Grid")

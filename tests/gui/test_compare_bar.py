@@ -105,6 +105,23 @@ def test_what_begins_in_one_dock_shows_in_the_other_and_ends_there(bars):
     assert [layer.name for layer in bars.viewer.layers] == ["raw", "made"]
 
 
+def test_colours_chosen_while_comparing_stay():
+    viewer = ViewerModel()
+    tools = tools_of(viewer)
+    for name in ("first", "second"):
+        ReconstructionLayers(viewer).begin(picture(first_guess(make_scan(name=name))))
+    phases = [viewer.layers[f"{name} · phase"] for name in ("first", "second")]
+    viewer.layers.selection = set(phases)
+    limits = [tuple(layer.contrast_limits) for layer in phases]
+    tools.compare.toggle("Curtain")
+    tools.looks.next_colours()
+    assert viewer.layers["curtain"].colormap.name == "viridis"
+    assert [layer.colormap.name for layer in phases] == ["viridis"] * 2
+    tools.compare.toggle("Curtain")
+    assert [layer.colormap.name for layer in phases] == ["viridis"] * 2
+    assert [tuple(layer.contrast_limits) for layer in phases] == limits
+
+
 def test_it_ends_with_the_last_dock(bars):
     raw = bars.image("raw", made=False)
     bars.image("made", raw)
@@ -130,6 +147,6 @@ def test_without_images_it_takes_no_room_and_without_two_none_is_compared(bars):
     bars.qtbot.waitUntil(bars.first.isVisible)
     assert bars.first.complex_button.isEnabled()
     bars.first.complex_button.click()
-    assert bars.second.complex_button.isChecked()
+    bars.qtbot.waitUntil(bars.second.complex_button.isChecked)
     bars.viewer.layers.clear()
     bars.qtbot.waitUntil(lambda: not bars.first.isVisible())

@@ -8,7 +8,8 @@ from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QDoubleSpinBox, Q
 from superqt import QCollapsible
 
 from napari_ptycho.engines import ENGINES
-from napari_ptycho.gui.form import NO_UNIT, OptionsForm, label
+from napari_ptycho.gui.fields import NO_UNIT
+from napari_ptycho.gui.form import OptionsForm, label
 from napari_ptycho.options import Options, Range
 from napari_ptycho.prepare import Optics
 
@@ -139,6 +140,7 @@ def test_names_become_labels_with_units():
     assert label("history_mb") == "History (MB)"
     assert label("ssim_window", "px") == "SSIM window (px)"
     assert label("sigma", "that of the image") == "Sigma"
+    assert label("photons_least", "photons") == "Photons least"
 
 
 def test_a_field_tells_its_unit_or_that_it_has_none(qtbot):

@@ -144,6 +144,9 @@ def test_the_probe_in_colour(looking):
     assert layer.data.shape[:2] == looking.layer("probe").data.shape
     np.testing.assert_allclose(layer.translate, looking.layer("probe").translate)
     assert looking.layer("probe").visible
+    assert looking.looks.complex.made()
+    looking.looks.complex.toggle()
+    assert not canvas.find(looking.viewer.layers, (canvas.COMPLEX,))
 
 
 class Made:

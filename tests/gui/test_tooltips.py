@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_ptycho.gui.app import DOCKS, open_dock
-from napari_ptycho.gui.form import NO_UNIT
+from napari_ptycho.gui.fields import NO_UNIT
 from napari_ptycho.gui.quantity import QuantityEdit
 
 TASKS = ("Predict", "Train", "Fine-tune")

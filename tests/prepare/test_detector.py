@@ -93,7 +93,7 @@ def test_a_centre_that_cannot_be_found_is_told(rng):
     even = Scan(patterns=np.ones((2, 8, 8)), positions_m=np.zeros((2, 2)))
     with pytest.raises(ScanError, match="empty or even, so the centre cannot be found; give it"):
         find_centre(even)
-    blind = da.zeros((2, 8, 8), bool, chunks=(1, 8, 8))
+    blind = da.zeros((2, 8, 8), dtype=bool, chunks=(1, 8, 8))
     masked = replace(even, patterns=da.from_array(even.patterns, chunks=(1, 8, 8)), valid=blind)
     with pytest.raises(ScanError, match="no valid pixel; correct the mask, or give the centre"):
         find_centre(masked)

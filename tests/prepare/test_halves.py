@@ -175,7 +175,7 @@ OFFER = "or split it by positions instead"
         (lambda n: n * 1.1, rf"pattern 0 has a count of .*need whole numbers from 0 to .*{OFFER}"),
         (lambda n: n.astype("f4") * 2.0**22, r"need whole numbers from 0 to 1.67772e\+07"),
         (lambda n: n.astype("u8") << 60, r"need whole numbers from 0 to 9.22337e\+18"),
-        (lambda n: np.sqrt(n), "look like amplitudes .*square them, or take every other"),
+        (lambda n: np.sqrt(n), "look like amplitudes .*square them, or split it by"),
         (lambda n: np.sqrt(n).astype("f4"), "look like amplitudes"),
         (lambda n: n * 5, rf"all counts are multiples of 5, .*divide the counts by 5, {OFFER}"),
         (lambda n: np.rint(n * 1.6).astype("u2"), r"hold 2 counts and none holds 1, as after"),

@@ -14,10 +14,12 @@ pytest.importorskip("qtpy")
 pytest.importorskip("napari")
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     for item in items:
         if "stories" in item.path.parts:
             item.add_marker(pytest.mark.gui)
+            if config.getoption("--pictures"):  # walked at full length: no test's time limit
+                item.add_marker(pytest.mark.timeout(0))
 
 
 @pytest.fixture

@@ -16,11 +16,11 @@ from napari_ptycho.io import read_reconstruction
 from .hand import PAGES, phase_error_rad
 
 FILE, TRUTH = "fibres.h5", "fibres-truth.h5"
-SCAN = {"step_nm": 100, "photons": 500}
-LINES, SHORT_LINES = 24, 12
+SCAN = {"step_nm": 100, "photons": 5000}
+LINES, SHORT_LINES = 16, 12
 HURRY = {"rate": 0.003, "stop": "none"}
 """What is set in a hurry: a hundred times the published rate, and a number of iterations."""
-ITERATIONS = {"arch1": (60, 40), "arch2": (40, 12)}
+ITERATIONS = {"arch1": (80, 40), "arch2": (40, 12)}
 """In the tutorial, and in the quick test."""
 SHORT_CURE = 120
 """Of up to 3000 iterations, in the quick test."""
@@ -252,7 +252,8 @@ def _strength(off):
 
 def _tell(walk, truth):
     """Write the tables of the tutorial."""
-    images, verdicts = [("reconstructed", "", "", *_numbers(walk, "", truth), "")], []
+    took = f"{walk.seconds['reconstruct']:.0f}"
+    images, verdicts = [("reconstructed", "", "", *_numbers(walk, "", truth), took)], []
     for name, title in NAMES.items():
         found, image = walk.checks[name], walk.denoised[name]
         rule = f"{image.rule}" if image.rule else ""

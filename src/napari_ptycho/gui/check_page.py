@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 from napari_ptycho.assess.check_options import CheckOptions
 from napari_ptycho.assess.verdict import LIMITS, Check
 from napari_ptycho.errors import PtychoError
+from napari_ptycho.gui import kept
 from napari_ptycho.gui.check_jobs import Case, case_of_layer, make_check
 from napari_ptycho.gui.check_layers import CheckLayers
 from napari_ptycho.gui.fold import Fold
@@ -64,6 +65,7 @@ class CheckPage(Page):
         self.bar.setRange(0, BAR)
         self.bar.setToolTip("How far it is: reconstructing, denoising and judging.")
         self.form = OptionsForm(CheckOptions)
+        kept.form(self.form, "Inspect.Check")
         self.verdict, self.sentence = QLabel(), Note(viewer)
         self.table, self.limits = EvidenceTable(viewer), Note(viewer, small=True)
         self._lay_out()
@@ -86,7 +88,9 @@ class CheckPage(Page):
         for widget in (self.verdict, self.sentence, self.table):
             found.addWidget(widget)
         self.rows.addWidget(self.about)
-        self.rows.addWidget(Fold("Options", options))
+        fold = Fold("Options", options)
+        kept.opened(fold, "Inspect.check options")
+        self.rows.addWidget(fold)
         self.rows.addLayout(buttons)
         self.rows.addWidget(self.bar)
         self.rows.addWidget(self.status)

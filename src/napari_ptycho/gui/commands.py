@@ -87,8 +87,8 @@ def _press(viewer: Viewer, what: str) -> None:
     docks = [found_dock(real_viewer(viewer), name) for name in DOCKS]
     for dock in docks:
         button = getattr(getattr(dock, "box", None), f"{what}_button", None)
-        ready = isinstance(button, QPushButton) and button.isEnabled()
-        if ready and not dock.visibleRegion().isEmpty():
+        front = dock is not None and not dock.visibleRegion().isEmpty()
+        if front and isinstance(button, QPushButton) and button.isEnabled():
             button.click()
             return
     show_info(f"There is nothing to {what} in the dock that is in front.")

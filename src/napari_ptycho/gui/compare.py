@@ -141,9 +141,16 @@ class Compare(QObject):
         if active == BLINK:
             self.tools[BLINK].set_pause(options.blink_pause_ms)
         turned = active == CURTAIN and options.curtain_line != before.curtain_line
-        if active and (turned or options.link_contrast != before.link_contrast):
-            self.end()
-            self._begin(active, [one for one in self.shown if one in self.viewer.layers])
+        if turned or options.link_contrast != before.link_contrast:
+            self.anew()
+        self.changed.emit()
+
+    def anew(self, change: Callable[[], None] = lambda: None) -> None:
+        """Change how layers look to stay so: while a comparison is not on, which then goes on."""
+        active, shown = self.active, self.shown
+        self.end()
+        change()
+        self._begin(active, [one for one in shown if active and one in self.viewer.layers])
         self.changed.emit()
 
     # -- where it can be ended

@@ -49,7 +49,9 @@ class ComplexLayers(QObject):
         """Return what a complex layer would be made from: selected, else shown; an object first."""
         layers = canvas.find(self._viewer.layers, FROM)
         layers = [one for one in layers if isinstance(canvas.held_by(one), Reconstruction)]
-        selected = [one for one in layers if one in self._viewer.layers.selection]
+        selection = self._viewer.layers.selection
+        hued = [one for one in self.layers() if one in selection]
+        selected = [one for one in layers if one in selection or any(_same(h, one) for h in hued)]
         layers = [*canvas.find(layers, (canvas.PROBE,)), *canvas.find(layers, PARTS)]
         shown = [one for one in layers if one.visible]
         return next(iter((*selected, *shown[::-1], *layers[::-1])), None)

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QPushButton, QVBoxLayout, Q
 
 from napari_ptycho.denoise import ARCHITECTURES, RULES, ClassicalOptions, DenoiseOptions
 from napari_ptycho.device import CHOICES
-from napari_ptycho.gui import canvas
+from napari_ptycho.gui import canvas, kept
 from napari_ptycho.gui.denoise_jobs import PLAIN, Request, belongs, wants_second
 from napari_ptycho.gui.form import LABELS_PX, OptionsForm
 from napari_ptycho.gui.layer_choice import LayerChoice, is_plane
@@ -82,6 +82,10 @@ class DenoiseForm(QWidget):
         self._wanted = ""  # channel, before there is a layer that has it
         self._lay_out()
         self._connect()
+        kept.choice(self.method, "Denoise.method")
+        kept.choice(self.device, "Denoise.device")
+        kept.form(self.network, "Denoise.network")
+        kept.form(self.classical, "Denoise.classical")
         self._on_layer()
 
     def _lay_out(self) -> None:

@@ -15,7 +15,7 @@ from napari_ptycho.assess.differences import (
 )
 from napari_ptycho.assess.export import MAP_FILTER, write_map
 from napari_ptycho.assess.plane import Pair
-from napari_ptycho.gui import canvas
+from napari_ptycho.gui import canvas, kept
 from napari_ptycho.gui.form import OptionsForm
 from napari_ptycho.gui.frc_jobs import AS_SHOWN, Planes, Subject
 from napari_ptycho.gui.inspect_page import Chosen, Page
@@ -37,6 +37,7 @@ class DifferencePage(Page):
         self.found: Difference | None = None
         self.planes = Planes()
         self.form = OptionsForm(DifferenceOptions, hidden=("of",))
+        kept.form(self.form, "Inspect.Difference")
         self.form.changed.connect(self.refresh)
         self.show_button = QPushButton("Show as layer")
         self.show_button.setCheckable(True)

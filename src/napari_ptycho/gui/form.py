@@ -1,39 +1,31 @@
 """A form from an Options class: `describe()` is all it knows about the parameters."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qtpy.QtCore import QEvent, QObject, Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import (
-    QAbstractSpinBox,
-    QCheckBox,
-    QComboBox,
-    QDoubleSpinBox,
-    QFormLayout,
-    QLineEdit,
-    QSpinBox,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
 
+from napari_ptycho.errors import OptionsError
+from napari_ptycho.gui.fields import Field, changed_of, make, set_value, tooltip, value_of
 from napari_ptycho.gui.fold import Fold
 from napari_ptycho.gui.offer_box import OfferBox
 from napari_ptycho.gui.widgets import form_rows
 from napari_ptycho.options import UNITS, Options, Parameter, Value, describe
 
-Field = QSpinBox | QDoubleSpinBox | QCheckBox | QComboBox | QLineEdit
 ADVANCED = "Advanced"
-NO_UNIT = "A number without a unit."
 ACRONYMS = {"ssim": "SSIM", "psnr": "PSNR", "frc": "FRC", "sifrc": "siFRC"}
 LABELS_PX = 92
 """Least width of the labels, so that forms below each other line up."""
 
 
 class OptionsForm(QWidget):
-    """Edits the parameters of one Options class; starts from its defaults, remembers nothing."""
+    """Edits the parameters of one Options class; starts from its defaults. `kept` remembers."""
 
     changed = Signal()
     """The user has edited a parameter."""
+    settled = Signal()
+    """`chosen` may be another: the user has edited, or what he had chosen was replaced."""
 
     def __init__(
         self,
@@ -58,11 +50,14 @@ class OptionsForm(QWidget):
         self.cls = cls
         self.fields: dict[str, Field] = {}
         self.folds: dict[str, Fold] = {}
+        self.chosen: frozenset[str] = frozenset()
+        """Parameters whose value is the user's, by name."""
         self._hidden = tuple(hidden)
         self._silent = False
         self._parameters = {parameter.name: parameter for parameter in describe(cls)}
         self._places = {name: _place(p, main) for name, p in self._parameters.items()}
         self._lay_out()
+        self._seen = self._values()
 
     def _lay_out(self) -> None:
         titles = sorted(
@@ -94,39 +89,87 @@ class OptionsForm(QWidget):
         Raises:
             OptionsError: A value is not allowed.
         """
-        return self.cls(**{name: _value(field) for name, field in self.fields.items()})
+        return self.cls(**self._values())
 
     def set_options(self, options: Options) -> None:
         """Show these parameters; `changed` is for the user's edits only."""
         self._silent = True
         for name, value in options.as_dict().items():
-            _set(self.fields[name], value)
+            set_value(self.fields[name], value)
         self._silent = False
         self._mark()
+        self.chosen -= self._moved()
+        self.settled.emit()
+
+    def reset(self) -> None:
+        """Show the defaults, as if the user had typed them; nothing is his choice any more."""
+        self.set_options(self.cls())
+        self.chosen = frozenset()
+        self.changed.emit()
+        self.settled.emit()
+
+    def choices(self) -> dict[str, Value]:
+        """Return what the user has chosen: name and value, in the order of the parameters."""
+        return {name: value for name, value in self._values().items() if name in self.chosen}
+
+    def choose(self, values: Mapping[str, Any]) -> list[str]:
+        """Set parameters one by one, as a user does.
+
+        Args:
+            values: By name; of another version, perhaps.
+
+        Returns:
+            A sentence for each that is not allowed, or that there is not.
+        """
+        refused = []
+        for name, value in values.items():
+            try:
+                if name not in self.fields:
+                    raise OptionsError(f"{self.cls.__name__} has no '{name}'")
+                checked = self._parameters[name].check(value, self.cls.__name__)
+            except OptionsError as error:
+                refused.append(str(error))
+                continue
+            self._silent = True
+            set_value(self.fields[name], checked)
+            self._silent = False
+            self.chosen |= {name}
+            self._on_changed()
+        return refused
+
+    def _values(self) -> dict[str, Value]:
+        return {name: value_of(field) for name, field in self.fields.items()}
+
+    def _moved(self) -> set[str]:
+        """Return the parameters that are not as they were when this was last asked."""
+        before, self._seen = self._seen, self._values()
+        return {name for name, value in self._seen.items() if value != before[name]}
 
     def _mark(self) -> None:
         """Tell in the titles of the folds what they hide that is not at its default."""
         for title, fold in self.folds.items():
             places = self._places.items()
             inside = [n for n, place in places if place == title and n not in self._hidden]
-            values = {name: _value(self.fields[name]) for name in inside}
+            values = {name: value_of(self.fields[name]) for name in inside}
             defaults = {name: self._parameters[name].default for name in inside}
             fold.mark([f"{n} = {v}" for n, v in values.items() if v != defaults[n]])
 
     def _field(self, parameter: Parameter) -> Field:
-        field = OfferBox() if parameter.name in self._offered else _make(parameter)
-        _set(field, parameter.default)
-        field.setToolTip(_tooltip(parameter))
+        field = OfferBox() if parameter.name in self._offered else make(parameter)
+        set_value(field, parameter.default)
+        field.setToolTip(tooltip(parameter))
         field.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         field.installEventFilter(self)
-        _changed(field).connect(self._on_changed)
+        changed_of(field).connect(self._on_changed)
         self.fields[parameter.name] = field
         return field
 
     def _on_changed(self, *_: Any) -> None:
         if not self._silent:
+            self.chosen |= self._moved()
             self._mark()
             self.changed.emit()
+            self.settled.emit()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Let the wheel scroll the dock instead of changing a number on the way."""
@@ -142,14 +185,15 @@ def label(name: str, unit: str = "") -> str:
 
     Args:
         name: Of a parameter.
-        unit: Where no suffix says it; one of several words is left to the tooltip.
+        unit: Where no suffix says it; one of several words, or one that the name has already, is
+            left to the tooltip.
     """
     words = name.split("_")
     unit = UNITS.get(words[-1], unit)
     words = words[:-1] if words[-1] in UNITS else words
     text = " ".join(ACRONYMS.get(word, word) for word in words)
     text = text[:1].upper() + text[1:]
-    return f"{text} ({unit})" if unit and " " not in unit else text
+    return text if not unit or " " in unit or unit in words else f"{text} ({unit})"
 
 
 def _place(parameter: Parameter, main: Sequence[str]) -> str:
@@ -160,90 +204,3 @@ def _place(parameter: Parameter, main: Sequence[str]) -> str:
 
 def _last(title: str) -> int:
     return {"": 0, ADVANCED: 2}.get(title, 1)
-
-
-def _make(parameter: Parameter) -> Field:
-    if parameter.choices:
-        box = QComboBox()
-        box.addItems(parameter.choices)
-        return box
-    if parameter.kind is bool:
-        return QCheckBox()
-    if parameter.kind is str:
-        return QLineEdit()
-    spin = QSpinBox() if parameter.kind is int else QDoubleSpinBox()
-    spin.setCorrectionMode(QAbstractSpinBox.CorrectionMode.CorrectToNearestValue)
-    spin.setKeyboardTracking(False)
-    spin.setMinimumWidth(80)
-    allowed = parameter.range
-    if isinstance(spin, QDoubleSpinBox):
-        spin.setDecimals(_decimals(parameter))
-    low, high, step = (-1e9, 1e9, 1.0) if allowed is None else _three(allowed)
-    if isinstance(spin, QSpinBox):
-        spin.setRange(round(low), round(high))
-        spin.setSingleStep(max(1, round(step)))
-    else:
-        spin.setRange(low, high)
-        spin.setSingleStep(step)
-    return spin
-
-
-def _three(allowed: Any) -> tuple[float, float, float]:
-    return allowed.low, allowed.high, allowed.step
-
-
-def _decimals(parameter: Parameter) -> int:
-    """Return as many decimals as default, step and lower bound need (at least 2)."""
-    numbers = [float(parameter.default)]
-    if parameter.range is not None:
-        numbers += [parameter.range.low, parameter.range.step]
-    return max(2, *map(_digits, numbers))
-
-
-def _digits(number: float) -> int:
-    return len(f"{number:.9f}".rstrip("0").partition(".")[2])
-
-
-def _tooltip(parameter: Parameter) -> str:
-    allowed = parameter.range
-    span = "" if allowed is None else f"\nFrom {allowed.low:g} to {allowed.high:g}."
-    if parameter.kind in (int, float):
-        span += f"\nUnit: {parameter.unit}." if parameter.unit else f"\n{NO_UNIT}"
-    default = parameter.default if parameter.default != "" else "empty"
-    source = f"\nSource: {parameter.source}." if parameter.source else ""
-    return f"{parameter.help}{span}\nDefault: {default}.{source}"
-
-
-def _value(field: Field) -> Value:
-    if isinstance(field, QComboBox):
-        return str(field.currentText())
-    if isinstance(field, QCheckBox):
-        return bool(field.isChecked())
-    if isinstance(field, QLineEdit):
-        return str(field.text()).strip()
-    value: Value = field.value()
-    return value
-
-
-def _set(field: Field, value: Value) -> None:
-    if isinstance(field, QComboBox):
-        field.setCurrentText(str(value))
-    elif isinstance(field, QLineEdit):
-        field.setText(str(value))
-    elif isinstance(field, QCheckBox):
-        field.setChecked(bool(value))
-    elif isinstance(field, QSpinBox):
-        field.setValue(int(value))
-    else:
-        field.setDecimals(max(field.decimals(), _digits(float(value))))
-        field.setValue(float(value))
-
-
-def _changed(field: Field) -> Any:
-    if isinstance(field, OfferBox):
-        return field.edited
-    if isinstance(field, QLineEdit):
-        return field.editingFinished
-    if isinstance(field, QComboBox):
-        return field.currentIndexChanged
-    return field.toggled if isinstance(field, QCheckBox) else field.valueChanged

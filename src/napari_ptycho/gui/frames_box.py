@@ -4,6 +4,7 @@ from napari.viewer import Viewer
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from napari_ptycho.gui import kept
 from napari_ptycho.gui.detector_box import DetectorBox
 from napari_ptycho.gui.orientation_box import OrientationBox
 from napari_ptycho.gui.section import Section
@@ -32,6 +33,8 @@ class FramesBox(QWidget):
             layout.addWidget(self.sections[title])
             box.asked.connect(self.asked)
         self.sections["Detector"].toggled.connect(self.detector.set_open)
+        for title, section in self.sections.items():
+            kept.opened(section, f"Scan.{title}")
 
     def show_scan(self, view: ScanView) -> None:
         """Ask about this scan, which is not binned."""

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QPushButton, QWidget
 from napari_ptycho.assess.frc_options import FrcOptions
 from napari_ptycho.assess.pairing import AlignOptions
 from napari_ptycho.errors import OptionsError
-from napari_ptycho.gui import canvas
+from napari_ptycho.gui import canvas, kept
 from napari_ptycho.gui.fold import Fold
 from napari_ptycho.gui.form import LABELS_PX, OptionsForm
 from napari_ptycho.gui.frc_canvas import FrcCanvas
@@ -71,6 +71,9 @@ class FrcPage(Page):
         self._pause = QTimer(self, interval=PAUSE_MS, singleShot=True)
         self._lay_out()
         self._connect()
+        kept.form(self.form, "Inspect.FRC")
+        kept.form(self.align, "Inspect.align")
+        kept.opened(self.fold, "Inspect.alignment")
 
     def _lay_out(self) -> None:
         rows = form_rows()

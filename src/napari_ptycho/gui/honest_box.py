@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QSpinBox, QVB
 from napari_ptycho.assess.frc_options import FrcOptions, HonestOptions
 from napari_ptycho.denoise import ARCHITECTURES, DenoiseOptions
 from napari_ptycho.errors import OptionsError
-from napari_ptycho.gui import canvas
+from napari_ptycho.gui import canvas, kept
 from napari_ptycho.gui.canvas import MADE
 from napari_ptycho.gui.denoise_jobs import belongs
 from napari_ptycho.gui.form import LABELS_PX, NO_UNIT, OptionsForm
@@ -45,6 +45,7 @@ class HonestBox(QWidget):
         super().__init__()
         self._chosen = chosen
         self.form = OptionsForm(HonestOptions, main=("by",), hidden=("channel",))
+        kept.form(self.form, "Inspect.halves")
         self.denoise = Choice(
             "How both halves are denoised, each by itself: with different seeds, and once more "
             "with the same seed, which shows what the network invents."

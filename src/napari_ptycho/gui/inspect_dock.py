@@ -6,6 +6,7 @@ from typing import Any
 from napari.viewer import Viewer
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from napari_ptycho.gui import kept
 from napari_ptycho.gui.inspect_page import Chosen, Page
 from napari_ptycho.gui.session import real_viewer
 from napari_ptycho.gui.tabs import STYLE, Tabs
@@ -80,6 +81,7 @@ class InspectDock(Dock):
         for title, (_, tip) in PAGES.items():
             self.tabs.setTabToolTip(self.tabs.addTab(self._places[title], title), tip)
         self.rows.addWidget(self.tabs, 1)
+        kept.page(self.tabs, "Inspect.page")
         self._shown: Page | None = None
         self.tabs.currentChanged.connect(self._on_tab)
         self.chosen.changed.connect(self._refresh)

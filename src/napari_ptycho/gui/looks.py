@@ -7,6 +7,7 @@ from napari.viewer import Viewer
 
 from napari_ptycho.gui import canvas, origins
 from napari_ptycho.gui.canvas import LINKED
+from napari_ptycho.gui.compare import Compare
 from napari_ptycho.gui.complex_layer import ComplexLayers
 from napari_ptycho.gui.layers import colour_bar
 from napari_ptycho.gui.phase_colours import COLOURS, colour, colours_of, is_phase
@@ -16,8 +17,8 @@ from napari_ptycho.gui.settings import looks
 class Looks:
     """Changes how layers of a viewer look; what is chosen is what later layers get."""
 
-    def __init__(self, viewer: Viewer) -> None:
-        self.viewer = viewer
+    def __init__(self, viewer: Viewer, compare: Compare) -> None:
+        self.viewer, self._compare = viewer, compare
         self.complex = ComplexLayers(viewer)
 
     def phases(self) -> list[Layer]:
@@ -33,9 +34,12 @@ class Looks:
 
     def colour_phases(self, word: str) -> None:
         """Give the phases that are meant these colours, and those to come."""
+        self._compare.anew(lambda: self._colour(word))
+        looks().phase_colours = word
+
+    def _colour(self, word: str) -> None:
         for layer in self.phases():
             colour(layer, word)
-        looks().phase_colours = word
 
     def next_colours(self) -> None:
         """Give the phases that are meant the next colours."""
@@ -46,6 +50,9 @@ class Looks:
     def link(self, on: bool) -> None:
         """Link the contrast of each denoised layer to that of its original; or of none."""
         looks().link_before_after = on
+        self._compare.anew(lambda: self._link(on))
+
+    def _link(self, on: bool) -> None:
         layers = self.viewer.layers
         for layer in list(layers):
             before = origins.made_from(layer)

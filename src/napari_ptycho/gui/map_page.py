@@ -15,7 +15,7 @@ from napari_ptycho.assess.rolling import (
     ResolutionMap,
     resolution_map,
 )
-from napari_ptycho.gui import canvas
+from napari_ptycho.gui import canvas, kept
 from napari_ptycho.gui.form import OptionsForm
 from napari_ptycho.gui.frc_jobs import AS_SHOWN, Planes, Subject
 from napari_ptycho.gui.inspect_page import Chosen, Page
@@ -41,6 +41,7 @@ class MapPage(Page):
         self.found: ResolutionMap | None = None
         self.planes = Planes()
         self.form = OptionsForm(MapOptions, main=MAIN)
+        kept.form(self.form, "Inspect.Map")
         self.map_button = QPushButton("Map the resolution")
         self.map_button.setToolTip(
             "Lay a map of the finest period (nm, or pixels) over the layer: a Fourier ring "

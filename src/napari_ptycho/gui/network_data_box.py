@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_ptycho.gui import canvas
+from napari_ptycho.gui import canvas, kept
 from napari_ptycho.gui.form import LABELS_PX, OptionsForm
 from napari_ptycho.gui.network_data import (
     Files,
@@ -69,6 +69,10 @@ class DataBox(QWidget):
         self.files = PairsTable()
         self.note = Note(viewer, small=True)
         self._lay_out()
+        kept.choice(self.choice, "Network.learn from")
+        kept.choice(self.probe, "Network.simulated probe")
+        kept.form(self.shares, "Network.shares")
+        kept.form(self.simulation, "Network.simulation")
         for signal in (
             self.choice.currentTextChanged,
             self.shares.changed,

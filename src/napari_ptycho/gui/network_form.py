@@ -7,6 +7,7 @@ from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from napari_ptycho.device import CHOICES
+from napari_ptycho.gui import kept
 from napari_ptycho.gui.form import LABELS_PX, OptionsForm
 from napari_ptycho.gui.network_choice import NetworkChoice
 from napari_ptycho.gui.network_cost import Costs
@@ -64,6 +65,7 @@ class NetworkForm(QWidget):
         self.tabs.setDocumentMode(True)
         self._lay_out()
         self._connect()
+        self._keep()
         self.refresh()
 
     def _lay_out(self) -> None:
@@ -99,6 +101,14 @@ class NetworkForm(QWidget):
         ):
             signal.connect(self.refresh)
         self._session.scan_changed.connect(self._on_scan)
+
+    def _keep(self) -> None:
+        kept.form(self.predict, "Network.predict")
+        kept.form(self.tune, "Network.finetune")
+        kept.tick(self.patches, "Network.patches")
+        kept.choice(self.probe, "Network.probe")
+        kept.choice(self.device, "Network.device")
+        kept.page(self.tabs, "Network.page")
 
     # -- what is chosen
 

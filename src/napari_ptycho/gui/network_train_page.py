@@ -4,6 +4,7 @@ from napari.viewer import Viewer
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from napari_ptycho.gui import kept
 from napari_ptycho.gui.form import LABELS_PX, OptionsForm
 from napari_ptycho.gui.network_choice import NetworkChoice
 from napari_ptycho.gui.network_cost import Costs, parameters
@@ -48,6 +49,8 @@ class TrainPage(QWidget):
             signal.connect(self.changed)
         self.data.changed.connect(self.refresh)
         costs.found.connect(self.refresh)
+        kept.choice(self.architecture, "Network.architecture")
+        kept.form(self.form, "Network.train")
         self.refresh()
 
     def _lay_out(self) -> None:

@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 from napari_ptycho.assess.export import CSV_FILTER, write_table
 from napari_ptycho.assess.scores import Metrics, MetricsOptions, metrics
 from napari_ptycho.errors import PtychoError
+from napari_ptycho.gui import kept
 from napari_ptycho.gui.form import OptionsForm
 from napari_ptycho.gui.frc_jobs import AS_SHOWN, Planes, Subject
 from napari_ptycho.gui.inspect_page import Chosen, Page
@@ -38,6 +39,7 @@ class NumbersPage(Page):
         self.columns: tuple[Column, ...] = ()
         self.planes = Planes()
         self.form = OptionsForm(MetricsOptions, main=("span", "ssim_window", "normalise"))
+        kept.form(self.form, "Inspect.Numbers")
         self.form.changed.connect(self.refresh)
         self.table = _table()
         self.copy_button = QPushButton("Copy")

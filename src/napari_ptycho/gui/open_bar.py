@@ -6,6 +6,7 @@ from typing import Any
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QPushButton, QWidget
 
+from napari_ptycho.gui import kept
 from napari_ptycho.samples import SAMPLES
 
 SCANS = (
@@ -77,6 +78,8 @@ class OpenBar(QWidget):
         for action in (self.predicting, self.reconstructing):
             action.setCheckable(True)
         self.reconstructing.setChecked(True)
+        kept.tick(self.predicting, "Scan.watch and predict")
+        kept.tick(self.reconstructing, "Scan.watch and reconstruct")
         return menu
 
     def _ask_watched_file(self) -> None:

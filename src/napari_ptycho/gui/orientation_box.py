@@ -13,7 +13,7 @@ from napari_ptycho.engines.orientation import (
     steps,
 )
 from napari_ptycho.engines.ranking import OrientationRanking, relabelled
-from napari_ptycho.gui import preparing
+from napari_ptycho.gui import kept, preparing
 from napari_ptycho.gui.form import OptionsForm
 from napari_ptycho.gui.ranking_grid import RankingGrid
 from napari_ptycho.gui.runner import Runner
@@ -43,6 +43,7 @@ class OrientationBox(QWidget):
         self._turning = 0
         self.runner = Runner(self)
         self.form = OptionsForm(OrientationOptions, main=("patterns",))
+        kept.form(self.form, "Scan.orientation")
         self.find_button, self.stop_button = QPushButton("Find orientation"), QPushButton("Stop")
         self.find_button.setToolTip(
             "Reconstruct the middle of the scan in all orientations, and rank them by their error."

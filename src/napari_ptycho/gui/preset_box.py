@@ -1,16 +1,21 @@
 """The choice of a chain: suggested for this scan, one of the presets, or the user's own."""
 
+from napari.utils.notifications import show_warning
 from napari.viewer import Viewer
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_ptycho.engines import PRESETS
+from napari_ptycho.engines.stages import as_tables, of_tables
+from napari_ptycho.errors import OptionsError
+from napari_ptycho.gui import kept
 from napari_ptycho.gui.advice import Advice
 from napari_ptycho.gui.form import LABELS_PX
 from napari_ptycho.gui.stages import Stages
 from napari_ptycho.gui.widgets import Choice, Note, form_rows
 
 SUGGESTED, OWN = "Suggested", "Own"
+CHAIN = "Reconstruct.own"
 
 
 class PresetBox(QWidget):
@@ -23,7 +28,7 @@ class PresetBox(QWidget):
 
     def __init__(self, viewer: Viewer) -> None:
         super().__init__()
-        self._own: Stages = ()
+        self._own = _own()
         self.combo = Choice("A chain of engines to begin with; every value can be changed below.")
         self.combo.addItem(SUGGESTED)
         self._tip("Engines and values that suit this scan, each with its reason.")
@@ -41,7 +46,14 @@ class PresetBox(QWidget):
         layout.setSpacing(4)
         layout.addLayout(rows)
         layout.addWidget(self.note)
+        titles = tuple(preset.title for preset in PRESETS.values())
+        kept.choice(self.combo, "Reconstruct.preset", titles)
         self.combo.activated.connect(self._on_activated)
+
+    def begin(self) -> None:
+        """Choose the preset that the user chose the last time; his own chain waits to be chosen."""
+        if not self.suggesting:
+            self._on_activated(self.combo.currentIndex())
 
     @property
     def suggesting(self) -> bool:
@@ -67,6 +79,7 @@ class PresetBox(QWidget):
     def set_own(self, stages: Stages) -> None:
         """The user has edited the chain; it is kept while he looks at others."""
         self._own = stages
+        kept.kept().put(CHAIN, as_tables(stages))
         self.combo.setCurrentText(OWN)
         self.note.show_lines()
 
@@ -85,3 +98,14 @@ class PresetBox(QWidget):
     def _tip(self, text: str) -> None:
         last = self.combo.count() - 1
         self.combo.setItemData(last, text, Qt.ItemDataRole.ToolTipRole)
+
+
+def _own() -> Stages:
+    """Return the chain that was the user's own the last time; empty where there is none."""
+    tables = kept.kept().get(CHAIN, list)
+    try:
+        return () if tables is None else of_tables(tables, CHAIN)
+    except OptionsError as error:
+        show_warning(f"{error}; edit the chain again to have it under '{OWN}'")
+        kept.kept().put(CHAIN, None)
+        return ()

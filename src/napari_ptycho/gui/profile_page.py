@@ -13,6 +13,7 @@ from napari_ptycho.assess.export import CSV_FILTER, write_curves
 from napari_ptycho.assess.plane import Pair, Plane
 from napari_ptycho.assess.profile import ProfileOptions, line_profile, radial_profile
 from napari_ptycho.errors import OptionsError, PtychoError
+from napari_ptycho.gui import kept
 from napari_ptycho.gui.curve_plot import CurvePlot
 from napari_ptycho.gui.draw_tools import LineTool, PointTool
 from napari_ptycho.gui.form import OptionsForm
@@ -52,6 +53,7 @@ class ProfilePage(Page):
         self.found = Found()
         self.planes = Planes()
         self.form = OptionsForm(ProfileOptions)
+        kept.form(self.form, "Inspect.Profile")
         self.form.changed.connect(self.refresh)
         self.line, self.point = LineTool(viewer, self), PointTool(viewer, self)
         for tool in (self.line, self.point):

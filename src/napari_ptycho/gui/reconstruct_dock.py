@@ -10,6 +10,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QHBoxLayout
 
 from napari_ptycho.device import CHOICES
+from napari_ptycho.gui import kept
 from napari_ptycho.gui.advice import Advice, Adviser, memory_text
 from napari_ptycho.gui.closing import CloseGuard
 from napari_ptycho.gui.form import LABELS_PX
@@ -64,6 +65,8 @@ class ReconstructDock(Dock):
         self._later = QTimer(self, interval=PAUSE_MS, singleShot=True)
         self._connect()
         self.guard = CloseGuard(self, self.runner, _savable, "A reconstruction")
+        kept.choice(self.device, "Reconstruct.device")
+        self.presets.begin()
         self._on_scan()
 
     def _lay_out(self) -> None:

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_ptycho.gui import kept
 from napari_ptycho.gui.pace import Pace
 from napari_ptycho.gui.save_button import SaveButton
 from napari_ptycho.gui.saving import Savable, of_reconstruction
@@ -57,6 +58,7 @@ class RunBox(QWidget):
         self._lay_out()
         self.show_legend("")
         self._show_plot(False)
+        kept.choice(self.colour, "Reconstruct.colour")
         self.colour.currentTextChanged.connect(self.coloured)
 
     def _lay_out(self) -> None:

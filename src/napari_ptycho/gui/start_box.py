@@ -9,7 +9,7 @@ from napari.viewer import Viewer
 from qtpy.QtWidgets import QComboBox, QFileDialog, QVBoxLayout, QWidget
 
 from napari_ptycho import io
-from napari_ptycho.gui import canvas
+from napari_ptycho.gui import canvas, kept
 from napari_ptycho.gui.form import OptionsForm
 from napari_ptycho.model import Reconstruction, Scan
 from napari_ptycho.model.arrays import Complexes
@@ -79,6 +79,8 @@ class StartBox(QWidget):
         layout.addWidget(self.optics)
         self.choice.currentTextChanged.connect(self._on_choice)
         self.choice.activated.connect(self._on_activated)
+        kept.choice(self.choice, "Reconstruct.start", tuple(GUESSES))
+        kept.form(self.optics, "Reconstruct.optics")
         self._on_choice(self.choice.currentText())
 
     def start(self) -> Start | None:

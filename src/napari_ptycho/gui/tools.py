@@ -35,7 +35,7 @@ class Tools:
         """Colours of phases, complex layers, links, colour bars."""
         from napari_ptycho.gui.looks import Looks
 
-        return Looks(self.viewer)
+        return Looks(self.viewer, self.compare)
 
 
 _tools: "WeakKeyDictionary[Viewer, ReferenceType[Tools]]" = WeakKeyDictionary()
