@@ -47,6 +47,14 @@ def autosaves_folder(tmp_path_factory, monkeypatch):
 
 
 @pytest.fixture(autouse=True)
+def window_folder(tmp_path_factory, monkeypatch):
+    """An empty folder for what is chosen in the docks: no test sees another's choices."""
+    folder = tmp_path_factory.mktemp("window")
+    monkeypatch.setenv("NAPARI_PTYCHO_WINDOW", str(folder))
+    return folder
+
+
+@pytest.fixture(autouse=True)
 def jobs_folder(tmp_path_factory, monkeypatch):
     """An empty queue of jobs: the user's own is never touched."""
     folder = tmp_path_factory.mktemp("jobs")

@@ -126,8 +126,9 @@ def windows(docks, qtbot):
         for tabs in dock.findChildren(QTabWidget):
             for at in range(tabs.count()):
                 tabs.setCurrentIndex(at)
-    _, reconstruct, network, denoise, inspect, _ = opened
-    assert all((reconstruct.box.plot, network.box.plots, denoise.box.plot))  # made when needed
+    scan, reconstruct, network, denoise, inspect, _ = opened
+    made = (scan.watcher, reconstruct.box.plot, network.box.plots, denoise.box.plot)
+    assert all(made)  # when they are needed
     assert inspect.open_page("FRC").view.plot
     return opened
 

@@ -120,6 +120,7 @@ def test_the_grid_of_arch_1_and_arch_2_is_found_and_the_alias_free_network_has_n
     _side_by_side(walk)
     _ask(walk)
     _map(walk)
+    np.savez("/tmp/walk.npz", truth=truth.object, **{f"map_{n}": walk.map_of(n, "local grid").data for n in walk.checks}, **{f"img_{n}": l.data for n, l in walk.layers.items()})
     _tell(walk, truth)
     _judge(walk, truth)
     _judge_map(walk, truth)
@@ -221,22 +222,22 @@ def _lattices(walk, name, truth):
 
 def _map(walk):
     """Lay the map of the grid over the image that has it."""
-    hand, image = walk.hand, walk.layers["arch1"]
-    layer = walk.map_of("arch1", "local grid")
+    hand, image = walk.hand, walk.layers["arch2"]
+    layer = walk.map_of("arch2", "local grid")
     hand.viewer.canvas.grid.enabled = False
     hand.show(image, layer)
     hand.select(layer)
     layer.opacity, layer.blending = 0.6, "translucent"
-    hand.viewer.reset_view(layers=[image])
+    hand.viewer.reset_view()
     hand.look("map")
 
 
 def _judge_map(walk, truth):
     """The map is high where the grid is, which the truth tells."""
     middle = (slice(MARGIN_PX, -MARGIN_PX),) * 2
-    found, none = (walk.map_of(name, "local grid").data[middle] for name in ("arch1", CURE))
+    found, none = (walk.map_of(name, "local grid").data[middle] for name in ("arch2", CURE))
     assert np.median(found) > 2 * np.median(none)
-    there = _strength(walk.off("arch1", truth))
+    there = _strength(walk.off("arch2", truth))
     assert found[there > np.quantile(there, 0.8)].mean() > found[there < np.median(there)].mean()
 
 

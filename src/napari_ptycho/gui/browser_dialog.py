@@ -9,7 +9,6 @@ from qtpy.QtCore import QSize, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QHideEvent
 from qtpy.QtWidgets import (
     QDialog,
-    QFileDialog,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -122,9 +121,9 @@ class BrowserDialog(QDialog):
 
     def ask_file(self) -> None:
         """Ask for a file and look into it."""
-        path, _ = QFileDialog.getOpenFileName(self, "Browse a file", "", FILES)
+        path = ask_file(self, "Browse a file", FILES)
         if path:
-            self.browse(Opening(Path(path)))
+            self.browse(Opening(path))
 
     def browse(self, opening: Opening) -> None:
         """Look into a file; the dialog comes to the front, what is in it follows."""

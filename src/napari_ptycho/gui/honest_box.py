@@ -15,7 +15,8 @@ from napari_ptycho.errors import OptionsError
 from napari_ptycho.gui import canvas, kept
 from napari_ptycho.gui.canvas import MADE
 from napari_ptycho.gui.denoise_jobs import belongs
-from napari_ptycho.gui.form import LABELS_PX, NO_UNIT, OptionsForm
+from napari_ptycho.gui.fields import NO_UNIT
+from napari_ptycho.gui.form import LABELS_PX, OptionsForm
 from napari_ptycho.gui.inspect_page import Chosen
 from napari_ptycho.gui.run_box import BAR, newest
 from napari_ptycho.gui.runner import Runner

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QComboBox, QFileDialog, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QPushButton, QVBoxLayout, QWidget
 
+from napari_ptycho.gui.asking import SAVE, ask_file, ask_files, ask_folder
 from napari_ptycho.gui.open_bar import FILES, file_filter
 from napari_ptycho.gui.widgets import form_rows
 from napari_ptycho.jobs import HERE
@@ -93,18 +94,17 @@ class AddBox(QWidget):
         self.choose(recipe if recipe.is_file() else None, (), folder if folder != Path() else None)
 
     def _ask_recipe(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Choose a recipe", "", RECIPES)
+        path = ask_file(self, "Choose a recipe", RECIPES)
         if path:
-            self.choose(recipe=Path(path))
+            self.choose(recipe=path)
 
     def _ask_scans(self) -> None:
-        paths, _ = QFileDialog.getOpenFileNames(self, "Choose scans", "", FILES)
-        self.choose(scans=[Path(path) for path in paths])
+        self.choose(scans=ask_files(self, "Choose scans", FILES))
 
     def _ask_folder(self) -> None:
-        path = QFileDialog.getExistingDirectory(self, "Choose the output folder")
+        path = ask_folder(self, "Choose the output folder", SAVE)
         if path:
-            self.choose(folder=Path(path))
+            self.choose(folder=path)
 
     def _show(self) -> None:
         count = len(self.scans)

@@ -13,6 +13,7 @@ from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QAbstractItemView, QHBoxLayout, QListView, QPushButton
 
 from napari_ptycho import io, jobs
+from napari_ptycho.gui import kept
 from napari_ptycho.gui.jobs_add import AddBox
 from napari_ptycho.gui.jobs_delegate import JobsDelegate
 from napari_ptycho.gui.jobs_model import JobsModel, Row, row_of, rows_of_window
@@ -54,9 +55,7 @@ class JobsDock(Dock):
         self.summary, self.details = Note(self.viewer), Note(self.viewer, small=True)
         self.model, self.list = JobsModel(self), QListView()
         self.box = AddBox()
-        self.add_section = Section(
-            "Add scans", self.box, "Put scans into the queue, with a recipe."
-        )
+        self.add_section = Section("Add scans", self.box, "Queue scans, with a recipe.")
         self._make_buttons()
         self._lay_out()
         self._seen: Seen | None = None
@@ -115,6 +114,7 @@ class JobsDock(Dock):
             self.rows.addLayout(layout)
         self.rows.addWidget(self.details)
         self.rows.addWidget(self.add_section)
+        kept.opened(self.add_section, "Jobs.Add scans")
 
     def _connect(self) -> None:
         self.list.selectionModel().selectionChanged.connect(self._on_chosen)

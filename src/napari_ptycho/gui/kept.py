@@ -4,6 +4,7 @@ One small file for all windows of a user: the newest choice wins, each by itself
 from a scan, or set by a recipe, is no choice and is not kept.
 """
 
+import atexit
 import logging
 import os
 import tomllib
@@ -50,6 +51,7 @@ class Kept:
         except (OSError, ValueError) as error:
             self._values = {}
             self._move_aside(error)
+        atexit.register(self.flush)
 
     def get(self, where: str, kind: type) -> Any:
         """Return a choice; None where there is none of this type."""
@@ -111,7 +113,8 @@ class Kept:
             what = "it is left as it is"
             self._failed = True
         show_warning(
-            f"{self.path}: cannot be read ({error}); the docks begin with their defaults, and {what}"
+            f"{self.path}: cannot be read ({error}); the docks begin with their defaults, "
+            f"and {what}"
         )
 
 
@@ -241,9 +244,7 @@ class _Reset(QObject):
 
     def _made(self) -> QPushButton:
         button = QPushButton(RESET)
-        button.setToolTip(
-            "Show the defaults of this form; what you have chosen in it is forgotten."
-        )
+        button.setToolTip("Show the defaults of this form; what you have chosen is forgotten.")
         button.setStyleSheet(
             "font-size: 8pt; text-align: left; text-decoration: underline; border: none; "
             "background: transparent; padding: 0"

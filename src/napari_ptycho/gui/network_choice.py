@@ -7,9 +7,10 @@ from typing import Any
 
 from napari.viewer import Viewer
 from qtpy.QtCore import QSignalBlocker, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_ptycho import networks
+from napari_ptycho.gui.asking import ask_file
 from napari_ptycho.gui.network_about import taught_with
 from napari_ptycho.gui.network_cost import Costs
 from napari_ptycho.gui.network_named import Named
@@ -147,9 +148,9 @@ class NetworkChoice(QWidget):
             self.choice.setCurrentIndex(place)
 
     def _ask_path(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Open a network", "", KINDS)
+        path = ask_file(self, "Open a network", KINDS)
         if path:
-            self.open_path(Path(path))
+            self.open_path(path)
 
     def _on_read(self, outcome: str, read: Any) -> None:
         if outcome == "done":

@@ -6,7 +6,6 @@ from napari.viewer import Viewer
 from qtpy.QtCore import QItemSelectionModel, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QAbstractItemView,
-    QFileDialog,
     QHBoxLayout,
     QHeaderView,
     QPushButton,
@@ -17,6 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_ptycho.gui import canvas, kept
+from napari_ptycho.gui.asking import ask_file
 from napari_ptycho.gui.form import LABELS_PX, OptionsForm
 from napari_ptycho.gui.network_data import (
     Files,
@@ -231,12 +231,11 @@ class PairsTable(QWidget):
     def _ask(self) -> None:
         paths = []
         for title in ("A reconstruction", "The scan that it was made of"):
-            path, _ = QFileDialog.getOpenFileName(
-                self, title, "", "HDF5, NumPy (*.h5 *.hdf5 *.cxi *.nxs *.npz *.npz.bz2)"
-            )
-            if not path:
+            kinds = "HDF5, NumPy (*.h5 *.hdf5 *.cxi *.nxs *.npz *.npz.bz2)"
+            path = ask_file(self, title, kinds)
+            if path is None:
                 return
-            paths.append(Path(path))
+            paths.append(path)
         self.add(*paths)
 
     def _show(self) -> None:

@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QPushButton, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QMenu, QPushButton, QWidget
 
 from napari_ptycho.gui import kept
+from napari_ptycho.gui.asking import ask_files, ask_folder, ask_target
 from napari_ptycho.samples import SAMPLES
 
 SCANS = (
@@ -75,6 +76,10 @@ class OpenBar(QWidget):
         menu.addSeparator()
         self.predicting = menu.addAction("Predict with the network of the Network dock")
         self.reconstructing = menu.addAction("Reconstruct with the chain of the Reconstruct dock")
+        self.predicting.setToolTip("Each frame as it comes, in milliseconds.")
+        self.reconstructing.setToolTip(
+            "All frames that are there, epoch by epoch, and to the end of the chain at the end."
+        )
         for action in (self.predicting, self.reconstructing):
             action.setCheckable(True)
         self.reconstructing.setChecked(True)
@@ -83,25 +88,24 @@ class OpenBar(QWidget):
         return menu
 
     def _ask_watched_file(self) -> None:
-        asked = QFileDialog.Option.DontConfirmOverwrite  # nothing is written: it may be new
-        path, _ = QFileDialog.getSaveFileName(self, "Watch a file", "", FILES, options=asked)
+        path, _ = ask_target(self, "Watch a file", "", FILES, confirm=False)  # it may be new
         if path:
-            self.watch_asked.emit(Path(path))
+            self.watch_asked.emit(path)
 
     def _ask_watched_folder(self) -> None:
-        path = QFileDialog.getExistingDirectory(self, "Watch a folder of frames")
+        path = ask_folder(self, "Watch a folder of frames")
         if path:
-            self.watch_asked.emit(Path(path))
+            self.watch_asked.emit(path)
 
     def _ask_paths(self) -> None:
-        paths, _ = QFileDialog.getOpenFileNames(self, "Open a scan", "", FILES)
+        paths = ask_files(self, "Open a scan", FILES)
         if paths:
-            self.paths_chosen.emit([Path(path) for path in paths])
+            self.paths_chosen.emit(paths)
 
     def _ask_folder(self) -> None:
-        path = QFileDialog.getExistingDirectory(self, "Open a folder of frames")
+        path = ask_folder(self, "Open a folder of frames")
         if path:
-            self.paths_chosen.emit([Path(path)])
+            self.paths_chosen.emit([path])
 
     def _on_sample(self, action: Any) -> None:
         self.sample_chosen.emit(action.data())

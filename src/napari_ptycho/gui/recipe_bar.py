@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QFileDialog, QMenu, QPushButton
+from qtpy.QtWidgets import QMenu, QPushButton
 
 from napari_ptycho import jobs, recipes
 from napari_ptycho.gui.app import open_dock
+from napari_ptycho.gui.asking import ask_file, ask_target
 from napari_ptycho.gui.opening import TOML
 from napari_ptycho.gui.recipe_dialog import QueueDialog, RecipeDialog
 from napari_ptycho.gui.recipe_draft import SCAN, draft
@@ -66,9 +67,9 @@ class RecipeButton(QPushButton):
     def _ask_path(self, dialog: RecipeDialog) -> None:
         recipe = dialog.recipe()
         name = file_name(recipe.title or "recipe", TOML)
-        path, _ = QFileDialog.getSaveFileName(self._dock, "Save the recipe", name, FILTER)
+        path, _ = ask_target(self._dock, "Save the recipe", name, FILTER)
         if path:
-            self.save(recipe, Path(path))
+            self.save(recipe, path)
 
     def save(self, recipe: Recipe, path: Path) -> None:
         """Write a recipe in a thread; `told` says when it is done."""
@@ -80,9 +81,9 @@ class RecipeButton(QPushButton):
 
     def ask_open(self) -> None:
         """Ask for a recipe, or a result, and fill the docks from it."""
-        path, _ = QFileDialog.getOpenFileName(self._dock, "Open a recipe", "", OPENED)
+        path = ask_file(self._dock, "Open a recipe", OPENED)
         if path:
-            open_dock(self._dock.viewer, "Scan").open_recipe(Path(path))
+            open_dock(self._dock.viewer, "Scan").open_recipe(path)
 
     # -- queueing
 

@@ -8,7 +8,6 @@ from qtpy.QtWidgets import (
     QComboBox,
     QDialog,
     QDialogButtonBox,
-    QFileDialog,
     QHBoxLayout,
     QLabel,
     QLineEdit,
@@ -114,8 +113,6 @@ class QueueDialog(RecipeDialog):
         choose.clicked.connect(self._ask)
 
     def _ask(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(
-            self, "Output file", self.output.text(), "Reconstructions (*.h5)"
-        )
+        path, _ = ask_target(self, "Output file", self.output.text(), "Reconstructions (*.h5)")
         if path:
-            self.output.setText(path)
+            self.output.setText(str(path))

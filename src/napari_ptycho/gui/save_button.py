@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QFileDialog, QMessageBox, QPushButton, QWidget
+from qtpy.QtWidgets import QMessageBox, QPushButton, QWidget
 
+from napari_ptycho.gui import asking
 from napari_ptycho.gui.runner import Runner
 from napari_ptycho.gui.saving import Savable, Write
 
@@ -59,11 +60,11 @@ def ask_target(parent: QWidget, thing: Savable) -> tuple[Path, Write] | None:
         parent: Of the dialog.
         thing: What there is to write.
     """
-    typed, wanted = QFileDialog.getSaveFileName(parent, thing.title, thing.name, thing.kind)
-    if not typed:
+    typed, wanted = asking.ask_target(parent, thing.title, thing.name, thing.kind)
+    if typed is None:
         return None
-    path, write = thing.chosen(Path(typed), wanted)
-    if path != Path(typed) and path.exists() and not _may_replace(parent, path):
+    path, write = thing.chosen(typed, wanted)
+    if path != typed and path.exists() and not _may_replace(parent, path):
         return None
     return path, write
 

@@ -9,9 +9,10 @@ from napari.utils.notifications import show_warning
 from napari.viewer import Viewer
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
-from qtpy.QtWidgets import QFileDialog, QPushButton, QWidget
+from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_ptycho.gui import loading, recipe_filling
+from napari_ptycho.gui.asking import ask_file
 from napari_ptycho.gui.binning_box import BinningBox
 from napari_ptycho.gui.drops import Drops, paths_of
 from napari_ptycho.gui.geometry_form import GeometryForm
@@ -187,9 +188,9 @@ class ScanDock(Dock):
             self.browser.ask_file()
 
     def _ask_other(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Choose the scan", "", FILES)
+        path = ask_file(self, "Choose the scan", FILES)
         if path and self._recipe is not None:
-            self.open_recipe(self._recipe, Path(path))
+            self.open_recipe(self._recipe, path)
 
     # -- changing
 

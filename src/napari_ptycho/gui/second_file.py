@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QPushButton, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QWidget
 
+from napari_ptycho.gui.asking import ask_file
 from napari_ptycho.gui.form import LABELS_PX
 from napari_ptycho.gui.open_bar import POSITION_FILES
 from napari_ptycho.gui.widgets import form_rows
@@ -54,9 +55,9 @@ class SecondFile(QWidget):
         self.chosen.emit()
 
     def _ask(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Open positions", "", POSITION_FILES)
+        path = ask_file(self, "Open positions", POSITION_FILES)
         if path:
-            self.choose(Path(path))
+            self.choose(path)
 
     def _clear(self) -> None:
         self.choose(None)

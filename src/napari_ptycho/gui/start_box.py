@@ -6,10 +6,11 @@ from typing import Any
 
 from napari.utils.notifications import show_info
 from napari.viewer import Viewer
-from qtpy.QtWidgets import QComboBox, QFileDialog, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
 from napari_ptycho import io
 from napari_ptycho.gui import canvas, kept
+from napari_ptycho.gui.asking import ask_file
 from napari_ptycho.gui.form import OptionsForm
 from napari_ptycho.model import Reconstruction, Scan
 from napari_ptycho.model.arrays import Complexes
@@ -157,10 +158,9 @@ class StartBox(QWidget):
     def _on_activated(self, index: int) -> None:
         if index < self.choice.count() - 1:
             return
-        path, _ = QFileDialog.getOpenFileName(
-            self, "Start from a reconstruction", "", "Reconstructions (*.h5 *.hdf5 *.npz)"
-        )
+        kinds = "Reconstructions (*.h5 *.hdf5 *.npz)"
+        path = ask_file(self, "Start from a reconstruction", kinds)
         if path:
-            self.set_path(Path(path))
+            self.set_path(path)
         elif self._path is None:
             self.choice.setCurrentIndex(0)

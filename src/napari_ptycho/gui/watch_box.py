@@ -41,6 +41,9 @@ class WatchBox(QWidget):
         """The newest of the running or last watch."""
         self.status = Note(viewer)
         self.follow = QCheckBox("Follow the newest frame")
+        self.follow.setToolTip(
+            "The slider of the patterns stays at the newest frame; off, it stays where you put it."
+        )
         self.follow.setChecked(True)
         self.stop_button = QPushButton("Stop")
         self.stop_button.setToolTip("End now; what has come and what was made of it is kept.")

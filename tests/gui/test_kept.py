@@ -1,0 +1,182 @@
+"""What the user has chosen in the docks comes back; what a scan suggested does not."""
+
+import subprocess
+import sys
+import tomllib
+
+import pytest
+from qtpy.QtCore import Qt
+
+from napari_ptycho.denoise import DenoiseOptions
+from napari_ptycho.engines import RpieOptions
+from napari_ptycho.gui import kept
+from napari_ptycho.gui.app import open_dock
+from napari_ptycho.gui.preset_box import OWN, SUGGESTED
+
+
+@pytest.fixture
+def again(make_napari_viewer):
+    """Open a dock in a window of its own, as after a restart: from the file alone."""
+
+    def opened(name):
+        kept.kept().flush()
+        kept._all.clear()
+        return open_dock(make_napari_viewer(), name)
+
+    return opened
+
+
+def file():
+    kept.kept().flush()
+    return tomllib.loads(kept.kept().path.read_text())
+
+
+def pick(combo, text):
+    """Pick a word of a list as a user does."""
+    combo.setCurrentText(text)
+    combo.activated.emit(combo.currentIndex())
+
+
+def test_choices_of_the_denoise_dock_come_back(again):
+    form = again("Denoise").form
+    pick(form.device, "cpu")
+    form.network.fields["architecture"].setCurrentText("arch1-bilinear")
+    form.network.fields["iterations"].setValue(123)
+    form.network.folds["Advanced"].expand(animate=False)
+    form = again("Denoise").form
+    assert form.device.currentText() == "cpu"
+    assert form.options() == DenoiseOptions.of("arch1-bilinear", iterations=123)
+    assert form.network.folds["Advanced"].isExpanded()
+
+
+def test_another_architecture_takes_back_what_it_replaces(again):
+    form = again("Denoise").form.network
+    other = next(n for n in ("arch1-bilinear", "arch2-transposed") if n != "x")
+    form.fields["rate"].setValue(0.5)
+    form.fields["architecture"].setCurrentText(other)
+    assert "rate" not in form.choices() or form.fields["rate"].value() == 0.5
+    assert "architecture" in form.choices()
+
+
+def test_what_a_recipe_or_a_scan_sets_is_not_kept(again):
+    form = again("Denoise").form
+    form.set_options(DenoiseOptions(iterations=77))
+    kept.kept().flush()
+    assert not kept.kept().path.exists()
+
+
+def test_the_own_chain_waits_and_the_scan_gets_its_suggestion(again):
+    dock = again("Reconstruct")
+    dock.stages.form.fields["epochs"].setValue(42)
+    assert dock.presets.combo.currentText() == OWN
+    dock = again("Reconstruct")
+    assert dock.presets.combo.currentText() == SUGGESTED
+    pick(dock.presets.combo, OWN)
+    assert dock.stages.stages() == (RpieOptions(epochs=42),)
+
+
+def test_a_preset_that_was_chosen_is_chosen_again(again):
+    dock = again("Reconstruct")
+    title = dock.presets.combo.itemText(1)
+    pick(dock.presets.combo, title)
+    chain = dock.stages.stages()
+    dock = again("Reconstruct")
+    assert dock.presets.combo.currentText() == title
+    assert dock.stages.stages() == chain
+
+
+def test_the_page_of_inspect_comes_back(again):
+    again("Inspect").tabs.setCurrentIndex(2)
+    dock = again("Inspect")
+    assert dock.tabs.tabText(dock.tabs.currentIndex()) == "Profile"
+    assert list(dock.pages) == ["Profile"]  # no other page was made for it
+
+
+def test_frc_values_that_another_mode_brings_are_not_taken_for_choices(again):
+    page = again("Inspect").open_page("FRC")
+    page.form.fields["mode"].setCurrentText("siFRC")
+    page.form.fields["window"].setCurrentText("none")
+    before = page.options()
+    assert again("Inspect").open_page("FRC").options() == before
+
+
+def test_reset_forgets(again, qtbot):
+    form = again("Inspect").open_page("Map").form
+    form.fields["block"].setValue(form.fields["block"].value() + 16)
+    button = form.findChild(kept.QPushButton)
+    assert button.text() == kept.RESET and button.isVisibleTo(form)
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert form.options() == form.cls()
+    assert not button.isVisibleTo(form)
+    kept.kept().flush()
+    assert "Map" not in file().get("Inspect", {})
+
+
+def test_values_that_are_no_longer_allowed_are_said_and_left(again, notifications, window_folder):
+    text = "[Denoise.network]\niterations = -5\ngone = 1\nensemble = 3\n"
+    (window_folder / kept.FILE).write_text(text)
+    form = again("Denoise").form
+    assert form.options() == DenoiseOptions(ensemble=3)
+    (said,) = notifications()
+    assert "iterations is -5" in said and "has no 'gone'" in said
+    assert file()["Denoise"]["network"] == {"ensemble": 3}
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe no", b"= 3", b"[Denoise\n", b"x" * (2**20 + 1)])
+def test_a_file_that_cannot_be_read_is_moved_aside(again, notifications, window_folder, content):
+    (window_folder / kept.FILE).write_bytes(content)
+    form = again("Denoise").form
+    assert form.options() == DenoiseOptions()
+    assert (window_folder / kept.ASIDE).read_bytes() == content
+    assert "cannot be read" in notifications()[0]
+
+
+@pytest.mark.parametrize(
+    "text", ["Denoise = 3", "[Denoise]\nnetwork = 4\ndevice = [1]", "[Inspect]\npage = 'Gone'"]
+)
+def test_a_foreign_file_harms_nothing(again, window_folder, text):
+    (window_folder / kept.FILE).write_text(text)
+    assert again("Denoise").form.options() == DenoiseOptions()
+    assert again("Inspect").tabs.currentIndex() == 0
+
+
+def test_a_folder_that_cannot_be_written_is_said_once(again, notifications, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv(kept.FOLDER, str(tmp_path / "file" / "folder"))
+    form = again("Denoise").form
+    for iterations in (5, 6):
+        form.network.fields["iterations"].setValue(iterations)
+        kept.kept().flush()
+    (said,) = notifications()
+    assert kept.FOLDER in said
+
+
+def test_a_choice_is_written_a_second_later_by_itself(again, qtbot, window_folder):
+    form = again("Denoise").form
+    form.network.fields["ensemble"].setValue(2)
+    assert not (window_folder / kept.FILE).exists()
+    qtbot.waitUntil(lambda: (window_folder / kept.FILE).exists(), timeout=10_000)
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from qtpy.QtWidgets import QApplication
+app = QApplication([])
+from napari_ptycho.gui.kept import Kept
+for i in range(40):
+    one = Kept(Path(sys.argv[1]))
+    one.put(f"Dock{sys.argv[2]}.n", i)
+    one.put("Both.n", i)
+    one.flush()
+"""
+
+
+def test_two_windows_at_once_leave_a_whole_file(window_folder):
+    path = window_folder / kept.FILE
+    command = [sys.executable, "-c", WRITER, str(path)]
+    both = [subprocess.Popen([*command, str(i)]) for i in range(2)]
+    assert [process.wait(120) for process in both] == [0, 0]
+    left = tomllib.loads(path.read_text())
+    assert left["Both"]["n"] == 39
+    assert not (window_folder / kept.ASIDE).exists()
