@@ -16,7 +16,7 @@ from napari_ptycho.io import read_reconstruction
 from .hand import PAGES, phase_error_rad
 
 FILE, TRUTH = "fibres.h5", "fibres-truth.h5"
-SCAN = {"step_nm": 100, "photons": 5000}
+SCAN = {"step_nm": 100, "photons": 2000}
 LINES, SHORT_LINES = 16, 12
 HURRY = {"rate": 0.003, "stop": "none"}
 """What is set in a hurry: a hundred times the published rate, and a number of iterations."""

@@ -16,9 +16,9 @@ from .hand import phase_error_rad
 STAR, BINNED, TRUTH = "siemens-star", "siemens-star · 2x2", "siemens-star truth"
 PHOTONS = 1500
 """Per pattern."""
-LINES, SHORT_LINES = 36, 16
+LINES, SHORT_LINES = 32, 16
 EPOCHS, SHORT_EPOCHS = 20, 6
-ITERATIONS, SHORT_ITERATIONS = 200, 20
+ITERATIONS, SHORT_ITERATIONS = 120, 20
 PAPER = {"mode": "siFRC", "threshold": "0.5", "convention": "paper"}
 HONEST = {"mode": "standard", "threshold": "1/7", "convention": "full period"}
 VERDICTS = ("supported", "neutral", "contradicted")

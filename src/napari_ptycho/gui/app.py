@@ -5,13 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import napari
+from napari.settings import get_settings
 from napari.viewer import Viewer
+from qtpy.QtWidgets import QApplication
 
 PLUGIN = "napari-ptycho"
 DOCKS = ("Scan", "Reconstruct", "Network", "Denoise", "Inspect", "Jobs")
 FIRST = 2
 """So many docks are what `open_docks` returns; the last of them is in front."""
 WIDTH = 400
+SHARE, LARGEST = 0.94, (1800, 1120)
+"""Of the screen that a first window takes, and the most (width, height) in pixels."""
 
 
 def open_docks(viewer: Viewer) -> tuple[Any, Any]:
@@ -45,12 +49,23 @@ def _open(viewer: Viewer, name: str) -> tuple[Any, Any]:
 def open_window(paths: Sequence[str | Path] = (), sample: str | None = None) -> Viewer:
     """Open napari with all docks and start to load files or a sample."""
     viewer = Viewer(title="Ptychography", show_welcome_screen=False)
+    if get_settings().application.window_size is None:
+        _use_screen(viewer)
     scan, _ = open_docks(viewer)
     if paths:
         scan.open_paths([Path(path) for path in paths])
     elif sample is not None:
         scan.open_sample(sample)
     return viewer
+
+
+def _use_screen(viewer: Viewer) -> None:
+    """Give the first window most of the screen; napari remembers the size of later ones."""
+    screen = QApplication.primaryScreen().availableGeometry()
+    sides = (screen.width(), screen.height())
+    width, height = (min(round(SHARE * s), most) for s, most in zip(sides, LARGEST, strict=True))
+    left, top = ((side - own) // 2 for side, own in zip(sides, (width, height), strict=True))
+    viewer.window.set_geometry(screen.x() + left, screen.y() + top, width, height)
 
 
 def launch(paths: Sequence[str | Path] = (), sample: str | None = None) -> None:

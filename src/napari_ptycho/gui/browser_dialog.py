@@ -1,7 +1,6 @@
 """The browser: look into a file, say how it is to be read, see at once what comes of it."""
 
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.viewer import Viewer
@@ -18,6 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_ptycho.gui.asking import ask_file
 from napari_ptycho.gui.browser_preview import PreviewPane
 from napari_ptycho.gui.browser_tree import ContentsTree
 from napari_ptycho.gui.browser_view import Look, Preview, by_saved, look, places_for, preview

@@ -1,6 +1,5 @@
 """Buttons that ask what to open: files, a folder of frames, one of the samples."""
 
-from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]

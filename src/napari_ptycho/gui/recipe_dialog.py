@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
 )
 
+from napari_ptycho.gui.asking import ask_target
 from napari_ptycho.gui.form import LABELS_PX
 from napari_ptycho.gui.recipe_draft import PARTS, SCAN, Draft
 from napari_ptycho.gui.widgets import Dock, Note, form_rows, heading
