@@ -141,7 +141,8 @@ class Hand:
         if not self.full:
             return
         cells = [header, ["---"] * len(header), *rows]
-        text = "\n".join(f"| {' | '.join(str(cell) for cell in row)} |" for row in cells)
+        words = [[str(cell).replace("|", "&#124;") for cell in row] for row in cells]
+        text = "\n".join(f"| {' | '.join(row)} |" for row in words)
         page = PAGES / f"{self.story}.md"
         old = page.read_text()
         new, n = re.subn(

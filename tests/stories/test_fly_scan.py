@@ -270,13 +270,14 @@ def _by_eye(walk):
     """Profile, difference, curtain."""
     hand, layers = walk.hand, walk.layers
     truth = hand.layer(TRUTH, canvas.PHASE)
+    hand.press(walk.page("Compare"), "Grid")
+    hand.show(*layers.values())
     page = walk.inspect("Profile", layers["binned 2x2, denoised"], truth)
     hand.select(*layers.values())
     hand.set(page.form, kind="radial", show="spread")
-    hand.until(lambda: len(page.found.curves) == len(layers) + 1)
+    hand.until(lambda: len(page.found.both) == 2 * (len(layers) + 1))  # means and spreads
     assert {curve.x_unit for curve in page.found.curves} == {"nm"}
     hand.look("profile")
-    hand.press(walk.page("Compare"), "Grid")
 
     page = walk.inspect("Difference", layers["binned 2x2, denoised"], layers["binned 2x2"])
     hand.press(page, "Show as layer")

@@ -12,13 +12,13 @@ import typer
 
 from napari_ptycho.cli import show
 from napari_ptycho.cli.flags import Json, parse_bytes
-from napari_ptycho.cli.interrupt import interruptible
+from napari_ptycho.cli.interrupt import STOPPED, interruptible
 from napari_ptycho.cli.scan_bars import ScanBars, in_words
 
 if TYPE_CHECKING:  # imported when the command runs, so that --help is quick
     from napari_ptycho.recipes.batch import Batch
 
-SOME_FAILED, STOPPED = 1, 130
+SOME_FAILED = 1
 
 
 @dataclass(frozen=True)

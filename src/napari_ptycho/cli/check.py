@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_ptycho.cli import show
-from napari_ptycho.cli.flags import Json, Overwrite, check_output, pairs
+from napari_ptycho.cli.flags import Device, Json, Overwrite, Threads, check_output, pairs
 from napari_ptycho.cli.reading import ReadFlags, read_scan
 
 if TYPE_CHECKING:  # --help must open at once
@@ -46,8 +46,8 @@ class CheckFlags(ReadFlags):
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="An option of the check (see docs)."),
     ] = None
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto"
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; else all cores.")] = None
+    device: Device = "auto"
+    threads: Threads = None
     overwrite: Overwrite = False
     json: Json = False
 

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from napari_ptycho.cli import show
-from napari_ptycho.cli.flags import Json, Output, Overwrite, check_output, pairs
+from napari_ptycho.cli.flags import (
+    Device,
+    Json,
+    Output,
+    Overwrite,
+    Threads,
+    check_output,
+    pairs,
+    replaced,
+)
+from napari_ptycho.cli.interrupt import STOPPED, driven, nothing_reached
 from napari_ptycho.cli.reading import ReadFlags, read_scan
 from napari_ptycho.cli.resuming import AutosaveEvery, Restart, announced, autosave_of, left_behind
 from napari_ptycho.denoise.options import (
@@ -83,8 +93,8 @@ class DenoiseFlags(ReadFlags):
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Any other option (see docs/denoising)."),
     ] = None
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto"
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; else all cores.")] = None
+    device: Device = "auto"
+    threads: Threads = None
     autosave: AutosaveEvery = 60.0
     restart: Restart = False
     overwrite: Overwrite = False
@@ -108,15 +118,14 @@ def denoise(flags: DenoiseFlags) -> int:
         else:
             last, stopped = _driven(flags, options)
             if last is None:
-                show.error("stopped before anything was reached; nothing was written")
-                return 130
+                return nothing_reached()
             subject, result = _reached(last)
             show.lines((f"- {note}" for note in last.notes), flags.json)
             result = replace(result, notes=last.notes)
     _write(flags, subject, result)
     beside(flags.output).unlink(missing_ok=True)
     _say(flags, result, time.monotonic() - began, stopped)
-    return 130 if stopped else 0
+    return STOPPED if stopped else 0
 
 
 def options_of(flags: DenoiseFlags) -> DenoiseOptions | ClassicalOptions:
@@ -143,27 +152,18 @@ def options_of(flags: DenoiseFlags) -> DenoiseOptions | ClassicalOptions:
         name = next(iter(twice), "architecture")
         raise OptionsError(f"--set {name}: it has a flag of its own, --{name}")
     known = DenoiseOptions.of(flags.architecture or next(iter(ARCHITECTURES)))
-    changed = DenoiseOptions.from_words({**own, **words})
-    return replace(known, **{name: getattr(changed, name) for name in (*own, *words)})
+    return replaced(known, {**own, **words})
 
 
 def _driven(flags: DenoiseFlags, options: DenoiseOptions) -> "tuple[Update[Restored] | None, bool]":
+    """Return the last update that has a result, if any has, and whether Ctrl-C came."""
     from napari_ptycho.io.autosave import beside
 
-    last, stopped = None, False
     resume = left_behind(beside(flags.output), flags.restart)
     job = announced(_job(flags, options, resume), resume, "iteration", flags.json)
-    with show.Bar(options.title, options.iterations) as bar:
-        try:
-            for update in job:
-                text = update.notes[-1] if update.result.denoised is None else _progress(update)
-                bar.show(update.done, text)
-                last = last if update.result.denoised is None else update
-        except KeyboardInterrupt:
-            stopped = True
-        finally:
-            getattr(job, "close", lambda: None)()
-    return last, stopped
+    last, stopped = driven(job, show.Bar(options.title, options.iterations), _progress)
+    reached = last is not None and last.result.denoised is not None
+    return last if reached else None, stopped
 
 
 def _reached(update: "Update[Restored]") -> "tuple[Subject, Denoised]":
@@ -175,7 +175,8 @@ def _reached(update: "Update[Restored]") -> "tuple[Subject, Denoised]":
 
 def _progress(update: "Update[Restored]") -> str:
     result = update.result.denoised
-    assert result is not None  # asked before
+    if result is None:  # half reconstructions are being made
+        return update.notes[-1]
     known = [f"best {result.iteration}"]
     for name, curve in (("PSNR", "psnr_db"), ("held out", "held_out_db")):
         if result.curves.get(curve):

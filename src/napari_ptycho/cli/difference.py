@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from napari_ptycho.cli import show
-from napari_ptycho.cli.flags import Json, Overwrite, check_output, pairs
+from napari_ptycho.cli.flags import Image, Json, Overwrite, check_output, pairs
 from napari_ptycho.errors import OptionsError
 
 if TYPE_CHECKING:  # --help must open at once
@@ -32,9 +32,7 @@ class DifferenceFlags:
     The image is brought onto the reference first; what was found is printed.
     """
 
-    a: Annotated[
-        Path, typer.Argument(metavar="A", help="A reconstruction, or an image (TIFF, NPY).")
-    ]
+    a: Image
     b: Annotated[Path, typer.Argument(metavar="B", help="The reference, of the same kind.")]
     channel: Annotated[
         Literal["phase", "amplitude", "complex"], typer.Option(help="Of reconstructions.")

@@ -65,7 +65,7 @@ def export(flags: ExportFlags) -> int:
 
 
 def _read(flags: ExportFlags) -> "Scan | Reconstruction":
-    """Return what the file holds; where no format knows it, the flags or a preset may."""
+    """Return what the file holds; where no format knows it, the flags or a saved layout may."""
     from napari_ptycho import io
     from napari_ptycho.io.opened import opened
 

@@ -8,25 +8,29 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_ptycho.cli import show
-from napari_ptycho.cli.flags import File, Json, Output, Overwrite, check_output
+from napari_ptycho.cli.flags import (
+    Device,
+    File,
+    Json,
+    Output,
+    Overwrite,
+    Threads,
+    check_outputs,
+)
+from napari_ptycho.cli.interrupt import STOPPED, driven, nothing_reached
 from napari_ptycho.cli.network import (
     Checkpoint,
-    Device,
     ProbeFrom,
     Set,
-    Threads,
     changed,
     curves,
-    driven,
     file_of,
     opened,
-    plain,
     probe_of,
 )
 from napari_ptycho.cli.predict import in_words, numbers
 from napari_ptycho.cli.reading import ReadFlags, read_scan
 from napari_ptycho.cli.resuming import AutosaveEvery, Restart, announced, autosave_of, left_behind
-from napari_ptycho.errors import FileError
 from napari_ptycho.networks.options import FinetuneOptions
 
 if TYPE_CHECKING:  # --help must open at once
@@ -65,7 +69,8 @@ class FinetuneFlags(ReadFlags):
 def finetune(flags: FinetuneFlags) -> int:
     """Do what the flags say and return the exit code."""
     options = changed(FinetuneOptions(), {"epochs": flags.epochs}, flags.set_)
-    _check_files(flags)
+    sources = {"scan": flags.file, "network": file_of(flags.checkpoint), "probe": flags.probe_from}
+    check_outputs((flags.output, flags.save_network), flags.overwrite, sources)
     network, probe = opened(flags.checkpoint), probe_of(flags.probe_from)
 
     from napari_ptycho import device, io, networks
@@ -83,23 +88,13 @@ def finetune(flags: FinetuneFlags) -> int:
         job = announced(job, resume, "epoch", flags.json)
         last, stopped = driven(job, show.Bar(options.title, options.epochs), _progress)
     if last is None:
-        show.error("stopped before anything was reached; nothing was written")
-        return 130
+        return nothing_reached()
     io.write_reconstruction(last.result.predicted.reconstruction, flags.output)
     if flags.save_network is not None:
         networks.save(last.result.network, flags.save_network)
     beside(flags.output).unlink(missing_ok=True)
     _say(flags, last, time.monotonic() - began, stopped)
-    return 130 if stopped else 0
-
-
-def _check_files(flags: FinetuneFlags) -> None:
-    sources = {"scan": flags.file, "network": file_of(flags.checkpoint), "probe": flags.probe_from}
-    check_output(flags.output, flags.overwrite, sources)
-    if flags.save_network is not None:
-        check_output(flags.save_network, flags.overwrite, sources)
-        if flags.save_network.resolve() == flags.output.resolve():
-            raise FileError(f"{flags.output}: is to be written twice; give each its own name")
+    return STOPPED if stopped else 0
 
 
 def _progress(update: "Update[Tuned]") -> str:
@@ -125,8 +120,8 @@ def _say(flags: FinetuneFlags, last: "Update[Tuned]", seconds: float, stopped: b
                 **numbers(result.predicted),
                 "epochs": last.done,
                 "best_epoch": result.epoch,
-                "scale": plain(result.scale),
-                "history": {name: [plain(v) for v in had] for name, had in last.history.items()},
+                "scale": show.finite(result.scale),
+                "history": {n: [show.finite(v) for v in had] for n, had in last.history.items()},
                 "seconds": seconds,
                 "stopped": stopped,
                 "notes": list(last.notes),

@@ -3,7 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
@@ -11,14 +11,30 @@ import typer
 from typer.core import TyperCommand
 
 from napari_ptycho.cli import show
+from napari_ptycho.cli.interrupt import STOPPED
 from napari_ptycho.errors import FileError, OptionsError
+from napari_ptycho.options import Options
 
 Request = TypeVar("Request")
+Settings = TypeVar("Settings", bound=Options)
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A scan of any known format.")]
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="File to write.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; else all cores.")]
+Memory = Annotated[
+    str | None,
+    typer.Option(metavar="SIZE", help="Most to take on the device, like 2GB; else what is free."),
+]
+Image = Annotated[
+    Path, typer.Argument(metavar="A", help="A reconstruction, or an image (TIFF, NPY).")
+]
+Channel = Annotated[
+    Literal["phase", "amplitude", "complex", "phasor"],
+    typer.Option(help="Of a reconstruction; phasor: exp(i phase)."),
+]
 Neighbours = Annotated[
     Literal["path", "space"],
     typer.Option(help="Of N positions per bin: consecutive ones, or the nearest in space."),
@@ -68,7 +84,7 @@ def add(
             code = run(flags(**values))
         except KeyboardInterrupt:
             show.error("stopped before the end")
-            code = 130
+            code = STOPPED
         raise typer.Exit(code)
 
     parameters = [
@@ -105,6 +121,16 @@ def pairs(words: Sequence[str], flag: str) -> dict[str, str]:
     return found
 
 
+def replaced(options: Settings, words: Mapping[str, str]) -> Settings:
+    """Return options with those replaced that words name; the others stay.
+
+    Raises:
+        OptionsError: A name or a value is not allowed.
+    """
+    parsed = type(options).from_words(words)
+    return replace(options, **{name: getattr(parsed, name) for name in words})
+
+
 def parse_bytes(word: str, flag: str) -> int:
     """Turn "2GB", "1.5 GiB" or "500000" into bytes.
 
@@ -137,3 +163,26 @@ def check_output(path: Path, overwrite: bool, sources: Mapping[str, Path | None]
             raise FileError(f"{path}: is the {name} that is read; write to another file")
     if path.exists() and not overwrite:
         raise FileError(f"{path}: exists already; add --overwrite to replace it")
+
+
+def check_outputs(
+    paths: Sequence[Path | None], overwrite: bool, sources: Mapping[str, Path | None]
+) -> None:
+    """Refuse outputs as `check_output` does, and two that are the same file.
+
+    Args:
+        paths: The files to write; None is not asked for.
+        overwrite: Whether they may exist.
+        sources: Files that are read, by what they are.
+
+    Raises:
+        FileError: As `check_output`, or a file would be written twice.
+    """
+    seen: set[Path] = set()
+    for path in paths:
+        if path is None:
+            continue
+        check_output(path, overwrite, sources)
+        if path.resolve() in seen:
+            raise FileError(f"{path}: is to be written twice; give each output its own name")
+        seen.add(path.resolve())

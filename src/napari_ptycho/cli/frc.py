@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from napari_ptycho.cli import show
-from napari_ptycho.cli.flags import Json, Overwrite, check_output, pairs
+from napari_ptycho.cli.flags import Channel, Image, Json, Overwrite, check_output, pairs
 
 if TYPE_CHECKING:  # --help must open at once
     from napari_ptycho.assess.correlation import Frc
@@ -21,17 +21,12 @@ class FrcFlags:
     or filtered the parts of one image say nothing: compare two halves.
     """
 
-    a: Annotated[
-        Path, typer.Argument(metavar="A", help="A reconstruction, or an image (TIFF, NPY).")
-    ]
+    a: Image
     b: Annotated[
         Path | None,
         typer.Argument(metavar="[B]", help="A second image with noise of its own, same channel."),
     ] = None
-    channel: Annotated[
-        Literal["phase", "amplitude", "complex", "phasor"],
-        typer.Option(help="Of a reconstruction; phasor: exp(i phase)."),
-    ] = "phase"
+    channel: Channel = "phase"
     set_: Annotated[
         list[str] | None,
         typer.Option(
@@ -97,7 +92,7 @@ def _table(found: "Frc") -> Any:
 
     rows = {name: found.resolutions(name) for name in found.crossings}
     chosen = rows[found.options.threshold]
-    known = [i for i, one in enumerate(chosen) if _for(found, one.formula)]
+    known = [i for i, one in enumerate(chosen) if _applies(found, one.formula)]
     lengths = f"lengths in {chosen[-1].unit}"
     table = Table(box=None, pad_edge=False, caption=lengths, caption_justify="left")
     table.add_column("threshold", no_wrap=True)
@@ -112,6 +107,6 @@ def _table(found: "Frc") -> Any:
     return table
 
 
-def _for(found: "Frc", formula: str) -> bool:
+def _applies(found: "Frc", formula: str) -> bool:
     """Whether a convention is for such a curve."""
     return found.single or formula != "for one image only"

@@ -181,7 +181,7 @@ def networks(flags: NetworksFlags) -> int:
 
 
 def _summary(kind: type) -> str:
-    """Return the first sentence of a docstring without the name it begins with."""
+    """Return the first line of a docstring."""
     return (kind.__doc__ or "").partition("\n")[0]
 
 

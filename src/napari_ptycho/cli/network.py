@@ -1,25 +1,20 @@
-"""What train, predict and finetune share: which network, whose probe, how far a job is."""
+"""What train, predict and finetune share: which network, whose probe, which options."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_ptycho.cli import show
-from napari_ptycho.cli.flags import pairs
+from napari_ptycho.cli.flags import Settings, pairs, replaced
 from napari_ptycho.errors import FileError, OptionsError
 from napari_ptycho.networks import SHIPPED
-from napari_ptycho.options import Options
 
 if TYPE_CHECKING:  # --help must open at once
     from napari_ptycho.job import Update
     from napari_ptycho.model.arrays import Complexes
     from napari_ptycho.networks.network import Network
-
-Settings = TypeVar("Settings", bound=Options)
-Result = TypeVar("Result")
 
 Checkpoint = Annotated[
     str,
@@ -35,8 +30,6 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="Any other option (see docs/networks)."),
 ]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")]
-Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; else all cores.")]
 
 
 def opened(word: str) -> "Network":
@@ -92,33 +85,7 @@ def changed(options: Settings, given: Mapping[str, Any], words: Sequence[str] | 
             flag = name.replace("_", "-")
             raise OptionsError(f"--set {name}: it has a flag of its own, --{flag}")
     said = {name: value for name, value in given.items() if value is not None}
-    parsed = type(options).from_words(found)
-    return replace(options, **said, **{name: getattr(parsed, name) for name in found})
-
-
-def driven(
-    job: "Iterator[Update[Result]]", bar: show.Bar, text: "Callable[[Update[Result]], str]"
-) -> "tuple[Update[Result] | None, bool]":
-    """Run a job under a progress bar; Ctrl-C ends it and keeps the last update.
-
-    Args:
-        job: Closed at the end.
-        bar: With the total of the job.
-        text: What to say beside the bar.
-
-    Returns:
-        The last update, None if there was none, and whether it was stopped.
-    """
-    last, stopped = None, False
-    with bar:
-        try:
-            for last in job:
-                bar.show(last.done, text(last))
-        except KeyboardInterrupt:
-            stopped = True
-        finally:
-            getattr(job, "close", lambda: None)()
-    return last, stopped
+    return replace(replaced(options, found), **said)
 
 
 def curves(update: "Update[Any]", names: Mapping[str, str]) -> list[str]:
@@ -128,8 +95,3 @@ def curves(update: "Update[Any]", names: Mapping[str, str]) -> list[str]:
         for name, title in names.items()
         if update.history.get(name)
     ]
-
-
-def plain(value: float) -> float | None:
-    """Return a number for JSON, which has no word for one that is not finite."""
-    return value if abs(value) < float("inf") else None

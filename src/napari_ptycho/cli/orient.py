@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_ptycho.cli import show
-from napari_ptycho.cli.flags import File, Json, Overwrite, check_output, pairs
+from napari_ptycho.cli.flags import Device, File, Json, Overwrite, check_output, pairs
 from napari_ptycho.cli.reading import GeometryFlags, geometry, read_scan
 from napari_ptycho.errors import OptionsError
 
@@ -39,7 +39,7 @@ class OrientFlags(GeometryFlags):
         list[str] | None,
         typer.Option(metavar="NAME=VALUE", help="patterns, first_epochs, epochs."),
     ] = None
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto"
+    device: Device = "auto"
     overwrite: Overwrite = False
     json: Json = False
 

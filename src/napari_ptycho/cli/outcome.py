@@ -1,6 +1,5 @@
 """What `reconstruct` says: how far it is, and what was reached."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -67,7 +66,7 @@ def _values(
         "stages": _stages(last, facts.stages),
         "epochs": last.done,
         "error": _last(result.errors),
-        "errors": [_last((error,)) for error in result.errors],
+        "errors": [show.finite(error) for error in result.errors],
         "extras": sorted(result.extras),
         "pixel_size_m": result.pixel_size_m,
         "seconds": facts.seconds,
@@ -105,5 +104,4 @@ def _stages(
 
 
 def _last(errors: Sequence[float]) -> float | None:
-    """Return the last error; JSON has no word for one that is not finite."""
-    return errors[-1] if errors and math.isfinite(errors[-1]) else None
+    return show.finite(errors[-1]) if errors else None

@@ -9,22 +9,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_ptycho.cli import show
-from napari_ptycho.cli.flags import File, Json, Output, Overwrite, check_output
+from napari_ptycho.cli.flags import (
+    Device,
+    File,
+    Json,
+    Output,
+    Overwrite,
+    Threads,
+    check_outputs,
+)
+from napari_ptycho.cli.interrupt import STOPPED, driven, nothing_reached
 from napari_ptycho.cli.network import (
     Checkpoint,
-    Device,
     ProbeFrom,
     Set,
-    Threads,
     changed,
-    driven,
     file_of,
     opened,
-    plain,
     probe_of,
 )
 from napari_ptycho.cli.reading import ReadFlags, read_scan
-from napari_ptycho.errors import FileError
 from napari_ptycho.networks.options import PredictOptions
 
 if TYPE_CHECKING:  # --help must open at once
@@ -65,7 +69,8 @@ class PredictFlags(ReadFlags):
 def predict(flags: PredictFlags) -> int:
     """Do what the flags say and return the exit code."""
     options = changed(PredictOptions(), {"every": flags.every}, flags.set_)
-    _check_files(flags)
+    sources = {"scan": flags.file, "network": file_of(flags.checkpoint), "probe": flags.probe_from}
+    check_outputs((flags.output, flags.spread, flags.report), flags.overwrite, sources)
     network, probe = opened(flags.checkpoint), probe_of(flags.probe_from)
 
     from napari_ptycho import device, networks
@@ -77,27 +82,14 @@ def predict(flags: PredictFlags) -> int:
         bar = show.Bar(options.title, math.ceil(len(scan) / options.every))
         last, stopped = driven(job, bar, _progress)
     if last is None:
-        show.error("stopped before anything was reached; nothing was written")
-        return 130
+        return nothing_reached()
     seconds = time.monotonic() - began
     write(flags, last.result, scan)
     if stopped:
         show.error(f"stopped after {last.done:.0f} patterns; they are in {flags.output}")
     show.lines((f"- {note}" for note in last.notes), flags.json)
     _say(flags, last, seconds, stopped)
-    return 130 if stopped else 0
-
-
-def _check_files(flags: PredictFlags) -> None:
-    sources = {"scan": flags.file, "network": file_of(flags.checkpoint), "probe": flags.probe_from}
-    seen: set[Path] = set()
-    for path in (flags.output, flags.spread, flags.report):
-        if path is None:
-            continue
-        check_output(path, flags.overwrite, sources)
-        if path.resolve() in seen:
-            raise FileError(f"{path}: is to be written twice; give each output its own name")
-        seen.add(path.resolve())
+    return STOPPED if stopped else 0
 
 
 def write(flags: PredictFlags, found: "Predicted", scan: "Scan") -> None:
@@ -127,8 +119,8 @@ def numbers(found: "Predicted") -> dict[str, Any]:
     """Return what is known of a prediction, fit for JSON."""
     return {
         "patterns": len(found.frames),
-        "r_factor": plain(found.r_factor),
-        "r_flat": plain(found.r_flat),
+        "r_factor": show.finite(found.r_factor),
+        "r_flat": show.finite(found.r_flat),
     }
 
 
@@ -143,9 +135,8 @@ def in_words(found: "Predicted") -> str:
 
 
 def _say(flags: PredictFlags, last: "Update[Predicted]", seconds: float, stopped: bool) -> None:
-    written = [path for path in (flags.output, flags.spread, flags.report) if path is not None]
-    for path in written[1:]:
-        show.lines([f"{path} written."], flags.json)
+    beside = [path for path in (flags.spread, flags.report) if path is not None]
+    show.lines((f"{path} written." for path in beside), flags.json)
     words = f"{flags.output} written: {in_words(last.result)}, {seconds:.1f} s."
     show.lines([words], flags.json)
     if flags.json:
@@ -153,14 +144,9 @@ def _say(flags: PredictFlags, last: "Update[Predicted]", seconds: float, stopped
             {
                 "file": str(flags.file),
                 "checkpoint": flags.checkpoint,
-                **{
-                    name: None if path is None else str(path)
-                    for name, path in (
-                        ("output", flags.output),
-                        ("spread", flags.spread),
-                        ("report", flags.report),
-                    )
-                },
+                "output": str(flags.output),
+                "spread": None if flags.spread is None else str(flags.spread),
+                "report": None if flags.report is None else str(flags.report),
                 **numbers(last.result),
                 "seconds": seconds,
                 "stopped": stopped,

@@ -1,7 +1,7 @@
 """`napari-ptycho reconstruct FILE -o OUT.h5`: bin, reconstruct, write, report."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,16 +13,20 @@ from napari_ptycho.cli import chainfile, outcome, show
 from napari_ptycho.cli.carried import carrying
 from napari_ptycho.cli.flags import (
     SIZE_HELP,
+    Device,
     Every,
     File,
     Json,
+    Memory,
     Neighbours,
     Output,
     Overwrite,
-    check_output,
+    Threads,
+    check_outputs,
     pairs,
     parse_bytes,
 )
+from napari_ptycho.cli.interrupt import STOPPED, driven, nothing_reached
 from napari_ptycho.cli.reading import geometry, read_scan
 from napari_ptycho.cli.resuming import AutosaveEvery, Restart, announced, autosave_of, left_behind
 from napari_ptycho.cli.stages import (
@@ -34,11 +38,10 @@ from napari_ptycho.cli.stages import (
     memory_lines,
     suggestion,
 )
-from napari_ptycho.errors import FileError, OptionsError, ScanError
+from napari_ptycho.errors import OptionsError, ScanError
 
 if TYPE_CHECKING:  # imported when a command runs, so that --help is quick
     from napari_ptycho.engines import EngineOptions
-    from napari_ptycho.job import Update
     from napari_ptycho.model import Reconstruction, Scan
 
 
@@ -54,13 +57,8 @@ class ReconstructFlags(ChainFlags):
     bin: Annotated[str, typer.Option(metavar="SIZE", help=SIZE_HELP)] = "1"
     neighbours: Neighbours = "path"
     every: Every = 1
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto"
-    memory: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SIZE", help="Most to take on the device, like 2GB; else what is free."
-        ),
-    ] = None
+    device: Device = "auto"
+    memory: Memory = None
     start: Annotated[
         Path | None, typer.Option(metavar="RECON.h5", help="Go on from this reconstruction.")
     ] = None
@@ -72,7 +70,7 @@ class ReconstructFlags(ChainFlags):
         list[str] | None,
         typer.Option(metavar="NAME=VALUE", help="Of --probe optics: {optics}."),
     ] = None
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; else all cores.")] = None
+    threads: Threads = None
     report: Annotated[
         Path | None, typer.Option(metavar="OUT.png", help="Also draw the result.")
     ] = None
@@ -123,10 +121,11 @@ def reconstruct(flags: ReconstructFlags) -> int:
         job = engines.reconstruct(
             scan, stages, start, flags.device, memory, autosave=autosave, resume=resume
         )
-        last, stopped = drive(announced(job, resume, "epoch", flags.json), stages, plan.title)
+        job = announced(job, resume, "epoch", flags.json)
+        bar = show.Bar(plan.title, sum(options.epochs for options in stages))
+        last, stopped = driven(job, bar, lambda update: outcome.progress(update, stages))
     if last is None:
-        show.error("stopped before anything was reached; nothing was written")
-        return 130
+        return nothing_reached()
     result = carrying(last.result, flags, stages, geometry(flags))
     io.write_reconstruction(result, flags.output)
     beside(flags.output).unlink(missing_ok=True)
@@ -136,7 +135,7 @@ def reconstruct(flags: ReconstructFlags) -> int:
         write_picture(last.result, scan, flags.report)
     seconds = time.monotonic() - began
     outcome.say(flags, last, outcome.Facts(stages, seconds, stopped, notes, plan.reasons, warnings))
-    return 130 if stopped else 0
+    return STOPPED if stopped else 0
 
 
 def _read(flags: ReconstructFlags, size: int | tuple[int, int]) -> "tuple[Scan, tuple[str, ...]]":
@@ -186,22 +185,6 @@ def _save_chain(flags: ReconstructFlags, stages: "Sequence[EngineOptions]") -> N
             temporary.write_text(chainfile.dumps(stages), encoding="utf-8")
 
 
-def drive(
-    job: "Iterator[Update[Reconstruction]]", stages: "Sequence[EngineOptions]", title: str
-) -> "tuple[Update[Reconstruction] | None, bool]":
-    """Run a job under a progress bar; Ctrl-C ends it and keeps the last update."""
-    last, stopped = None, False
-    with show.Bar(title, sum(options.epochs for options in stages)) as bar:
-        try:
-            for last in job:
-                bar.show(last.done, outcome.progress(last, stages))
-        except KeyboardInterrupt:
-            stopped = True
-        finally:
-            getattr(job, "close", lambda: None)()
-    return last, stopped
-
-
 def first(
     flags: ReconstructFlags, scan: "Scan", options: "EngineOptions"
 ) -> "Reconstruction | None":
@@ -233,11 +216,4 @@ def _check_files(flags: ReconstructFlags) -> None:
     sources |= {"chain": flags.chain, "options file": flags.options}
     if flags.start is not None and flags.overwrite:
         sources.pop("start")  # going on and replacing is a fair wish: the start is in memory
-    seen: set[Path] = set()
-    for path in (flags.output, flags.report, flags.save_chain):
-        if path is None:
-            continue
-        check_output(path, flags.overwrite, sources)
-        if path.resolve() in seen:
-            raise FileError(f"{path}: is to be written twice; give each output its own name")
-        seen.add(path.resolve())
+    check_outputs((flags.output, flags.report, flags.save_chain), flags.overwrite, sources)

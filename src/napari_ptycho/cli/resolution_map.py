@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from napari_ptycho.cli import show
-from napari_ptycho.cli.flags import Json, Overwrite, check_output, pairs
+from napari_ptycho.cli.flags import Channel, Image, Json, Overwrite, check_output, pairs
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,7 @@ class ResolutionMapFlags:
     filtered.
     """
 
-    a: Annotated[
-        Path, typer.Argument(metavar="A", help="A reconstruction, or an image (TIFF, NPY).")
-    ]
+    a: Image
     output: Annotated[
         Path,
         typer.Option(
@@ -33,10 +31,7 @@ class ResolutionMapFlags:
     b: Annotated[Path | None, typer.Argument(metavar="[B]", help="The other half of the data.")] = (
         None
     )
-    channel: Annotated[
-        Literal["phase", "amplitude", "complex", "phasor"],
-        typer.Option(help="Of a reconstruction; phasor: exp(i phase)."),
-    ] = "phase"
+    channel: Channel = "phase"
     set_: Annotated[
         list[str] | None,
         typer.Option(

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_ptycho.cli import show
-from napari_ptycho.cli.flags import Json, check_output, parse_bytes
-from napari_ptycho.cli.interrupt import interruptible
+from napari_ptycho.cli.flags import Device, Json, Memory, Threads, check_output, parse_bytes
+from napari_ptycho.cli.interrupt import STOPPED, interruptible
 from napari_ptycho.cli.resuming import AutosaveEvery, Restart, left_behind
 from napari_ptycho.errors import FileError, OptionsError
 
@@ -41,14 +41,9 @@ class RunFlags:
     output_folder: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder to write to, for any scans.")
     ] = None
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto"
-    memory: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SIZE", help="Most to take on the device, like 2GB; else what is free."
-        ),
-    ] = None
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; else all cores.")] = None
+    device: Device = "auto"
+    memory: Memory = None
+    threads: Threads = None
     check: Annotated[
         bool, typer.Option("--check", help="Only look whether it could run, and say its steps.")
     ] = False
@@ -75,7 +70,7 @@ def run_recipe(flags: RunFlags) -> int:
         show.as_json({"recipe": str(flags.recipe), "reports": [asdict(one) for one in reports]})
     states = [report.state for report in reports]
     if "stopped" in states:
-        return 130
+        return STOPPED
     if "failed" in states:
         return 2 if len(states) == 1 else 1
     return 0

@@ -48,6 +48,11 @@ def as_json(values: Mapping[str, Any]) -> None:
     sys.stdout.flush()
 
 
+def finite(value: float) -> float | None:
+    """Return a number for JSON, which has no word for one that is not finite."""
+    return value if abs(value) < float("inf") else None
+
+
 @contextmanager
 def busy(text: str) -> Iterator[None]:
     """Show a spinner on a terminal while something without steps runs."""

@@ -1,13 +1,13 @@
 """`napari-ptycho simulate NAME -o OUT`: write a sample scan to a file."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from napari_ptycho.cli import show
-from napari_ptycho.cli.flags import Json, Output, Overwrite, check_output, pairs
+from napari_ptycho.cli.flags import Json, Output, Overwrite, check_outputs, pairs, replaced
 from napari_ptycho.errors import OptionsError
 
 
@@ -36,9 +36,7 @@ def simulate(flags: SimulateFlags) -> int:
         OptionsError: There is no such sample, or no truth of it is known.
         FileError: A file cannot be written, or exists.
     """
-    check_output(flags.output, flags.overwrite, {})
-    if flags.truth is not None:
-        check_output(flags.truth, flags.overwrite, {"scan": flags.output})
+    check_outputs((flags.output, flags.truth), flags.overwrite, {})
 
     from napari_ptycho import samples
     from napari_ptycho.io import write_reconstruction, write_scan
@@ -48,11 +46,7 @@ def simulate(flags: SimulateFlags) -> int:
         raise OptionsError(f"no sample '{flags.name}'; there is {named}")
     if flags.truth is not None and flags.name not in samples.PHANTOMS:
         raise OptionsError(f"{flags.name} was measured: its truth is unknown; leave --truth out")
-    words = pairs(flags.set or (), "--set")
-    given = samples.SampleOptions.from_words(words)
-    options = replace(
-        samples.options_of(flags.name), **{name: getattr(given, name) for name in words}
-    )
+    options = replaced(samples.options_of(flags.name), pairs(flags.set or (), "--set"))
     with show.busy(f"making {flags.name}"):
         scan = samples.open_sample(flags.name, options)
         write_scan(scan, flags.output)

@@ -1,14 +1,14 @@
 """Which engines run, and with what: from --engine, --preset, --chain, --options and --set."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from napari_ptycho.cli import chainfile
-from napari_ptycho.cli.flags import pairs
+from napari_ptycho.cli.flags import pairs, replaced
 from napari_ptycho.cli.reading import GeometryFlags
 from napari_ptycho.errors import FileError, OptionsError, ScanError
 from napari_ptycho.options import describe
@@ -170,14 +170,9 @@ def changed(stages: "Sequence[EngineOptions]", flags: ChainFlags) -> "tuple[Engi
     special = {name: text for name, text in words.items() if name not in common}
     _check_common(stages, common)
     return tuple(
-        _with(options, {**common, **_of(number, special, len(stages))})
+        replaced(options, {**common, **_of(number, special, len(stages))})
         for number, options in enumerate(stages, 1)
     )
-
-
-def _with(options: "EngineOptions", words: Mapping[str, str]) -> "EngineOptions":
-    parsed = type(options).from_words(words)
-    return replace(options, **{name: getattr(parsed, name) for name in words})
 
 
 def _of(number: int, words: Mapping[str, str], count: int) -> dict[str, str]:

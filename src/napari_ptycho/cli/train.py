@@ -8,18 +8,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_ptycho.cli import show
-from napari_ptycho.cli.flags import Json, Output, Overwrite, check_output, pairs
-from napari_ptycho.cli.network import (
+from napari_ptycho.cli.flags import (
     Device,
+    Json,
+    Output,
+    Overwrite,
+    Threads,
+    check_output,
+    pairs,
+)
+from napari_ptycho.cli.interrupt import STOPPED, driven, nothing_reached
+from napari_ptycho.cli.network import (
     ProbeFrom,
     Set,
-    Threads,
     changed,
     curves,
-    driven,
     file_of,
     opened,
-    plain,
     probe_of,
 )
 from napari_ptycho.cli.reading import ReadFlags, read_scan
@@ -112,12 +117,11 @@ def train(flags: TrainFlags) -> int:
         job = announced(job, resume, "epoch", flags.json)
         last, stopped = driven(job, show.Bar(options.title, options.epochs), _progress)
     if last is None:
-        show.error("stopped before anything was reached; nothing was written")
-        return 130
+        return nothing_reached()
     networks.save(last.result.network, flags.output)
     beside(flags.output).unlink(missing_ok=True)
     _say(flags, last, time.monotonic() - began, stopped)
-    return 130 if stopped else 0
+    return STOPPED if stopped else 0
 
 
 def _check(flags: TrainFlags) -> None:
@@ -203,7 +207,6 @@ def _progress(update: "Update[Trained]") -> str:
 
 def _say(flags: TrainFlags, last: "Update[Trained]", seconds: float, stopped: bool) -> None:
     result, network = last.result, last.result.network
-    scores = {name: plain(value) for name, value in result.scores.items()}
     if stopped:
         show.error(f"stopped; the best network so far is in {flags.output}")
     show.lines((f"- {note}" for note in last.notes), flags.json)
@@ -218,9 +221,9 @@ def _say(flags: TrainFlags, last: "Update[Trained]", seconds: float, stopped: bo
                 "parameters": network.kind.parameters,
                 "epochs": last.done,
                 "best_epoch": result.epoch,
-                "scores": scores,
-                "baseline": {name: plain(value) for name, value in result.baseline.items()},
-                "history": {name: [plain(v) for v in had] for name, had in last.history.items()},
+                "scores": {name: show.finite(value) for name, value in result.scores.items()},
+                "baseline": {name: show.finite(value) for name, value in result.baseline.items()},
+                "history": {n: [show.finite(v) for v in had] for n, had in last.history.items()},
                 "seconds": seconds,
                 "stopped": stopped,
                 "notes": list(last.notes),

@@ -9,12 +9,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_ptycho.cli import show
-from napari_ptycho.cli.flags import Json, Output, Overwrite, check_output
-from napari_ptycho.cli.network import Device, ProbeFrom, Threads, file_of, opened, plain, probe_of
+from napari_ptycho.cli.flags import (
+    Device,
+    Json,
+    Output,
+    Overwrite,
+    Threads,
+    check_output,
+    check_outputs,
+)
+from napari_ptycho.cli.interrupt import STOPPED
+from napari_ptycho.cli.network import ProbeFrom, file_of, opened, probe_of
 from napari_ptycho.cli.reading import geometry, how_read
 from napari_ptycho.cli.stages import ChainFlags, changed, chosen
-from napari_ptycho.errors import FileError, JobError, OptionsError
+from napari_ptycho.errors import JobError, OptionsError
 from napari_ptycho.live.options import WatchOptions
+from napari_ptycho.networks import SHIPPED
 
 if TYPE_CHECKING:  # --help must open at once
     from napari_ptycho.engines import EngineOptions
@@ -40,7 +50,9 @@ class WatchFlags(ChainFlags):
     output: Output
     network: Annotated[
         str | None,
-        typer.Option(metavar="NET", help="Also predict, at once: a file, or ptynet-s, w3net."),
+        typer.Option(
+            metavar="NET", help=f"Also predict, at once: a file, or {', '.join(SHIPPED)}."
+        ),
     ] = None
     prediction: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write what the network predicts.")
@@ -95,7 +107,7 @@ def watch(flags: WatchFlags) -> int:
         raise JobError(f"{flags.path.name}: nothing was reached; nothing was written")
     _write(last.result, flags)
     _say(flags, last, time.monotonic() - began, stopped)
-    return 130 if stopped else 0
+    return STOPPED if stopped else 0
 
 
 def _stages(flags: WatchFlags) -> "tuple[EngineOptions, ...] | None":
@@ -126,14 +138,7 @@ def _stages(flags: WatchFlags) -> "tuple[EngineOptions, ...] | None":
 def _check_files(flags: WatchFlags) -> None:
     sources = {"scan": flags.path, "chain": flags.chain, "options file": flags.options}
     sources["network"] = None if flags.network is None else file_of(flags.network)
-    seen: set[Path] = set()
-    for path in (flags.output, flags.prediction):
-        if path is None:
-            continue
-        check_output(path, flags.overwrite, sources)
-        if path.resolve() in seen:
-            raise FileError(f"{path}: is to be written twice; give each output its own name")
-        seen.add(path.resolve())
+    check_outputs((flags.output, flags.prediction), flags.overwrite, sources)
     if flags.png is not None:
         check_output(flags.png, True, sources)
 
@@ -220,7 +225,7 @@ def _say(flags: WatchFlags, last: "Update[Watched]", seconds: float, stopped: bo
                 "expected": watched.expected,
                 "scan_checksum": watched.checksum,
                 "epochs": watched.epochs,
-                "error": plain(watched.error) if watched.error == watched.error else None,
+                "error": show.finite(watched.error),
                 "seconds": seconds,
                 "stopped": stopped,
                 "notes": list(last.notes),

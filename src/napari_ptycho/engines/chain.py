@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import torch
 
 from napari_ptycho import device as devices
@@ -132,8 +131,7 @@ def _stages(
             state.notes = notes
             shape = (int(state.probe.shape[1]), int(state.probe.shape[2]))
             beam = propagator(scan.geometry, shape, frames.device)
-        small = options.batch * options.modes * options.fly_points * np.prod(shape) < SHARED_PIXELS
-        threads = 1 if frames.device.type == "cpu" and small else None
+        threads = threads_for(options, shape, frames.device)
         with torch.inference_mode(), devices.threads(threads):
             loop = Loop(seen, state, beam, options, share, hook)
             if point.loop is not None:
@@ -174,6 +172,15 @@ def _seen(
             return part, options
     notes.append(f"{options.title} runs at full resolution: {reason}")
     return frames, replace(options, resolution="full")
+
+
+def threads_for(options: EngineOptions, shape: tuple[int, int], device: torch.device) -> int | None:
+    """Return how many CPU threads an engine works on with waves of a shape; None: as many as are.
+
+    A batch below `SHARED_PIXELS` has too little to share.
+    """
+    pixels = options.batch * options.modes * options.fly_points * shape[0] * shape[1]
+    return 1 if device.type == "cpu" and pixels < SHARED_PIXELS else None
 
 
 def guarded(states: Iterator[LiveState], threads: int | None) -> Iterator[LiveState]:

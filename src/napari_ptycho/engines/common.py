@@ -68,7 +68,7 @@ class PositionOptions(Options):
 
 
 @dataclass(frozen=True)
-class DetectorOptions(Options):
+class DetectorModelOptions(Options):
     """What the detector does to the counts."""
 
     group: ClassVar[str] = "Detector model"
@@ -159,7 +159,7 @@ class ObjectOptions(Options):
 
 
 @dataclass(frozen=True)
-class EngineOptions(ObjectOptions, BeamOptions, DetectorOptions, PositionOptions, RunOptions):
+class EngineOptions(ObjectOptions, BeamOptions, DetectorModelOptions, PositionOptions, RunOptions):
     """What every engine has."""
 
     @property

@@ -7,7 +7,7 @@ from typing import Any
 from napari_ptycho.denoise import DenoiseOptions, dip
 from napari_ptycho.denoise.result import Denoised, Image
 from napari_ptycho.denoise.subject import Subject, applied, subject_of
-from napari_ptycho.engines.halves import Saved, known_of, reconstruct_halves
+from napari_ptycho.engines.halves import Halves, Saved, known_of, reconstruct_halves
 from napari_ptycho.engines.resuming import as_tree, of_tree
 from napari_ptycho.errors import ScanError
 from napari_ptycho.io.autosave import Autosave, Checkpoint
@@ -15,7 +15,16 @@ from napari_ptycho.io.resuming import Nest, digest, outer
 from napari_ptycho.job import Update
 from napari_ptycho.model import Reconstruction, Scan
 
-Halves = tuple[Reconstruction, Reconstruction]
+__all__ = [
+    "Halves",
+    "Restored",
+    "any_halves",
+    "denoise_reconstruction",
+    "denoise_subject",
+    "made",
+    "seeded",
+]
+
 HALF_B = 1009  # added to the seed of a half B
 
 

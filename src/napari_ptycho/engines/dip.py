@@ -21,9 +21,7 @@ import torch
 from torch import Tensor
 
 from napari_ptycho.denoise.prior import Lessons, Prior
-from napari_ptycho.engines.frames import Ids
-from napari_ptycho.engines.gradient import Gradient
-from napari_ptycho.engines.projections import in_order
+from napari_ptycho.engines.gradient import Whole
 from napari_ptycho.engines.state import Tree
 from napari_ptycho.engines.work import Work
 
@@ -34,26 +32,13 @@ LEAST = 0.1  # of the rate, at the end
 BROKEN = "the network's weights broke and it began anew; a smaller rate may help"
 
 
-class Dip(Gradient):
+class Dip(Whole):
     """One step of the physics per epoch, then several of the network."""
 
     def __init__(self, work: Work) -> None:
         super().__init__(work)
         self.scale = POISSON if work.options.likelihood == "poisson" else 1.0
         self.prior: Prior | None = None
-
-    def batches(self, random: torch.Generator) -> Iterator[Ids]:
-        """Yield all frames in order."""
-        yield from in_order(self.work)
-
-    def begin_epoch(self, factor: float, with_probe: bool) -> None:
-        """Get ready to add up the slopes."""
-        super().begin_epoch(factor, with_probe)
-        self._clear()
-
-    def step(self, ids: Ids) -> None:
-        """Add up the slopes of some frames."""
-        self._collect(ids)
 
     def pieces(self, left: float) -> Iterator[None]:
         """Move the probe; teach the network the object that the frames ask for, step by step."""

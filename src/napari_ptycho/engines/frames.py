@@ -23,7 +23,7 @@ from napari_ptycho.engines.ahead import (
 )
 from napari_ptycho.engines.share import ALONE, Share
 from napari_ptycho.errors import ScanError
-from napari_ptycho.model import Scan
+from napari_ptycho.model import Geometry, Scan
 from napari_ptycho.model.scan import BLOCK_BYTES
 
 Ids = NDArray[np.int64]
@@ -185,14 +185,13 @@ def load(
         if full is not None:
             np.negative(root, out=root, where=full)
         here = (own >= rows.start) & (own < rows.stop)
-        amplitude[torch.from_numpy(here)] = _corner(root[own[here] - rows.start], scan).to(
-            amplitude.device
-        )
+        picked = cornered(root[own[here] - rows.start], scan.geometry)
+        amplitude[torch.from_numpy(here)] = picked.to(amplitude.device)
         if per_frame:
-            picked = good[own[here] - rows.start].astype(np.float32)
-            valid[torch.from_numpy(here)] = _corner(picked, scan)
+            measured = good[own[here] - rows.start].astype(np.float32)
+            valid[torch.from_numpy(here)] = cornered(measured, scan.geometry)
     if not per_frame:
-        valid[:] = _corner(np.asarray(scan.valid, np.float32)[None], scan)
+        valid[:] = cornered(np.asarray(scan.valid, np.float32)[None], scan.geometry)
     if totals.sum() <= 0:
         raise ScanError(f"{scan.name}: the valid pixels hold no counts; need light")
     if keep == "device" or not per_frame:
@@ -242,8 +241,8 @@ def roomy(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> T
     return torch.from_numpy(room[first : first + count].reshape(shape)).zero_()
 
 
-def _corner(array: np.ndarray[Any, Any], scan: Scan) -> Tensor:
+def cornered(array: NDArray[Any], geometry: Geometry) -> Tensor:
     """Move the zero frequency of far-field frames (..., h, w) from the middle to the corner."""
-    if scan.geometry.propagation == "far":
+    if geometry.propagation == "far":
         array = np.fft.ifftshift(array, axes=(-2, -1))
     return torch.from_numpy(np.ascontiguousarray(array))

@@ -18,11 +18,10 @@ from torch import Tensor
 
 from napari_ptycho.engines.frames import Ids
 from napari_ptycho.engines.method import Method
-from napari_ptycho.engines.projections import in_order
 from napari_ptycho.engines.state import Tree
 from napari_ptycho.engines.work import Work
-from napari_ptycho.physics.propagate import TINY, abs2
-from napari_ptycho.physics.windows import add_
+from napari_ptycho.physics.propagate import TINY
+from napari_ptycho.physics.windows import add_, add_light_
 from napari_ptycho.torch_state import adam_state, load_adam, tensor_of
 
 SUMS = ("way", "pull", "light", "power")
@@ -62,8 +61,7 @@ class Gradient(Method):
         self.pull += work.pull(batch, (batch.change * windows.conj().unsqueeze(1)).sum(dim=0))
         corners = work.state.corners[ids]
         add_(self.way, corners, (batch.change * batch.probe.conj()).sum(dim=1))
-        lit = abs2(batch.probe).sum(dim=1).expand(len(ids), -1, -1)
-        add_(self.light, corners, lit.contiguous())
+        add_light_(self.light, corners, batch.probe)
         self.power += work.power
 
 
@@ -114,22 +112,30 @@ class Adam(Gradient):
         self.optimiser.step()
 
 
-class Lbfgs(Gradient):
+class Whole(Gradient):
+    """Adds up the slopes of all frames before it moves, once per epoch."""
+
+    def batches(self, random: torch.Generator) -> Iterator[Ids]:
+        """Yield all frames in order."""
+        yield from self.work.in_order()
+
+    def begin_epoch(self, factor: float, with_probe: bool) -> None:
+        """Get ready to add up the slopes."""
+        super().begin_epoch(factor, with_probe)
+        self._clear()
+
+    def step(self, ids: Ids) -> None:
+        """Add up the slopes of some frames."""
+        self._collect(ids)
+
+
+class Lbfgs(Whole):
     """L-BFGS: one step per epoch, in variables in which all pixels are lit alike."""
 
     def __init__(self, work: Work) -> None:
         super().__init__(work)
         self.optimiser: torch.optim.LBFGS | None = None
         self.began = False
-
-    def batches(self, random: torch.Generator) -> Iterator[Ids]:
-        """Yield all frames in order."""
-        yield from in_order(self.work)
-
-    def begin_epoch(self, factor: float, with_probe: bool) -> None:
-        """Get ready to add up the slopes."""
-        super().begin_epoch(factor, with_probe)
-        self._clear()
 
     def restart(self) -> None:
         """Forget the curvature."""
@@ -144,10 +150,6 @@ class Lbfgs(Gradient):
         same = torch.eye(len(unitary), dtype=unitary.dtype, device=unitary.device)
         if float((unitary - same).abs().max()) > 0.05:
             self.restart()
-
-    def step(self, ids: Ids) -> None:
-        """Add up the slopes of some frames."""
-        self._collect(ids)
 
     def end_epoch(self, left: float) -> None:
         """Take one step."""

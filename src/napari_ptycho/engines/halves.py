@@ -33,7 +33,7 @@ from napari_ptycho.prepare.halves import NAMES, alternate, parity, thin
 from napari_ptycho.prepare.raster import Ints
 
 By = Literal["photons", "positions"]
-Pair = tuple[Reconstruction, Reconstruction]
+Halves = tuple[Reconstruction, Reconstruction]
 Saved = tuple[Autosave | None, Checkpoint | None]
 NEVER = 100_000  # the largest `probe_start`
 SEEDS = 2**31
@@ -61,7 +61,7 @@ def reconstruct_halves(
     device: str = "auto",
     by: By = "photons",
     saved: Saved = (None, None),
-) -> Iterator[Update[Pair]]:
+) -> Iterator[Update[Halves]]:
     """Reconstruct two independent halves of a scan: a job.
 
     Args:

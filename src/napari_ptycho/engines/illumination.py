@@ -103,12 +103,15 @@ class Illumination:
             shift = np.zeros_like(shift)
         if not self.per_frame and (shift == shift[0]).all():
             shift = shift[:1]
-        base = state.probe.unsqueeze(0)
-        if len(state.variations):
-            varied = torch.einsum("bk,kmyx->bmyx", state.weights[self._at(ids)], state.variations)
-            base = base + varied
         self.turn = self._known_ramps(ids, shift)
-        return self.spread(ids, base)
+        return self.spread(ids, self._varied(ids))
+
+    def _varied(self, ids: Ids) -> Tensor:
+        """Return the probe of each frame before it is shifted and scaled: (1 or B, M, h, w)."""
+        state, base = self.state, self.state.probe.unsqueeze(0)
+        if not len(state.variations):
+            return base
+        return base + torch.einsum("bk,kmyx->bmyx", state.weights[self._at(ids)], state.variations)
 
     def spread(self, ids: Ids, waves: Tensor) -> Tensor:
         """Shift and scale waves (1 or B, M, h, w) as the probes of the last call of `probe`."""
@@ -156,7 +159,7 @@ class Illumination:
         """
         pulls = self._pulls(ids, change, windows)
         if len(self.state.variations) or self.options.flux:
-            self._learn(self._at(ids), pulls, abs2(windows))
+            self._learn(ids, pulls, abs2(windows))
         return pulls.sum(dim=0)
 
     def adjoint(self, ids: Ids, change: Tensor, windows: Tensor) -> Tensor:
@@ -179,20 +182,17 @@ class Illumination:
         spectrum = torch.fft.fft2(pulls).unflatten(1, (-1, self.points))
         return torch.fft.ifft2((spectrum * self.turn.conj()).sum(dim=2))
 
-    def _learn(self, at: Tensor, pulls: Tensor, light: Tensor) -> None:
+    def _learn(self, ids: Ids, pulls: Tensor, light: Tensor) -> None:
         """Move variations and their weights; collect what flux should be.
 
         Args:
-            at: (B,) the frames.
+            ids: The frames.
             pulls: (B, M, h, w) pull of each frame on its own, unshifted probe.
             light: (B, h, w) |object|^2 under them.
         """
-        state = self.state
+        state, at = self.state, self._at(ids)
         if self.options.flux:
-            own = state.probe.unsqueeze(0)
-            if len(state.variations):
-                varied = torch.einsum("bk,kmyx->bmyx", state.weights[at], state.variations)
-                own = own + varied
+            own = self._varied(ids)
             up = (own.conj() * pulls).real.sum(dim=(1, 2, 3))
             down = (abs2(own) * light.unsqueeze(1)).sum(dim=(1, 2, 3))
             self.flux[at, 0], self.flux[at, 1] = up, down * state.flux[at].sqrt()

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from napari_ptycho.engines.arriving import Arriving
-from napari_ptycho.engines.chain import SHARED_PIXELS, guarded
+from napari_ptycho.engines.chain import guarded, threads_for
 from napari_ptycho.engines.frames import Frames, Ids, roomy
 from napari_ptycho.engines.loop import epochs
 from napari_ptycho.engines.memory import plan
@@ -216,9 +216,9 @@ class LiveEngine:
     def _driven(
         self, frames: Frames, state: LiveState, options: EngineOptions
     ) -> Iterator[LiveState]:
-        pixels = options.batch * options.modes * options.fly_points * state.probe[0].numel()
-        small = self.device.type == "cpu" and pixels < SHARED_PIXELS
-        return guarded(epochs(frames, state, self._beam, options), 1 if small else None)
+        shape = (int(state.probe.shape[1]), int(state.probe.shape[2]))
+        threads = threads_for(options, shape, self.device)
+        return guarded(epochs(frames, state, self._beam, options), threads)
 
     # -- the end
 

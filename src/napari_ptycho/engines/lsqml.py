@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_ptycho.engines.frames import Ids
-from napari_ptycho.engines.method import Method
-from napari_ptycho.engines.momentum import Momentum
+from napari_ptycho.engines.momentum import Momentum, Pushed
 from napari_ptycho.engines.state import Tree
 from napari_ptycho.engines.work import Batch, Work
-from napari_ptycho.physics.propagate import TINY, abs2
-from napari_ptycho.physics.windows import add_, cut
+from napari_ptycho.physics.propagate import TINY
+from napari_ptycho.physics.windows import add_, add_light_, cut
 from napari_ptycho.torch_state import tensor_of
 
 REGULAR = 0.1  # of the mean diagonal, on the diagonal of the 2 x 2 systems
@@ -30,7 +29,7 @@ TRIMMED = 0.1  # share of the frames with the largest and smallest steps that do
 POISSON = 0.5  # the Poisson slope is twice the amplitude's change where the model is nearly right
 
 
-class Lsqml(Method):
+class Lsqml(Pushed):
     """LSQ-ML with sparse or compact batches."""
 
     def __init__(self, work: Work) -> None:
@@ -40,22 +39,6 @@ class Lsqml(Method):
         self.momentum = Momentum(work.state, options.momentum, (options.momentum,) * 2)
         self.steps: list[Tensor] = []
         self.scale = POISSON if options.likelihood == "poisson" else 1.0
-
-    def restart(self) -> None:
-        """Stand still."""
-        self.momentum.restart()
-
-    def calm(self) -> None:
-        """Stand still, and push less from now on."""
-        self.momentum.calm()
-
-    def scaled(self, probe: float) -> None:
-        """Scale what momentum remembers."""
-        self.momentum.scaled(probe)
-
-    def turned(self, unitary: Tensor) -> None:
-        """Mix the modes of what momentum remembers."""
-        self.momentum.turned(unitary)
 
     def saved(self, midway: bool) -> dict[str, Any]:
         """Return the momentum, and the sums of an epoch under way."""
@@ -94,11 +77,9 @@ class Lsqml(Method):
         super().begin_epoch(factor, with_probe)
         work, state = self.work, self.work.state
         light = torch.zeros(state.shape, device=work.frames.device)
-        lit = abs2(state.probe).sum(dim=0)
-        own = work.order
-        for at in range(0, len(own), work.size):
-            corners = state.corners[own[at : at + work.size]]
-            add_(light, corners, lit.expand(len(corners), -1, -1).contiguous())
+        for at in range(0, len(work.order), work.size):
+            corners = state.corners[work.order[at : at + work.size]]
+            add_light_(light, corners, state.probe.unsqueeze(0))
         work.share.sum_(light)
         self.damped = (light.square() + (work.options.damping * light.amax()) ** 2).sqrt()
         self.total = torch.zeros_like(state.object)
@@ -126,11 +107,8 @@ class Lsqml(Method):
         else:
             state.object.add_(way * (a * taken))
         if self.with_probe:
-            share = 1 / self._batches() if self.compact else 1.0
+            share = 1 / work.steps if self.compact else 1.0
             state.probe.add_(probe_way * (b * (taken * share)))
-
-    def _batches(self) -> int:
-        return len(self.work.batches(self.work.order))
 
     def end_epoch(self, left: float) -> None:
         """Compact: move the object by the smallest of the best steps. Push."""

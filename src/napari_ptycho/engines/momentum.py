@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from napari_ptycho.engines.method import Method
 from napari_ptycho.engines.state import LiveState, Tree
 from napari_ptycho.torch_state import tensor_of
 
@@ -67,3 +68,25 @@ class Momentum:
                 velocity.mul_(self.friction).add_(wave).sub_(anchor)
                 wave.add_(velocity, alpha=share * self.share * factor)
                 anchor.copy_(wave)
+
+
+class Pushed(Method):
+    """An engine with momentum; what it remembers follows what the loop does to object and probe."""
+
+    momentum: Momentum
+
+    def restart(self) -> None:
+        """Stand still."""
+        self.momentum.restart()
+
+    def calm(self) -> None:
+        """Stand still, and push less from now on."""
+        self.momentum.calm()
+
+    def scaled(self, probe: float) -> None:
+        """Scale what momentum remembers."""
+        self.momentum.scaled(probe)
+
+    def turned(self, unitary: Tensor) -> None:
+        """Mix the modes of what momentum remembers."""
+        self.momentum.turned(unitary)

@@ -18,16 +18,10 @@ from torch import Tensor
 
 from napari_ptycho.engines.frames import Ids
 from napari_ptycho.engines.method import Method
-from napari_ptycho.engines.momentum import Momentum
+from napari_ptycho.engines.momentum import Momentum, Pushed
 from napari_ptycho.engines.state import Tree
 from napari_ptycho.engines.work import Batch, Work
-from napari_ptycho.physics.propagate import abs2
-from napari_ptycho.physics.windows import (
-    add_,
-    cut,
-    move_probe_,
-    update_,
-)
+from napari_ptycho.physics.windows import add_, add_light_, cut, move_probe_, update_
 
 
 class Pie(Method):
@@ -72,8 +66,7 @@ class Pie(Method):
             own = (batch.change * windows.conj().unsqueeze(1)).sum(dim=0)
             pull = work.light.unshift(own)
         add_(moved, corners, (batch.change * batch.probe.conj()).sum(dim=1))
-        lit = abs2(batch.probe).sum(dim=1)
-        add_(light, corners, lit.expand(len(corners), -1, -1).contiguous())
+        add_light_(light, corners, batch.probe)
         work.share.sum_(moved, light, pull, work.power)
         step = work.options.object_step * self.factor
         floor = self.alpha * light.amax()
@@ -81,7 +74,7 @@ class Pie(Method):
         return pull
 
 
-class Mpie(Pie):
+class Mpie(Pushed, Pie):
     """rPIE with Maiden's momentum.
 
     A counter of positions says when to push (Maiden, Johnson & Li 2017); the heavy-ball momentum
@@ -94,22 +87,6 @@ class Mpie(Pie):
         pushes = (options.object_push, options.probe_push)
         self.momentum = Momentum(work.state, options.friction, pushes)
         self.since = 0
-
-    def restart(self) -> None:
-        """Stand still."""
-        self.momentum.restart()
-
-    def calm(self) -> None:
-        """Stand still, and push less from now on."""
-        self.momentum.calm()
-
-    def scaled(self, probe: float) -> None:
-        """Scale what momentum remembers."""
-        self.momentum.scaled(probe)
-
-    def turned(self, unitary: Tensor) -> None:
-        """Mix the modes of what momentum remembers."""
-        self.momentum.turned(unitary)
 
     def saved(self, midway: bool) -> dict[str, Any]:
         """Return the momentum and the positions since the last push."""

@@ -21,7 +21,7 @@ from napari_ptycho.engines.method import Method
 from napari_ptycho.engines.state import Tree
 from napari_ptycho.engines.work import Batch, Work
 from napari_ptycho.physics.propagate import TINY, abs2
-from napari_ptycho.physics.windows import add_, exit_waves
+from napari_ptycho.physics.windows import add_, add_light_, exit_waves
 from napari_ptycho.torch_state import tensor_of
 
 INERTIA = 1e-3  # of the object, relative to the mean light: keeps what is hardly lit where it is
@@ -52,7 +52,7 @@ class Projections(Method):
 
     def batches(self, random: torch.Generator) -> Iterator[Ids]:
         """Yield all frames in order: it does not matter here, and memory likes it."""
-        yield from in_order(self.work)
+        yield from self.work.in_order()
 
     def begin_epoch(self, factor: float, with_probe: bool) -> None:
         """Get ready to collect what object and probe will be."""
@@ -136,8 +136,7 @@ class Projections(Method):
     def _collect_object(self, batch: Batch) -> None:
         corners = self.work.state.corners[batch.ids]
         add_(self.up, corners, (batch.probe.conj() * batch.waves).sum(dim=1))
-        lit = abs2(batch.probe).sum(dim=1).expand(len(batch.ids), -1, -1)
-        add_(self.down, corners, lit.contiguous())
+        add_light_(self.down, corners, batch.probe)
 
     def end_epoch(self, left: float) -> None:
         """Fit object and probe to the waves, by turns."""
@@ -145,7 +144,7 @@ class Projections(Method):
         for turn in range(self.work.options.overlaps):
             if turn:
                 self._clear()
-                for ids in in_order(self.work):
+                for ids in self.work.in_order():
                     probe = self.work.light.probe(ids)
                     self._collect_object(Batch(ids, probe, self._own(ids), self._own(ids)))
             self._set_object()
@@ -163,7 +162,7 @@ class Projections(Method):
     def _set_probe(self) -> None:
         work, state = self.work, self.work.state
         pull, power = torch.zeros_like(state.probe), torch.zeros_like(state.background)
-        for ids in in_order(self.work):
+        for ids in work.in_order():
             probe, windows = work.light.probe(ids), work.windows(ids)
             # The adjoint of a unitary shift is its inverse: of w - P O, so that what does not
             # belong to the shared probe (flux, variations) stays out of it.
@@ -183,8 +182,3 @@ class Projections(Method):
         self.averaged += 1
         if left == 0:
             image.copy_(self.mean / self.averaged)
-
-
-def in_order(work: Work) -> Iterator[Ids]:
-    """Yield all own frames in order, in batches."""
-    yield from work.batches(work.order)

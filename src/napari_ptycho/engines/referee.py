@@ -22,8 +22,8 @@ from napari_ptycho.engines.work import Work
 from napari_ptycho.errors import ScanError
 from napari_ptycho.model import Reconstruction, Scan
 from napari_ptycho.model.arrays import Floats
-from napari_ptycho.physics.propagate import TINY, abs2, propagator
-from napari_ptycho.physics.windows import add_
+from napari_ptycho.physics.propagate import abs2, deviance, measured_in, propagator
+from napari_ptycho.physics.windows import add_, add_light_
 
 DARK = 1e-3  # counts that the model has at least: one stray photon cannot outweigh all others
 Object = NDArray[np.complexfloating]
@@ -114,9 +114,8 @@ class Referee:
         with self._quietly():
             for ids, wave, counts, good, _ in self._models(image):
                 model = abs2(wave).sum(dim=1).add_(self._floor)
-                off = (model - counts) / counts.clamp_min(TINY)
-                cost = torch.where(counts > 0, counts * (off - off.log1p()), model)
-                found[ids] = cost.mul_(good).sum(dim=(1, 2)).cpu().double().numpy()
+                cost = deviance(counts, model).mul_(good)
+                found[ids] = cost.sum(dim=(1, 2)).cpu().double().numpy()
         return found
 
     def slope(self, image: Object, draw: int | None = None) -> Slope:
@@ -139,8 +138,7 @@ class Referee:
                 wave.mul_((counts / model).sub_(1).mul_(good).unsqueeze(1))
                 corners = work.state.corners[ids]
                 add_(way, corners, (work.beam.to_sample(wave) * probe.conj()).sum(dim=1))
-                lit = abs2(probe).sum(dim=1).expand(len(ids), -1, -1)
-                add_(light, corners, lit.contiguous())
+                add_light_(light, corners, probe)
         return Slope(way.cpu().numpy().copy(), light.cpu().double().numpy())
 
     @property
@@ -161,12 +159,11 @@ class Referee:
                 f"an object of {image.shape} pixels; need {self.shape}, as the reconstruction has"
             )
         work.state.object.copy_(torch.tensor(np.ascontiguousarray(image, np.complex64)))
-        for ids in work.batches(work.order):
+        for ids in work.in_order():
             probe, exits = work.exits(ids)
             amplitude, valid, at = work.frames.pick(ids)
             target = amplitude[torch.from_numpy(at).to(amplitude.device)]
-            good = valid[torch.from_numpy(at).to(valid.device)] if len(valid) > 1 else valid
-            told = good * (target >= 0)
+            told = measured_in(valid, torch.from_numpy(at).to(valid.device)) * (target >= 0)
             yield ids, work.beam.to_detector(exits), target.square(), told, probe
 
     @contextmanager

@@ -22,8 +22,7 @@ from napari_ptycho.engines.share import Share
 from napari_ptycho.engines.state import LiveState, Tree
 from napari_ptycho.engines.work import Work
 from napari_ptycho.errors import OptionsError
-from napari_ptycho.physics.propagate import abs2
-from napari_ptycho.physics.windows import add_
+from napari_ptycho.physics.windows import add_light_
 
 Hook = Callable[[LiveState], None]
 """May change object and probe, in place, between two epochs; positions by `state.place`."""
@@ -206,8 +205,6 @@ def spread(ids: Ids, positions: np.ndarray, count: int) -> Iterator[Ids]:
 def light_of_scan(state: LiveState) -> Tensor:
     """Return the photons on each pixel of the object, (H, W), whichever process has the frames."""
     light = torch.zeros(state.shape, device=state.object.device)
-    lit = abs2(state.probe).sum(dim=0)
     for at in range(0, len(state.corners), BLOCK):
-        corners = state.corners[at : at + BLOCK]
-        add_(light, corners, lit.expand(len(corners), -1, -1).contiguous())
+        add_light_(light, state.corners[at : at + BLOCK], state.probe.unsqueeze(0))
     return light

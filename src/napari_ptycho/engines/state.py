@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_ptycho import device as devices
-from napari_ptycho.engines.frames import Frames, roomy
+from napari_ptycho.engines.frames import Frames, cornered, roomy
 from napari_ptycho.engines.options import EngineOptions
 from napari_ptycho.errors import ScanError
 from napari_ptycho.model import Reconstruction, Scan
@@ -136,7 +136,7 @@ def begin(start: Reconstruction, frames: Frames, options: EngineOptions) -> Live
     extras, shape = start.extras, probe.shape[1:]
     background = torch.full(shape, TINY, device=device)
     if "background" in extras:
-        background += torch.from_numpy(_corner(extras["background"], start)).to(device)
+        background += cornered(extras["background"], start.geometry).to(device)
     kinds = options.variations
     variations = torch.zeros((kinds, *probe.shape), dtype=torch.complex64, device=device)
     weights = torch.zeros((n, kinds), dtype=torch.complex64, device=device)
@@ -206,12 +206,8 @@ def check_start(scan: Scan, start: Reconstruction) -> None:
 
 
 def _middle(pattern: NDArray[Any], start: Reconstruction) -> NDArray[Any]:
+    """Undo `cornered`."""
     return np.fft.fftshift(pattern) if start.geometry.propagation == "far" else pattern
-
-
-def _corner(pattern: NDArray[Any], start: Reconstruction) -> NDArray[Any]:
-    far = start.geometry.propagation == "far"
-    return np.ascontiguousarray(np.fft.ifftshift(pattern) if far else pattern)
 
 
 def provenance_of(

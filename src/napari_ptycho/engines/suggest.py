@@ -18,7 +18,6 @@ LOOKED_AT = 64  # frames that are looked at, evenly over the scan
 FULL_PIXELS = 3  # pixels at the very same largest count that look like saturation
 STEADY = 0.1  # flux that varies more from line to line is estimated
 JITTER_PX = 0.3  # a raster whose steps differ less is periodic
-BLURRED = 0.35  # way during an exposure, as a share of the probe's width, that matters
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ class Work:
 
     def _make_room(self) -> None:
         """Get a buffer for the largest batch."""
-        size = len(self.batches(self.order)[0])
+        size = len(self.in_order()[0])
         if size > self.size:
             self.size = size
             shape = (size, self.light.waves, *self.shape)
@@ -131,16 +131,11 @@ class Work:
         self.light.restore(tree["light"])
         self.positions.restore(tree["positions"])
 
-    def forward(self, ids: Ids, waves: Tensor | None = None) -> Batch:
-        """Compute exit waves, and what the counts ask them to change by.
-
-        Args:
-            ids: The frames.
-            waves: (B, M, h, w) whose modulus is replaced, in place of the exit waves.
-        """
+    def forward(self, ids: Ids) -> Batch:
+        """Compute exit waves of some frames, and what the counts ask them to change by."""
         probe, exits = self.exits(ids)
-        wave = self.beam.to_detector(exits if waves is None else waves)
-        return Batch(ids, probe, exits, self.beam.to_sample(self.compare_(wave, ids)))
+        wave = self.compare_(self.beam.to_detector(exits), ids)
+        return Batch(ids, probe, exits, self.beam.to_sample(wave))
 
     def exits(self, ids: Ids) -> tuple[Tensor, Tensor]:
         """Return the probe over frames, and exit waves that the next call overwrites."""
@@ -266,6 +261,10 @@ class Work:
         if self.share.size == 1:
             return len(ids)
         return round(self.count / self.steps)
+
+    def in_order(self) -> list[Ids]:
+        """Return all own frames in order, in batches."""
+        return self.batches(self.order)
 
     def random_batches(self, random: torch.Generator) -> Iterator[Ids]:
         """Yield the frames of an epoch in random order, in batches.

@@ -7,13 +7,13 @@ from typing import Any
 import napari
 from napari.settings import get_settings
 from napari.viewer import Viewer
-from qtpy.QtWidgets import QApplication
+from qtpy.QtCore import QObject
+from qtpy.QtWidgets import QApplication, QTabBar
 
 PLUGIN = "napari-ptycho"
 DOCKS = ("Scan", "Reconstruct", "Network", "Denoise", "Inspect", "Jobs")
 FIRST = 2
 """So many docks are what `open_docks` returns; the last of them is in front."""
-WIDTH = 400
 SHARE, LARGEST = 0.94, (1800, 1120)
 """Of the screen that a first window takes, and the most (width, height) in pixels."""
 
@@ -24,6 +24,7 @@ def open_docks(viewer: Viewer) -> tuple[Any, Any]:
     docks = [_open(viewer, name) for name in DOCKS]
     if len(viewer.window.dock_widgets) > before:
         docks[FIRST - 1][0].raise_()
+        _tighten(docks[0][0].parent())
     scan, reconstruct = (widget for _, widget in docks[:FIRST])
     return scan, reconstruct
 
@@ -43,7 +44,15 @@ def found_dock(viewer: Viewer, name: str) -> Any:
 
 def _open(viewer: Viewer, name: str) -> tuple[Any, Any]:
     dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, name, tabify=True)
+    dock.setWindowTitle(name)  # on its tab, where the name of the plugin leaves no room for it
     return dock, widget
+
+
+def _tighten(window: QObject) -> None:
+    """Let the tabs of the docks show their whole words, also where napari's padding is too wide."""
+    for bar in window.findChildren(QTabBar):
+        if DOCKS[0] in [bar.tabText(at) for at in range(bar.count())]:
+            bar.setStyleSheet("QTabBar::tab { padding: 3px 4px }")
 
 
 def open_window(paths: Sequence[str | Path] = (), sample: str | None = None) -> Viewer:

@@ -82,8 +82,8 @@ class BinningBox(QWidget):
         layout.addLayout(size)
         layout.addWidget(self.neighbours)
         layout.addWidget(self.every_box)
-        layout.addWidget(self.note)
         layout.addLayout(buttons)
+        layout.addWidget(self.note)
 
     def size(self) -> Any:
         """Return the bin size: (rows, columns) on a raster, else a number."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Layer
 from napari.viewer import Viewer
 from qtpy.QtCore import QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_ptycho.denoise import ARCHITECTURES, RULES, ClassicalOptions, DenoiseOptions
 from napari_ptycho.device import CHOICES
@@ -89,9 +89,9 @@ class DenoiseForm(QWidget):
         self._on_layer()
 
     def _lay_out(self) -> None:
-        beside = QHBoxLayout()
+        beside = QVBoxLayout()  # not in one line: too wide for a narrow dock
         beside.setSpacing(4)
-        beside.addWidget(self.second, 1)
+        beside.addWidget(self.second)
         beside.addWidget(self.halves_button)
         self._rows = form_rows()
         fields: tuple[tuple[str, Any], ...] = (

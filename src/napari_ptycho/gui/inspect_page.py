@@ -7,6 +7,7 @@ from napari.viewer import Viewer
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from napari_ptycho.gui import canvas
 from napari_ptycho.gui.layer_choice import LayerChoice, is_plane
 from napari_ptycho.gui.session import Session, session_of
 
@@ -24,7 +25,8 @@ class Chosen(QObject):
         super().__init__(parent)
         self.viewer = viewer
         self.session: Session = session_of(viewer)
-        self.first = LayerChoice(viewer, "What is inspected.")
+        results = (canvas.PHASE, canvas.DENOISED)
+        self.first = LayerChoice(viewer, "What is inspected.", follows=results)
         self.second = LayerChoice(
             viewer,
             "What the layer is measured against: the original, a truth, the other half.",

@@ -29,6 +29,7 @@ class LayerChoice(Choice):
         tip: str,
         words: Sequence[str] = (),
         accepts: Callable[[Layer], bool] = is_plane,
+        follows: Sequence[str] = (),
     ) -> None:
         """Make the choice.
 
@@ -37,10 +38,13 @@ class LayerChoice(Choice):
             tip: What is chosen.
             words: What can be chosen beside layers.
             accepts: Which layers can be chosen.
+            follows: Roles of layers that are chosen when they come, until the user chooses.
         """
         super().__init__(tip)
         self._viewer, self._words, self._accepts = viewer, tuple(words), accepts
+        self._follows = tuple(follows)
         self._layers: list[Layer] = []
+        self.activated.connect(self._on_chosen)
         events = viewer.layers.events
         for event in (events.inserted, events.removed, events.reordered):
             event.connect(self._on_layers)
@@ -62,6 +66,10 @@ class LayerChoice(Choice):
 
     def choose(self, what: Layer | str) -> None:
         """Choose a layer, or a word."""
+        self._follows = ()
+        self._choose(what)
+
+    def _choose(self, what: Layer | str) -> None:
         if isinstance(what, str):
             self.setCurrentIndex(self._words.index(what))
         else:
@@ -75,9 +83,15 @@ class LayerChoice(Choice):
             self.addItems([*self._words, *(layer.name for layer in self._layers)])
             there = before in self._layers or before in self._words
             if there and before is not None:
-                self.choose(before)
+                self._choose(before)
         if not there:
             self.changed.emit()
+        come = getattr(event, "value", None) if getattr(event, "type", "") == "inserted" else None
+        if come in self._layers and come.metadata.get(canvas.ROLE) in self._follows:
+            self._choose(come)
+
+    def _on_chosen(self, _: int) -> None:
+        self._follows = ()
 
     def _on_renamed(self, event: Any = None) -> None:
         with QSignalBlocker(self):

@@ -13,6 +13,7 @@ from napari.viewer import Viewer
 from napari_ptycho.errors import ScanError
 from napari_ptycho.gui import canvas
 from napari_ptycho.gui.settings import looks
+from napari_ptycho.gui.spots import COLOURMAP, LEAST_PX
 from napari_ptycho.gui.views import ScanView
 from napari_ptycho.model import Scan
 from napari_ptycho.model.arrays import Floats
@@ -52,6 +53,7 @@ class ViewerLayers:
             data,
             border_width=0,
             border_color="transparent",
+            canvas_size_limits=(LEAST_PX, 10_000),
             axis_labels=("y", "x"),
             metadata=meta,
             **canvas.placing(self._viewer, meta, 2),
@@ -121,7 +123,7 @@ class ScanLayers(ViewerLayers):
             size=spot_size(centres),
             features={"counts": counts},
             face_color="counts",
-            face_colormap="viridis",
+            face_colormap=COLOURMAP,
             face_contrast_limits=limits,
         )
 
@@ -171,4 +173,4 @@ def spot_size(centres: Floats) -> float:
     """Return a diameter at which N points show one by one."""
     extent = np.ptp(centres, axis=0)
     spacing = max(np.sqrt(extent.prod() / len(centres)), extent.max() / len(centres))
-    return float(max(0.7 * spacing, 1e-3))
+    return float(max(0.85 * spacing, 1e-3))

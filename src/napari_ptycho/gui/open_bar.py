@@ -51,6 +51,7 @@ class OpenBar(QWidget):
         self.sample_button.setMenu(menu)
         self.watch_button = _button("Watch", "A scan that is being written, or will be.")
         self.watch_button.setMenu(self._watch_menu())
+        self.setStyleSheet("QPushButton { font-size: 8pt; padding: 3px 1px }")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)

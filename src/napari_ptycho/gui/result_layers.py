@@ -183,7 +183,7 @@ def paint(layer: Points, shown: spots.Spots, wanted: str) -> None:
     limits, name = shown.limits(kind), spots.FEATURES[kind]
     if layer.face_color_mode != "colormap" or layer.metadata.get(COLOUR) != name:
         layer.face_color = name
-        layer.face_colormap = "viridis"
+        layer.face_colormap = spots.COLOURMAP
         layer.metadata[COLOUR] = name
     before = layer.face_contrast_limits
     if before is None or not np.allclose(before, limits, rtol=0.1):

@@ -81,8 +81,7 @@ class RunBox(QWidget):
         self.legend.setStyleSheet("font-size: 8pt")
         self.legend.setWordWrap(True)
         colours.addWidget(self._label)
-        colours.addWidget(self.colour)
-        colours.addWidget(self.legend, 1)
+        colours.addWidget(self.colour, 1)
         self._rows = layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 4, 8, 8)
         layout.setSpacing(6)
@@ -90,6 +89,7 @@ class RunBox(QWidget):
         layout.addWidget(self.bar)
         layout.addWidget(self.status)
         layout.addLayout(colours)
+        layout.addWidget(self.legend)
 
     @cached_property
     def plot(self) -> "LivePlot":

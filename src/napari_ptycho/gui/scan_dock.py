@@ -49,7 +49,8 @@ class ScanDock(Dock):
         self.runner = Runner(self)
         self.runner.finished.connect(self._on_finished)
         self.table, self.form = SummaryTable(self.viewer), GeometryForm()
-        self.binning, self.status = BinningBox(self.viewer), Note(self.viewer)
+        self.binning = BinningBox(self.viewer)
+        self.status, self.notes = Note(self.viewer), Note(self.viewer, small=True)
         self.save_button = SaveButton(lambda: of_scan(self.session.scan))
         self.save_button.setToolTip("Write the scan as it is shown: turned, cut, masked, binned.")
         self.bar, self.setup_button = OpenBar(), QPushButton("Set up…")
@@ -79,17 +80,15 @@ class ScanDock(Dock):
         self.drops.dropped.connect(self.open_paths)
 
     def _lay_out(self) -> None:
-        self.rows.addWidget(self.bar)
-        self.rows.addWidget(self.status)
-        self.rows.addWidget(self.setup_button)
-        self.rows.addWidget(self.other_button)
-        self.rows.addWidget(self.table)
         self.headings = heading("Experiment"), heading("Patterns"), heading("Position binning")
         experiment, patterns, binning = self.headings
-        for widget in (experiment, self.form, patterns, binning, self.binning):
+        asked = (self.setup_button, self.other_button)
+        above = (self.bar, self.status, *asked, self.table, self.notes)
+        for widget in (*above, experiment, self.form, patterns, binning, self.binning):
             self.rows.addWidget(widget)
-        self.rows.addWidget(self.save_button)
         self.rows.addStretch(1)
+        self.footer.setContentsMargins(8, 4, 8, 8)
+        self.footer.addWidget(self.save_button)
 
     @cached_property
     def browser(self) -> "BrowserDialog":
@@ -288,6 +287,7 @@ class ScanDock(Dock):
             self.status.show_lines(["Open a scan, drop a file here, or take a sample."])
             return
         self.table.show_rows(view.rows)
+        self.notes.show_lines(view.scan.notes)
         self.form.show_geometry(view.scan.geometry, loading.warnings_of(view.rows))
         self.frames.show_scan(unbinned)
         self.binning.show_scan(unbinned, binned=view is not unbinned)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from napari.utils.colormaps import AVAILABLE_COLORMAPS, Colormap
 
 from napari_ptycho.model import Reconstruction
 from napari_ptycho.model.arrays import Floats
@@ -13,6 +14,10 @@ COLOURS = (SHIFT, ERROR, FLUX)
 MOST = 2000
 """Points that are drawn: in software rendering 5000 take half a second with every picture."""
 PERCENT = (1, 99)
+COLOURMAP = Colormap(AVAILABLE_COLORMAPS["viridis"].colors[64:], name="positions")
+"""Viridis without its darkest quarter, which cannot be seen on black."""
+LEAST_PX = 4
+"""Pixels of the screen that a point takes at least, in a cell of a grid, too."""
 FEATURES = {SHIFT: "shift_px", ERROR: "error", FLUX: "flux"}
 
 

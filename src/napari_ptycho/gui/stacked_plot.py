@@ -43,7 +43,7 @@ class StackedPlot(QWidget):
         panels: Sequence[Panel],
         colours: Mapping[str, Mapping[str, str]],
         steps: str = "iteration",
-        least_height: int = 210,
+        least_height: int = 180,
         best_at: float = 0.1,
         axis_width: int = AXIS_WIDTH,
     ) -> None:

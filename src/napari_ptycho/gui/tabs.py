@@ -1,5 +1,6 @@
 """Tabs as high as the page that shows."""
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QSizePolicy, QTabWidget
 
 STYLE = "QTabBar { font-size: 8pt } QTabBar::tab { padding: 3px 4px; min-width: 0 }"
@@ -9,6 +10,11 @@ Policy = QSizePolicy.Policy
 
 class Tabs(QTabWidget):
     """As high as the page that shows: Qt's own are as high as the highest, shown or not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setUsesScrollButtons(False)  # all tabs show, in a narrow dock with shorter words
+        self.setElideMode(Qt.TextElideMode.ElideRight)
 
     def hasHeightForWidth(self) -> bool:
         """Notes wrap, so the height follows the width."""

@@ -63,8 +63,9 @@ class Dock(QWidget):
         from napari_ptycho.gui.compare_bar import CompareBar
 
         self.compare_bar = CompareBar(self.viewer)
-        for widget in (box, self.compare_bar):
-            self.footer.addWidget(widget)
+        self.footer.addStretch()
+        self.footer.addWidget(box, 1)
+        self.footer.addWidget(self.compare_bar)
 
     def give_rest_to_footer(self) -> None:
         """Let the footer have all the room that the rows do not ask for."""
@@ -172,6 +173,7 @@ class SummaryTable(QTableWidget):
             header_item.setToolTip(tip)
             self.setHorizontalHeaderItem(column, header_item)
         self.setToolTip("What is known of the scan; a red row is implausible.")
+        self.setStyleSheet("font-size: 8pt")
         self.verticalHeader().hide()
         self.setShowGrid(False)
         self.setWordWrap(False)

@@ -90,7 +90,7 @@ def modulus_change_(
         return torch.from_numpy(kernels.change(*arrays, False))
     at = torch.from_numpy(ids).to(wave.device)
     modulus = abs2(wave).sum(dim=1).add_(background).sqrt_()
-    off = _off(amplitude[at], modulus).mul_(valid[at] if len(valid) > 1 else valid)
+    off = _off(amplitude[at], modulus).mul_(measured_in(valid, at))
     wave.mul_((off / modulus).unsqueeze(1))
     return off.square().sum(dim=(1, 2))
 
@@ -108,7 +108,7 @@ def poisson_change_(
         arrays = wave.numpy(), amplitude.numpy(), valid.numpy(), ids, background.numpy()
         return torch.from_numpy(kernels.change(*arrays, True))
     at = torch.from_numpy(ids).to(wave.device)
-    good = valid[at] if len(valid) > 1 else valid
+    good = measured_in(valid, at)
     model = abs2(wave).sum(dim=1).add_(background)
     target = amplitude[at]
     off = _off(target, model.sqrt()).mul_(good)
@@ -118,23 +118,13 @@ def poisson_change_(
     return off.square_().sum(dim=(1, 2))
 
 
-def replace_modulus(wave: Tensor, amplitude: Tensor, valid: Tensor | None = None) -> Tensor:
-    """Return the modulus projection of waves (B, M, h, w) onto amplitudes (B, h, w)."""
-    change = wave.clone()
-    if valid is None:
-        valid = torch.ones_like(amplitude[:1])
-    none = torch.full_like(amplitude[0], TINY)
-    modulus_change_(change, amplitude, valid, np.arange(len(wave)), none)
-    return wave + change
-
-
 def misfits(
     wave: Tensor, amplitude: Tensor, valid: Tensor, ids: NDArray[np.int64], background: Tensor
 ) -> Tensor:
     """Return the amplitude misfit of every frame, (B,), of waves (B, M, h, w); nothing changes."""
     at = torch.from_numpy(ids).to(wave.device)
     off = _off(amplitude[at], (abs2(wave).sum(dim=1) + background).sqrt_())
-    off = off * (valid[at] if len(valid) > 1 else valid)
+    off = off * measured_in(valid, at)
     return off.square_().sum(dim=(1, 2))
 
 
@@ -161,16 +151,25 @@ def unlikelihood(
     """
     at = torch.from_numpy(ids).to(wave.device)
     target = amplitude[at]
-    counts, good = target.square(), valid[at] if len(valid) > 1 else valid
+    counts, good = target.square(), measured_in(valid, at)
     model = abs2(wave).sum(dim=1).add_(background + FLOOR)
     if scaled:
         told = good * (target >= 0)
         sums = ((counts * told).sum(dim=(1, 2)), (model * told).sum(dim=(1, 2)))
         model.mul_((sums[0] / sums[1].clamp_min(TINY))[:, None, None]).clamp_min_(TINY)
     model = torch.where(target < 0, torch.minimum(model, counts), model)
+    return deviance(counts, model).mul_(good).sum(dim=(1, 2))
+
+
+def deviance(counts: Tensor, model: Tensor) -> Tensor:
+    """Return model - counts ln model, pixel by pixel, less what it is at model = counts."""
     off = (model - counts) / counts.clamp_min(TINY)  # of two large numbers, the small difference
-    cost = torch.where(counts > 0, counts * (off - off.log1p()), model)
-    return cost.mul_(good).sum(dim=(1, 2))
+    return torch.where(counts > 0, counts * (off - off.log1p()), model)
+
+
+def measured_in(valid: Tensor, at: Tensor) -> Tensor:
+    """Return the valid pixels of the frames `at`: (1, h, w) where all frames share them."""
+    return valid[at] if len(valid) > 1 else valid
 
 
 def _off(target: Tensor, modulus: Tensor) -> Tensor:

@@ -26,6 +26,12 @@ def add_(image: Tensor, corners: Corners, windows: Tensor) -> Tensor:
     return image.index_put_(index, windows, accumulate=True)
 
 
+def add_light_(light: Tensor, corners: Corners, probe: Tensor) -> Tensor:
+    """Add the light of probes, sum over modes of |probe|^2, onto an image (H, W) in place."""
+    lit = abs2(probe).sum(dim=1).expand(len(corners), -1, -1)
+    return add_(light, corners, lit.contiguous())
+
+
 def exit_waves(
     image: Tensor, probe: Tensor, corners: Corners, out: Tensor, power: Tensor
 ) -> Tensor:
@@ -76,8 +82,7 @@ def update_(
     (step, alpha), shape = weights, _shape(change)
     windows = cut(image, corners, shape)
     torch.sum(change * windows.conj().unsqueeze(1), dim=0, out=pull)
-    lit = abs2(probe).sum(dim=1).expand(len(corners), *shape)
-    light = add_(torch.zeros_like(image, dtype=lit.dtype), corners, lit)
+    light = add_light_(torch.zeros_like(image, dtype=image.real.dtype), corners, probe)
     moved = (change * probe.conj()).sum(dim=1)
     below = cut(light, corners, shape) * (1 - alpha) + alpha * light.amax()
     add_(image, corners, moved * (step / below))
