@@ -1,5 +1,7 @@
 """Drive the real window, and save docs/images/scan.png and docs/images/reconstruct*.png.
 
+What the other scripts share with it stands here too: `Window`, `wait`, `parser`.
+
 xvfb-run -a -s "-screen 0 1600x1000x24" python docs/screenshots.py
 """
 
@@ -12,10 +14,9 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QEventLoop, QTimer
-from qtpy.QtWidgets import QDockWidget
 
 from napari_ptycho.engines import PRESETS
-from napari_ptycho.gui.app import open_docks, open_window
+from napari_ptycho.gui.app import open_dock, open_docks, open_window
 from napari_ptycho.gui.views import view_scan
 from napari_ptycho.model import Scan
 
@@ -40,12 +41,11 @@ def settle(seconds: float = 2.0) -> None:
     wait(lambda: False, seconds)
 
 
-def raise_dock(widget: Any) -> None:
-    """Bring the tab of a dock to the front."""
-    while widget is not None and not isinstance(widget, QDockWidget):
-        widget = widget.parentWidget()
-    if widget is not None:
-        widget.raise_()
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """Return a parser of a script's arguments: with the folder of its pictures."""
+    made = argparse.ArgumentParser(description=description)
+    made.add_argument("--images", type=Path, default=IMAGES)
+    return made
 
 
 def open_star(scan: Any) -> None:
@@ -65,26 +65,40 @@ def misplaced(scan: Scan) -> Scan:
     return replace(scan, positions_px=wrong, positions_m=None)
 
 
-class Session:
-    """A window, and what a user does in it."""
+class Window:
+    """The real window, of which pictures are taken."""
 
-    def __init__(self, images: Path, epochs: float) -> None:
-        self.images, self.epochs = images, epochs
+    def __init__(self, images: Path) -> None:
+        self.images = images
+        images.mkdir(exist_ok=True, parents=True)
         self.viewer = open_window()
         self.viewer.window.resize(*SIZE)
         self.scan, self.reconstruct = open_docks(self.viewer)
 
-    def shoot(self, name: str) -> None:
-        """Save the window as it is."""
-        settle()
+    def dock(self, name: str) -> Any:
+        """Bring a dock to the front."""
+        return open_dock(self.viewer, name)
+
+    def shoot(self, name: str, seconds: float = 2.0) -> None:
+        """Save the window as it is, after it had time to draw."""
+        settle(seconds)
         path = str(self.images / f"{name}.png")
         self.viewer.screenshot(path, canvas_only=False, flash=False)
+        print(f"{name}.png")
+
+
+class Reconstructing(Window):
+    """What a user does in the Scan and the Reconstruct dock."""
+
+    def __init__(self, images: Path, epochs: float) -> None:
+        super().__init__(images)
+        self.epochs = epochs
 
     def bin(self) -> None:
         """Open the simulated star and ask for bins."""
         self.scan.open_sample(SIMULATED)
         wait(lambda: self.scan.session.scan is not None, 300)
-        raise_dock(self.scan)
+        self.dock("Scan")
         self.scan.binning.rows_box.setValue(2)
         self.scan.binning.columns_box.setValue(2)
         wait(lambda: False, 1)
@@ -114,17 +128,15 @@ class Session:
 
 def main() -> None:
     """Take the pictures."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--images", type=Path, default=IMAGES)
+    arguments = parser(__doc__)
     arguments.add_argument("--epochs", type=float, default=1.0, help="factor on those of presets")
     given = arguments.parse_args()
-    given.images.mkdir(exist_ok=True, parents=True)
-    window = Session(given.images, given.epochs)
+    window = Reconstructing(given.images, given.epochs)
     window.bin()
     window.shoot("scan")
 
     open_star(window.scan)
-    raise_dock(window.reconstruct)
+    window.dock("Reconstruct")
     window.run()
     window.shoot("reconstruct")
     window.viewer.theme = "light"

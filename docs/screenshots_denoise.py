@@ -3,36 +3,31 @@
 xvfb-run -a -s "-screen 0 1600x1000x24" python docs/screenshots_denoise.py [--share 0.2]
 """
 
-import argparse
 from pathlib import Path
 from typing import Any
 
-from screenshots import IMAGES, SIZE, raise_dock, settle, wait
-
-from napari_ptycho.gui.app import open_dock, open_window
+from screenshots import Window, parser, wait
 
 PHANTOMS = {"fibres": ("skip", 900), "star": ("arch1-bilinear", 300)}
 """Architecture and iterations of each."""
 SECONDS = 1200
 
 
-class Denoising:
-    """A window, and what a user does in its Denoise dock."""
+class Denoising(Window):
+    """What a user does in the Denoise dock."""
 
     def __init__(self, images: Path, share: float) -> None:
-        self.images, self.share = images, share
-        self.viewer = open_window()
-        self.viewer.window.resize(*SIZE)
-        self.dock = open_dock(self.viewer, "Denoise")
+        super().__init__(images)
+        self.share, self.denoising = share, self.dock("Denoise")
 
     def denoise(self, architecture: str, iterations: int) -> None:
         """Choose an architecture, press Denoise, wait."""
-        fields = self.dock.form.network.fields
+        fields = self.denoising.form.network.fields
         fields["architecture"].setCurrentText(architecture)
         fields["iterations"].setValue(max(20, round(iterations * self.share)))
-        self.dock.start()
-        wait(lambda: not self.dock.runner.running, SECONDS)
-        result = self.dock.view.denoised
+        self.denoising.start()
+        wait(lambda: not self.denoising.runner.running, SECONDS)
+        result = self.denoising.view.denoised
         print(
             f"{architecture}: iteration {result.iteration} of {result.done} by {result.rule}, grid "
             f"{result.grid[4]:.1f} dB, {len(result.past)} past outputs"
@@ -40,15 +35,9 @@ class Denoising:
 
     def choose(self, layer: Any, reference: Any = None) -> None:
         """Choose what is denoised, and what it is compared with."""
-        self.dock.form.layer.choose(layer)
+        self.denoising.form.layer.choose(layer)
         if reference is not None:
-            self.dock.form.reference.choose(reference)
-
-    def shoot(self, name: str) -> None:
-        """Save the window as it is."""
-        settle(3)
-        path = str(self.images / f"{name}.png")
-        self.viewer.screenshot(path, canvas_only=False, flash=False)
+            self.denoising.form.reference.choose(reference)
 
     def phantom(self, name: str) -> None:
         """Denoise a phantom."""
@@ -57,26 +46,25 @@ class Denoising:
         layers = self.viewer.layers
         self.choose(layers[f"{name} · noisy"], layers[f"{name} · clean"])
         self.denoise(*PHANTOMS[name])
-        raise_dock(self.dock)
+        self.dock("Denoise")
 
     def go_back(self) -> None:
         """Show an early output of the history."""
-        slider = self.dock.box.history.slider
+        slider = self.denoising.box.history.slider
         slider.setValue(max(1, slider.maximum() // 6))
 
 
 def main() -> None:
     """Take the pictures."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--images", type=Path, default=IMAGES)
+    arguments = parser(__doc__)
     arguments.add_argument("--share", type=float, default=1.0, help="of the iterations")
     given = arguments.parse_args()
     window = Denoising(given.images, given.share)
     window.phantom("fibres")
-    window.shoot("denoise")
+    window.shoot("denoise", 3)
     window.phantom("star")
     window.go_back()
-    window.shoot("denoise-star-history")
+    window.shoot("denoise-star-history", 3)
     window.viewer.close()
 
 

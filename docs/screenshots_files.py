@@ -6,7 +6,6 @@ The browser on a file with names that nobody knows (true patterns of a star insi
 file of a detector, which has no positions, and the Scan dock after Open.
 """
 
-import argparse
 import os
 import tempfile
 from dataclasses import replace
@@ -16,11 +15,10 @@ from typing import Any
 import h5py
 import numpy as np
 from qtpy.QtGui import QCursor
-from screenshots import IMAGES, REAL, SIMULATED, SIZE, raise_dock, settle, wait
+from screenshots import REAL, SIMULATED, Window, parser, settle, wait
 
 from napari_ptycho import samples
 from napari_ptycho.errors import PtychoError
-from napari_ptycho.gui.app import open_docks, open_window
 from napari_ptycho.model import Scan
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -66,15 +64,12 @@ def write_beamline_file(path: Path, scan: Scan) -> None:
         file["run_0042/comment"] = "star, second try"
 
 
-class Opening:
-    """A window, and what a user does to open files."""
+class Opening(Window):
+    """What a user does to open files."""
 
     def __init__(self, images: Path) -> None:
-        self.images = images
-        self.viewer = open_window()
-        self.viewer.window.resize(*SIZE)
-        self.scan, _ = open_docks(self.viewer)
-        raise_dock(self.scan)
+        super().__init__(images)
+        self.dock("Scan")
 
     def ready(self) -> None:
         """Wait until nothing is read any more."""
@@ -83,7 +78,7 @@ class Opening:
         waiting = (browser.looks, browser.places, browser.previews)
         wait(lambda: not any(one.busy for one in waiting), 120)
 
-    def shoot(self, widget: Any, name: str) -> None:
+    def grab(self, widget: Any, name: str) -> None:
         """Save a picture of a widget."""
         QCursor.setPos(0, 0)  # nothing under the pointer lights up
         settle(1.5)
@@ -102,31 +97,26 @@ class Opening:
         self.ready()
         self.scan.browser.tree.used.emit("detector_pixel", "run_0042/geometry/pixel_pitch")
         self.ready()
-        self.shoot(self.scan.browser, "browser")
+        self.grab(self.scan.browser, "browser")
         self.scan.browser.open_button.click()
         wait(lambda: self.scan.session.scan is not None, 120)
         self.scan.browser.hide()
-        raise_dock(self.scan)
-        settle(2)
-        window = str(self.images / "browser-opened.png")
-        self.viewer.screenshot(window, canvas_only=False, flash=False)
-        print("browser-opened.png")
+        self.dock("Scan")
+        self.shoot("browser-opened")
 
     def master(self, path: Path) -> None:
         """Show what a master file without positions needs."""
         self.open(path)
         self.scan.setup_button.click()
         self.ready()
-        self.shoot(self.scan.browser, "browser-dectris")
+        self.grab(self.scan.browser, "browser-dectris")
 
 
 def main() -> None:
     """Take the pictures."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--images", type=Path, default=IMAGES)
+    arguments = parser(__doc__)
     arguments.add_argument("--data", type=Path, default=DATA)
     given = arguments.parse_args()
-    given.images.mkdir(exist_ok=True, parents=True)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["NAPARI_PTYCHO_LAYOUTS"] = str(Path(folder, "layouts"))
         path = Path(folder, "night_shift_0042.h5")

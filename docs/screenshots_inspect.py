@@ -7,17 +7,15 @@ FRC by the paper's way and by the honest way, difference, radial profile, curtai
 resolution); the grid of the fibre phantom, found by the check; the honest FRC of the measured star.
 """
 
-import argparse
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from napari.layers import Image
-from screenshots import IMAGES, SIZE, open_star, raise_dock, settle, wait
+from screenshots import Window, open_star, parser, settle, wait
 
 from napari_ptycho.engines import RpieOptions, reconstruct
 from napari_ptycho.gui import canvas
-from napari_ptycho.gui.app import open_dock, open_docks, open_window
 from napari_ptycho.gui.views import picture, view_scan
 from napari_ptycho.job import run_to_end
 from napari_ptycho.model import Reconstruction, Scan
@@ -33,16 +31,12 @@ EARLY = {**PAPER, "iterations": 40, "rate": 0.003}
 SECONDS = 1500
 
 
-class Inspecting:
-    """A window, and what a user does in its Inspect dock."""
+class Inspecting(Window):
+    """What a user does in the Inspect dock."""
 
     def __init__(self, images: Path) -> None:
-        self.images = images
-        self.viewer = open_window()
-        self.viewer.window.resize(*SIZE)
-        self.scan, self.reconstruct = open_docks(self.viewer)
-        self.denoise = open_dock(self.viewer, "Denoise")
-        self.inspect = open_dock(self.viewer, "Inspect")
+        super().__init__(images)
+        self.denoise, self.inspect = self.dock("Denoise"), self.dock("Inspect")
 
     def open(self, scan: Scan) -> None:
         """Show a scan as the Scan dock does."""
@@ -87,7 +81,7 @@ class Inspecting:
         else:
             chosen.second.choose(other)
         page = self.inspect.open_page(title)
-        raise_dock(self.inspect)
+        self.dock("Inspect")
         settle(2)
         return page
 
@@ -97,12 +91,9 @@ class Inspecting:
             shown += layers
         self.viewer.layers.selection = set(layers)
 
-    def shoot(self, name: str) -> None:
+    def shoot(self, name: str, seconds: float = 4.0) -> None:
         """Save the window as it is."""
-        settle(4)
-        path = str(self.images / f"inspect-{name}.png")
-        self.viewer.screenshot(path, canvas_only=False, flash=False)
-        print(f"inspect-{name}.png")
+        super().shoot(f"inspect-{name}", seconds)
 
     # -- the stories
 
@@ -208,8 +199,7 @@ class Inspecting:
 
 def main() -> None:
     """Take the pictures."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--images", type=Path, default=IMAGES)
+    arguments = parser(__doc__)
     arguments.add_argument("--only", choices=["figure_1", "fibres", "real"], help="one part")
     given = arguments.parse_args()
     window = Inspecting(given.images)

@@ -6,7 +6,6 @@ The jobs are real: the agent of a queue of its own works them off while the wind
 them on a Dask scheduler that the script starts.
 """
 
-import argparse
 import os
 import tempfile
 import time
@@ -16,11 +15,10 @@ from pathlib import Path
 from distributed import LocalCluster
 from napari._qt.dialogs.qt_notification import NapariQtNotification
 from qtpy.QtWidgets import QApplication
-from screenshots import IMAGES, SIZE, raise_dock, settle, wait
+from screenshots import Window, parser, wait
 
 from napari_ptycho import recipes
 from napari_ptycho.engines import DmOptions, LsqmlOptions, RpieOptions
-from napari_ptycho.gui.app import open_dock, open_window
 from napari_ptycho.jobs import HERE, Job, Store, lock
 from napari_ptycho.jobs.adding import add_scans
 from napari_ptycho.jobs.store import FOLDER
@@ -32,19 +30,18 @@ CHAIN = recipes.Recipe("DM 100, LSQ-ML 50", stages=(DmOptions(epochs=100), Lsqml
 LONG = recipes.Recipe("rPIE 2000", stages=(RpieOptions(epochs=2000),))
 
 
-class Session:
+class Queueing(Window):
     """A queue in a folder, and a window that shows it."""
 
     def __init__(self, folder: Path, images: Path) -> None:
         os.environ[FOLDER] = str(folder / "queue")
-        self.folder, self.images, self.store = folder, images, Store()
+        self.folder, self.store = folder, Store()
         self.files = {}
         for recipe in (QUICK, CHAIN, LONG):
             self.files[recipe.title] = folder / f"{recipe.title}.toml"
             recipes.write(recipe, self.files[recipe.title])
-        self.viewer = open_window()
-        self.viewer.window.resize(*SIZE)
-        self.dock = open_dock(self.viewer, "Jobs")
+        super().__init__(images)
+        self.jobs = self.dock("Jobs")
 
     def add(self, recipe: recipes.Recipe, scan: str, results: str, where: str = HERE) -> Job:
         """Queue a scan."""
@@ -82,22 +79,20 @@ class Session:
             self.until(job, lambda job: job.done > 20)
         return done
 
-    def shoot(self, name: str) -> None:
+    def shoot(self, name: str, seconds: float = 2.0) -> None:
         """Save the window as it is, without notices."""
         for widget in QApplication.allWidgets():
             if isinstance(widget, NapariQtNotification):
                 widget.close()
-        settle()
-        path = str(self.images / f"{name}.png")
-        self.viewer.screenshot(path, canvas_only=False, flash=False)
+        super().shoot(name, seconds)
 
     def open(self, job: Job) -> None:
         """Open a result by its row."""
-        wait(lambda: any(row.key == job.id for row in self.dock.model.rows), 60)
-        self.dock.choose([job.id])
-        self.dock.open_button.click()
-        wait(lambda: len(self.viewer.layers) > 0 and not self.dock.runner.running, 120)
-        raise_dock(self.dock)
+        wait(lambda: any(row.key == job.id for row in self.jobs.model.rows), 60)
+        self.jobs.choose([job.id])
+        self.jobs.open_button.click()
+        wait(lambda: len(self.viewer.layers) > 0 and not self.jobs.runner.running, 120)
+        self.dock("Jobs")
 
     def end(self) -> None:
         """Stop what runs or waits, and close the window."""
@@ -111,15 +106,13 @@ class Session:
 
 def main() -> None:
     """Take the pictures."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--images", type=Path, default=IMAGES)
+    arguments = parser(__doc__)
     given = arguments.parse_args()
-    given.images.mkdir(exist_ok=True, parents=True)
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
         LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0") as cluster,
     ):
-        session = Session(Path(folder), given.images)
+        session = Queueing(Path(folder), given.images)
         session.open(session.queue(cluster.scheduler_address))
         session.shoot("jobs")
         session.end()

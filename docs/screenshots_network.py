@@ -4,26 +4,20 @@ xvfb-run -a -s "-screen 0 1600x1000x24" python docs/screenshots_network.py [--se
     [--only shipped]
 """
 
-import argparse
 from pathlib import Path
 
-from screenshots import IMAGES, SIZE, open_star, raise_dock, settle, wait
-
-from napari_ptycho.gui.app import open_dock, open_docks, open_window
+from screenshots import Window, open_star, parser, wait
 
 LINES, EPOCHS, TUNING = 0.6, 60, 60
 """Share of the lines that teach; epochs: fewer than a person would give it."""
 
 
-class Networking:
-    """A window, and what a user does in its Network dock."""
+class Networking(Window):
+    """What a user does in the Network dock."""
 
     def __init__(self, images: Path, seconds: float) -> None:
-        self.images, self.seconds = images, seconds
-        self.viewer = open_window()
-        self.viewer.window.resize(*SIZE)
-        self.scan, self.reconstruct = open_docks(self.viewer)
-        self.dock = open_dock(self.viewer, "Network")
+        super().__init__(images)
+        self.seconds, self.network = seconds, self.dock("Network")
 
     def star(self) -> None:
         """Reconstruct the measured star."""
@@ -31,31 +25,29 @@ class Networking:
         wait(lambda: not self.reconstruct.adviser.runner.running, 120)
         self.reconstruct.start()
         wait(lambda: not self.reconstruct.runner.running, 1200)
-        raise_dock(self.dock)
+        self.dock("Network")
 
     def small(self) -> None:
         """Predict the simulated star by a network that comes along."""
         self.scan.open_sample("star-64")
-        wait(lambda: self.dock.session.scan is not None and not self.scan.runner.running, 300)
-        raise_dock(self.dock)
+        wait(lambda: self.network.session.scan is not None and not self.scan.runner.running, 300)
+        self.dock("Network")
         self.run("Predict", "shipped")
 
     def run(self, task: str, name: str) -> None:
         """Press the button of a task, wait, stop it when time is up, and save the window."""
-        self.dock.form.open_task(task)
-        self.dock.start()
-        if not wait(lambda: not self.dock.runner.running, self.seconds):
-            self.dock.runner.stop()
-            wait(lambda: not self.dock.runner.running, 120)
-        settle(3)
-        path = str(self.images / f"network-{name}.png")
-        self.viewer.screenshot(path, canvas_only=False, flash=False)
-        box = self.dock.box
+        self.network.form.open_task(task)
+        self.network.start()
+        if not wait(lambda: not self.network.runner.running, self.seconds):
+            self.network.runner.stop()
+            wait(lambda: not self.network.runner.running, 120)
+        self.shoot(f"network-{name}", 3)
+        box = self.network.box
         print(task, box.status.text(), box.scores.text(), sep="\n")
 
     def train(self) -> None:
         """Train on the first lines of the star."""
-        page = self.dock.form.train
+        page = self.network.form.train
         page.data.shares.fields["lines"].setValue(LINES)
         page.form.fields["batch"].setValue(8)
         page.form.fields["epochs"].setValue(EPOCHS)
@@ -63,14 +55,13 @@ class Networking:
 
     def tune(self) -> None:
         """Fine-tune on all of the star."""
-        self.dock.form.tune.fields["epochs"].setValue(TUNING)
+        self.network.form.tune.fields["epochs"].setValue(TUNING)
         self.run("Fine-tune", "finetune")
 
 
 def main() -> None:
     """Take the pictures."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--images", type=Path, default=IMAGES)
+    arguments = parser(__doc__)
     arguments.add_argument("--seconds", type=float, default=1200, help="for each task, at most")
     arguments.add_argument("--only", choices=("shipped", "star"))
     given = arguments.parse_args()

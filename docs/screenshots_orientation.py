@@ -3,15 +3,13 @@
 xvfb-run -a -s "-screen 0 1600x1000x24" python docs/screenshots_orientation.py
 """
 
-import argparse
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from screenshots import IMAGES, SIZE, open_star, raise_dock, settle, wait
+from screenshots import Window, open_star, parser, wait
 
-from napari_ptycho.gui.app import open_docks, open_window
 from napari_ptycho.gui.views import view_scan
 from napari_ptycho.prepare.orientation import turned
 
@@ -19,16 +17,13 @@ MISREAD, OFF_PX = 5, (9, -14)
 """How the frames of the star are turned, and by how much their zero frequency is moved."""
 
 
-class Session:
+class Turning(Window):
     """A window with a spoilt star, and what a user does about it."""
 
     def __init__(self, images: Path) -> None:
-        self.images = images
-        self.viewer = open_window()
-        self.viewer.window.resize(*SIZE)
-        self.scan, _ = open_docks(self.viewer)
+        super().__init__(images)
         open_star(self.scan)
-        raise_dock(self.scan)
+        self.dock("Scan")
         self.star = self.scan.session.scan
 
     def show(self, patterns: Any) -> None:
@@ -36,12 +31,6 @@ class Session:
         view = view_scan(replace(self.star, patterns=np.ascontiguousarray(patterns)))
         self.scan.show_opened((view, view))
         self.scan.table.hide()
-
-    def shoot(self, name: str) -> None:
-        """Save the window as it is."""
-        settle()
-        path = str(self.images / f"{name}.png")
-        self.viewer.screenshot(path, canvas_only=False, flash=False)
 
     def find(self) -> None:
         """Find the orientation of frames that are turned."""
@@ -71,11 +60,9 @@ class Session:
 
 def main() -> None:
     """Take the pictures."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--images", type=Path, default=IMAGES)
+    arguments = parser(__doc__)
     given = arguments.parse_args()
-    given.images.mkdir(exist_ok=True, parents=True)
-    window = Session(given.images)
+    window = Turning(given.images)
     window.cut()
     window.find()
     window.viewer.close()

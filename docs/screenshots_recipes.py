@@ -9,14 +9,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 
-from screenshots import IMAGES, SIZE, raise_dock, settle, wait
+from screenshots import IMAGES, Window, parser, settle, wait
 
 from napari_ptycho.engines import PRESETS
 from napari_ptycho.errors import FileError
 from napari_ptycho.gui import offer_kept
-from napari_ptycho.gui.app import open_docks, open_window
 from napari_ptycho.io import autosave
 
 SAMPLE, PRESET = "star-64", "quality"
@@ -25,39 +23,34 @@ ENOUGH = 12
 PART = "--be-killed"
 
 
-class Window:
+class Running(Window):
     """A window with the sample in it."""
-
-    def __init__(self) -> None:
-        self.viewer = open_window()
-        self.viewer.window.resize(*SIZE)
-        self.scan, self.dock = open_docks(self.viewer)
 
     def open(self) -> None:
         """Open the sample and choose a chain."""
         self.scan.open_sample(SAMPLE)
         wait(lambda: not self.scan.runner.running, 300)
-        self.dock.show_own(PRESETS[PRESET].stages)
-        raise_dock(self.dock)
+        self.reconstruct.show_own(PRESETS[PRESET].stages)
+        self.dock("Reconstruct")
         settle()
 
-    def save(self, path: Path) -> None:
+    def save(self, name: str) -> None:
         """Save the window with what lies over it."""
         settle()
-        window = self.dock.window()
+        window = self.reconstruct.window()
         place = window.frameGeometry()
         sides = place.x(), place.y(), place.width(), place.height()
-        window.screen().grabWindow(0, *sides).save(str(path))
-        print(path)
+        window.screen().grabWindow(0, *sides).save(str(self.images / f"{name}.png"))
+        print(f"{name}.png")
 
 
 def be_killed() -> None:
     """Run until somebody kills this process."""
     offer_kept.EVERY_S = 0.0
-    window = Window()
+    window = Running(IMAGES)
     window.open()
-    window.dock.device.setCurrentText("cpu")
-    window.dock.start()
+    window.reconstruct.device.setCurrentText("cpu")
+    window.reconstruct.start()
     wait(lambda: False, 3600)
 
 
@@ -82,8 +75,7 @@ def reached() -> float:
 
 def main() -> None:
     """Take the pictures."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--images", type=Path, default=IMAGES)
+    arguments = parser(__doc__)
     arguments.add_argument(PART, action="store_true", help=argparse.SUPPRESS)
     given = arguments.parse_args()
     if given.be_killed:
@@ -92,18 +84,18 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ[autosave.FOLDER] = folder
         kill_one()
-        window = Window()
-        raise_dock(window.dock)
-        wait(lambda: bool(window.dock.offers.rows), 60)
-        window.save(given.images / "go-on.png")
-        (row,) = window.dock.offers.rows.values()
+        window = Running(given.images)
+        window.dock("Reconstruct")
+        wait(lambda: bool(window.reconstruct.offers.rows), 60)
+        window.save("go-on")
+        (row,) = window.reconstruct.offers.rows.values()
         row.go_button.click()
-        wait(lambda: window.dock.runner.running, 300)
-        wait(lambda: not window.dock.runner.running, 1200)
-        print(window.dock.box.status.text())
-        window.dock.recipe_button.ask_save()
-        window.save(given.images / "recipe.png")
-        window.dock.recipe_button.dialog.reject()
+        wait(lambda: window.reconstruct.runner.running, 300)
+        wait(lambda: not window.reconstruct.runner.running, 1200)
+        print(window.reconstruct.box.status.text())
+        window.reconstruct.recipe_button.ask_save()
+        window.save("recipe")
+        window.reconstruct.recipe_button.dialog.reject()
         window.viewer.close()
 
 

@@ -3,16 +3,14 @@
 xvfb-run -a -s "-screen 0 1600x1000x24" python docs/screenshots_watch.py
 """
 
-import argparse
 import sys
 import tempfile
 from pathlib import Path
 
-from screenshots import IMAGES, SIZE, raise_dock, settle, wait
+from screenshots import Window, parser, wait
 
 from napari_ptycho import io
 from napari_ptycho.engines import RpieOptions
-from napari_ptycho.gui.app import open_docks, open_window
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks" / "scale"))
 FRAMES, RATE, STEP_NM = 900, 4.0, 600.0
@@ -24,13 +22,11 @@ def main() -> None:
     """Take the picture."""
     from live_writer import source_of, start_writer
 
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--images", type=Path, default=IMAGES)
+    arguments = parser(__doc__)
     arguments.add_argument("--rate", type=float, default=RATE, help="frames per second")
     given = arguments.parse_args()
-    viewer = open_window()
-    viewer.window.resize(*SIZE)
-    dock, engines = open_docks(viewer)
+    window = Window(given.images)
+    dock, engines = window.scan, window.reconstruct
     engines.stages.show_stages((RpieOptions(),))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -49,15 +45,14 @@ def main() -> None:
             return last is not None and last.result.watched.arrived > SHOWN_AT * FRAMES
 
         wait(far_enough, 2 * FRAMES / given.rate)
-        raise_dock(dock)
-        settle(3)
-        viewer.screenshot(str(given.images / "watch.png"), canvas_only=False, flash=False)
+        window.dock("Scan")
+        window.shoot("watch", 3)
         print(dock.watcher.status.text())
         process.kill()
         process.wait()
         runner.stop()
         wait(lambda: not runner.running, 60)
-    viewer.close()
+    window.viewer.close()
 
 
 if __name__ == "__main__":

@@ -199,7 +199,7 @@ def test_blobs_alarm_beyond_6(case, z, word):
     found = np.full((20, 20), np.nan)
     found[5:15, 5:15] = 0.5
     found[7, 9] = z
-    said = signs.of_blobs(found, Noise.white(case.before, case.area))
+    said = signs.of_blobs(found)
     assert said.alarm is bool(word)
     assert (said.numbers["y"], said.numbers["x"]) == (7, 9)
     if word:

@@ -73,6 +73,8 @@ def test_bad_files_are_one_sentence(capsys, tmp_path, scan_file):
     assert "no sample 'moon'" in refused(capsys, "--sample", "moon")
     measured = refused(capsys, "simulate", "siemens-real", "-o", out, "--truth", tmp_path / "t.h5")
     assert "siemens-real was measured" in measured
+    once = refused(capsys, "simulate", "star-64", "-o", out, "--truth", out)
+    assert "is to be written twice" in once
     assert not out.exists()
 
 

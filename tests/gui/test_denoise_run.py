@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from napari_ptycho import io
-from napari_ptycho.denoise.subject import is_denoised
 from napari_ptycho.engines import RpieOptions, reconstruct
 from napari_ptycho.errors import OptionsError
 from napari_ptycho.gui import canvas, denoise_jobs
@@ -38,7 +37,7 @@ def test_a_reconstruction_with_its_scan_has_a_second_copy(weave):
     assert layer.name == f"weave · phase · DIP arch1-bilinear it {view.denoised.iteration}"
     assert layer.data.shape == weave.viewer.layers["weave · phase"].data.shape
     assert layer.metadata[canvas.ROLE] == canvas.DENOISED
-    assert is_denoised(canvas.held_by(layer).provenance)
+    assert canvas.held_by(layer).provenance["denoised"]
     np.testing.assert_allclose(layer.scale, weave.viewer.layers["weave · phase"].scale)
     visible = [one.name for one in weave.viewer.layers if one.visible]
     assert visible == ["weave · phase", layer.name]
@@ -92,7 +91,7 @@ def test_start_from_this_changes_what_the_other_dock_starts_from(weave):
     with weave.qtbot.waitSignal(weave.dock.adopter.finished, timeout=60_000):
         weave.dock.box.adopt_button.click()
     started = weave.docks.session.reconstruction
-    assert is_denoised(started.provenance)
+    assert started.provenance["denoised"]
     layer = weave.viewer.layers[-1]
     assert canvas.held_by(layer) is started
     weave.viewer.layers.selection = {layer}

@@ -159,3 +159,16 @@ def test_a_field_tells_its_unit_or_that_it_has_none(qtbot):
     assert {box.text() for box in form.findChildren(QLabel)} == {
         *("Reach (px)", "Level (counts)", "Share"),
     }
+
+
+def test_a_suggestion_spares_what_the_user_has_chosen(qtbot):
+    form = OptionsForm(Everything)
+    qtbot.addWidget(form)
+    form.fields["count"].setValue(9)
+    with qtbot.assertNotEmitted(form.changed):
+        form.suggest(count=3, free=1.5)
+    assert form.options() == Everything(count=9, free=1.5)
+    assert form.choices() == {"count": 9}
+    form.reset()
+    form.suggest(count=3)
+    assert form.options() == Everything(count=3)

@@ -320,8 +320,9 @@ def test_numbers_of_several_layers_against_the_reference(two, tmp_path, qapp):
 
 def make_map(window, page):
     page.map_button.click()
-    assert not page.map_button.isEnabled()
+    assert page.map_button.text() == "Stop"
     window.settle(page)
+    assert page.map_button.text() == "Map the resolution"
 
 
 def test_a_map_of_two_halves_and_of_one_image(window, tmp_path):

@@ -240,6 +240,14 @@ def test_scans_are_queued_all_or_none(store, tmp_path):
         add_scans(store, recipe, [str(scan)], results)
 
 
+def test_a_queued_result_ends_as_the_form_of_its_recipe(store, tmp_path):
+    recipe = tmp_path / "tiff.toml"
+    output = recipes.OutputOptions(form="ome-tiff")
+    recipes.write(recipes.Recipe(title="tiff", output=output), recipe)
+    [job] = add_scans(store, recipe, ["sample:siemens-star"], tmp_path)
+    assert Path(job.task.output).name == "siemens-star.ome.tif"
+
+
 def test_importing_it_is_cheap():
     code = (
         "import sys, napari_ptycho.jobs, napari_ptycho.jobs.agent, napari_ptycho.jobs.adding\n"

@@ -68,9 +68,9 @@ def slopes(going):
 @pytest.mark.parametrize("loss", ["amplitude", "intensity"])
 def test_slopes_of_the_overlap_loop(scan, loss):
     kept = begun(scan, loss=loss, rate=0.0, epochs=1)
-    assert kept.there.roomy
+    assert kept.experiment.roomy
     anew = begun(scan, loss=loss, rate=0.0, epochs=1, batch=7)
-    anew.there.roomy = False
+    anew.experiment.roomy = False
     one, other, naive = slopes(kept), slopes(anew), autograd(begun(scan, loss=loss), loss)
     size = max(float(slope.abs().max()) for slope in naive)
     for a, b, c in zip(one, other, naive, strict=True):
@@ -80,7 +80,7 @@ def test_slopes_of_the_overlap_loop(scan, loss):
 
 def autograd(going, loss):
     """Return the slopes of the same loss in one graph, written down as it is defined."""
-    there = going.there
+    there = going.experiment
     going._look(going.kept)
     going._scale()
     every = torch.arange(len(there))
@@ -158,8 +158,8 @@ def test_the_scale_of_the_counts_is_found(scan):
         next(going.states())
     assert other.scale == pytest.approx(one.scale, rel=1e-4)  # the first guess takes the counts'
     image = one.stitcher.result().object.to(torch.complex64)
-    model = counts_of_object(image, one.probe, one.there.corners, one.there.beam)
-    sums = model.sum(dim=(1, 2)).median(), one.there.root.square().sum(dim=(1, 2)).median()
+    model = counts_of_object(image, one.probe, one.experiment.corners, one.experiment.beam)
+    sums = model.sum(dim=(1, 2)).median(), one.experiment.root.square().sum(dim=(1, 2)).median()
     assert float(sums[0] / sums[1]) == pytest.approx(1, rel=1e-3)
 
 

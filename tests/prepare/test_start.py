@@ -110,5 +110,5 @@ def test_the_near_field_starts_from_the_mean_pattern_carried_back(scan):
     start = first_guess(replace(there, probe=None))
     assert power(start) == pytest.approx(1e6, rel=1e-3)
     bare = replace(there, probe=None, positions_px=np.zeros((3, 2)), positions_m=None)
-    with pytest.raises(ScanError, match="needs energy, distance and detector pixel; give"):
+    with pytest.raises(ScanError, match="needs energy_ev, distance_m and detector_pixel_m; give"):
         first_guess(replace(bare, geometry=Geometry(propagation="near")))

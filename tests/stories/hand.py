@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QAbstractButton, QComboBox, QTabBar
+from qtpy.QtWidgets import QAbstractButton, QComboBox, QScrollArea, QTabBar
 
 from napari_ptycho.gui.app import open_dock, open_docks
 
@@ -87,6 +87,13 @@ class Hand:
     def closer(self, times):
         """Turn the wheel over the middle of the canvas: so many times larger, or smaller."""
         self.viewer.scene.camera.zoom *= times
+
+    def scroll(self, widget):
+        """Turn the wheel over a dock until something in it shows."""
+        area = widget
+        while not isinstance(area, QScrollArea):
+            area = area.parentWidget()
+        area.ensureWidgetVisible(widget)
 
     def choose(self, combo, words):
         """Choose a line of a box as a person does: what follows from a choice follows."""

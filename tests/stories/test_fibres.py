@@ -278,4 +278,4 @@ def _tell(walk, truth):
 
 def _numbers(walk, name, truth):
     grid = grid_db(walk.off(name, truth), PERIODS)
-    return f"{_error(walk, name, truth):.3f}", *(f"{grid[period]:.0f}" for period in PERIODS)
+    return f"{_error(walk, name, truth):.3f}", *(f"{round(grid[period])}" for period in PERIODS)

@@ -167,6 +167,7 @@ def _examine(walk, name):
     beyond = honest.invention.x > 0.3
     assert honest.invention.y[beyond].mean() > 0
     if name == BINNED:
+        hand.scroll(hand.dock("Inspect").pages["FRC"].view.table)
         hand.look("honest")
         _check(walk, smooth)
     assert set(walk.layers) >= {plain, denoised}
@@ -216,6 +217,7 @@ def _paper(walk):
     assert {one.label for one in page.view.curves} == {one.name for one in layers.values()}
     warned = {one.label for one in page.view.found if any("denoised" in w for w in one.warnings)}
     assert warned == {layers[name].name for name in layers if name.endswith("denoised")}
+    hand.scroll(page.view.table)
     hand.look("frc")
     printed = _column(page)
     for found in page.view.found:
@@ -271,7 +273,7 @@ def _by_eye(walk):
     hand, layers = walk.hand, walk.layers
     truth = hand.layer(TRUTH, canvas.PHASE)
     hand.press(walk.page("Compare"), "Grid")
-    hand.show(*layers.values())
+    hand.show(layers["binned 2x2, denoised"])
     page = walk.inspect("Profile", layers["binned 2x2, denoised"], truth)
     hand.select(*layers.values())
     hand.set(page.form, kind="radial", show="spread")

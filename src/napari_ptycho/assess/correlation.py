@@ -1,6 +1,5 @@
 """Fourier ring correlation: the frequency up to which two images, or parts of one, agree."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ import scipy
 from napari_ptycho.assess.frc_options import THRESHOLDS, FrcOptions
 from napari_ptycho.assess.plane import Plane, matched
 from napari_ptycho.assess.rectangle import largest_rectangle
-from napari_ptycho.assess.resolution import Crossing, Resolution, crossing, resolutions
+from napari_ptycho.assess.resolution import Crossing, Resolution, crossing, mean_pixel, resolutions
 from napari_ptycho.assess.rings import Images, Rings, threshold
 from napari_ptycho.assess.splits import LEAST_RINGS, correlated
 from napari_ptycho.errors import OptionsError
@@ -156,7 +155,7 @@ def frc(
         at_nyquist=at_nyquist,
         options=options,
         label=label,
-        pixel_m=_mean_pixel(pixel, notes),
+        pixel_m=mean_pixel(pixel, notes),
         notes=tuple(notes),
         warnings=_warnings(a, b, raw, at_nyquist),
     )
@@ -210,14 +209,6 @@ def _smooth(raw: Floats, width: int) -> Floats:
     if width == 1:
         return raw
     return np.asarray(scipy.ndimage.uniform_filter1d(raw, width, mode="nearest"))
-
-
-def _mean_pixel(pixel: tuple[float, float] | None, notes: list[str]) -> float | None:
-    if pixel is None:
-        return None
-    if not math.isclose(pixel[0], pixel[1], rel_tol=1e-2):
-        notes.append("the pixels are not square: lengths are by the mean of height and width")
-    return math.sqrt(pixel[0] * pixel[1])
 
 
 def _warnings(a: Plane, b: Plane | None, raw: Floats, at_nyquist: float) -> tuple[str, ...]:

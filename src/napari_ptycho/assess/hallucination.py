@@ -7,7 +7,7 @@ all photons. What needs no photons (lattices in the residual, its whiteness, blo
 ensemble) points at what to look at, and decides nothing.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import Any, cast
@@ -21,7 +21,8 @@ from napari_ptycho.assess.check_options import CheckOptions
 from napari_ptycho.assess.lattices import beside, lattices
 from napari_ptycho.assess.photons import score_map, support
 from napari_ptycho.assess.plane import Plane, regularised
-from napari_ptycho.assess.verdict import Check, Evidence
+from napari_ptycho.assess.verdict import Check, Evidence, Place
+from napari_ptycho.engines.referee import Referee
 from napari_ptycho.errors import OptionsError
 from napari_ptycho.job import Update
 from napari_ptycho.model import Reconstruction, Scan
@@ -131,11 +132,24 @@ def _photons(
     how: tuple[CheckOptions, str],
 ) -> Iterator[Check]:
     """Ask the photons: for the whole image, for places, for lattices."""
-    from napari_ptycho.engines.referee import Referee
+    every = Referee(scan, case.of, how[1])
+    found = _of_support(found, case, (scan, every), made, how)
+    yield found
+    found = _of_places(found, case, every, how[0])
+    yield found
+    yield _of_lattices(found, case, every, signs.periods_of(scan, case))
 
-    (halves, half), (options, device) = made, how
+
+def _of_support(
+    found: Check,
+    case: Case,
+    asked: tuple[Scan, Referee],
+    made: tuple[Pair | None, Reconstruction | None],
+    how: tuple[CheckOptions, str],
+) -> Check:
+    """Ask for the whole image: held-out photons where half of them could be denoised again."""
+    (scan, every), (halves, half), (options, device) = asked, made, how
     assert case.original is not None  # given, or the mean of two halves
-    every = Referee(scan, case.of, device)
     notes = [*found.notes, *every.notes]
     used = case.of.provenance.get("scan_checksum")
     if used and used != every.checksum:
@@ -146,33 +160,40 @@ def _photons(
     if half is not None and halves is not None:
         split = halves[1].provenance["half"]
         judge = Referee(scan, case.of, device, half=1, by=split["by"], seed=split["seed"])
-        asked = support(judge, half.object, halves[0].object, held_out=True)
+        said = support(judge, half.object, halves[0].object, held_out=True)
         where = judge.positions_px
     else:
-        asked = support(every, case.image, case.original, held_out=False)
+        said = support(every, case.image, case.original, held_out=False)
         where = every.positions_px
         if options.held_out:
             notes.append(_seen(case))
     centres = where + np.array(case.of.probe.shape[1:]) / 2
-    found = replace(found, support=asked, centres_px=centres, notes=tuple(notes))
-    found = _with(found, signs.of_support(asked))
-    yield found
-    scores = score_map(every, case.image, case.area, options.sigma_px, case.channel, options.seed)
-    places: tuple[Any, ...] = ()
+    found = replace(found, support=said, centres_px=centres, notes=tuple(notes))
+    return _with(found, signs.of_support(said))
+
+
+def _of_places(found: Check, case: Case, every: Referee, options: CheckOptions) -> Check:
+    """Ask where the photons want another value, and whether the original is wrong there too."""
+    assert case.original is not None  # asked before
+    size, channel, seed = options.sigma_px, case.channel, options.seed
+    scores = score_map(every, case.image, case.area, size, channel, seed)
+    places: tuple[Place, ...] = ()
     if scores.spots:
-        before = score_map(
-            every, case.original, case.area, options.sigma_px, case.channel, options.seed
-        )
-        places = signs.places_of(scores, before, case, options.sigma_px)
+        before = score_map(every, case.original, case.area, size, channel, seed)
+        places = signs.places_of(scores, before, case, size)
     found = replace(found, scores=scores, places=places, maps={"score": scores.map, **found.maps})
-    found = _with(found, signs.of_places(places, scores, case.channel))
-    yield found
-    periods = signs.periods_of(scan, case)
+    return _with(found, signs.of_places(places, scores, channel))
+
+
+def _of_lattices(
+    found: Check, case: Case, every: Referee, periods: Sequence[float | tuple[float, float]]
+) -> Check:
+    """Ask for lattices, and whether the original has those that are wrong."""
+    assert case.original is not None  # asked before
     grids = lattices(every, case.image, case.area, periods, case.channel)
     if any(one.wrong for one in grids):
         grids = beside(grids, lattices(every, case.original, case.area, periods, case.channel))
-    found = replace(found, lattices=grids)
-    yield _with(found, signs.of_lattices(grids, case.channel))
+    return _with(replace(found, lattices=grids), signs.of_lattices(grids, case.channel))
 
 
 def _seen(case: Case) -> str:

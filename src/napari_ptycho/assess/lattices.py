@@ -8,6 +8,7 @@ import scipy
 from numpy.typing import NDArray
 
 from napari_ptycho.assess.photons import Object, by_channel, paired_t
+from napari_ptycho.assess.rectangle import smallest_rectangle
 from napari_ptycho.engines.referee import Referee
 from napari_ptycho.model.arrays import Bools, Floats
 
@@ -143,9 +144,8 @@ def _orders(y: float, x: float) -> list[tuple[int, int]]:
 
 def _window(area: Bools) -> Floats:
     """Return a smooth window over the area, (H, W)."""
-    rows, columns = np.flatnonzero(area.any(axis=1)), np.flatnonzero(area.any(axis=0))
     window = np.zeros(area.shape)
-    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    box = smallest_rectangle(area)
     sides = [np.hanning(side.stop - side.start + 2)[1:-1] for side in box]
     window[box] = sides[0][:, None] * sides[1]
     return np.where(area, window, 0)

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from skimage.measure import block_reduce
 
 from napari_ptycho.assess.figure import INK, PAPER, draw_bar
+from napari_ptycho.assess.rectangle import smallest_rectangle
 from napari_ptycho.io.atomic import written
 from napari_ptycho.model import Reconstruction, Scan
-from napari_ptycho.model.arrays import Bools, Complexes, Floats
+from napari_ptycho.model.arrays import Complexes, Floats
 from napari_ptycho.physics.align import flatten, illuminated
 from napari_ptycho.prepare import text
 from napari_ptycho.prepare.report import mean_pattern
@@ -59,7 +60,7 @@ def write_thumbnail(reconstruction: Reconstruction, path: Path, side: int = 256)
         FileError: The file cannot be written.
     """
     known = illuminated(reconstruction)
-    area = _box(known)
+    area = smallest_rectangle(known)
     known, image = known[area], flatten(reconstruction)[area]
     step = -(-max(image.shape) // side)
     low, high = np.percentile(np.angle(image)[known], (0.5, 99.5))
@@ -82,7 +83,7 @@ def numbers(reconstruction: Reconstruction) -> str:
 
 def _draw_object(part: Any, reconstruction: Reconstruction) -> None:
     known = illuminated(reconstruction)
-    area = _box(known)
+    area = smallest_rectangle(known)
     image, known = flatten(reconstruction)[area], known[area]
     pixel = None if reconstruction.pixel_size_m is None else reconstruction.pixel_size_m[1]
     pictures: tuple[tuple[str, NDArray[Any], str], ...] = (
@@ -169,10 +170,3 @@ def in_colour(wave: Complexes) -> NDArray[np.float64]:
 def _bare(axes: Any, title: str) -> None:
     axes.set_title(title, color=INK, fontsize=9)
     axes.set_axis_off()
-
-
-def _box(area: Bools) -> tuple[slice, slice]:
-    """Return the smallest rectangle that holds all of an area."""
-    sides = [np.flatnonzero(area.any(axis=axis)) for axis in (1, 0)]
-    rows, columns = (slice(int(side[0]), int(side[-1]) + 1) for side in sides)
-    return rows, columns

@@ -1,4 +1,4 @@
-"""The largest rectangle that is known everywhere."""
+"""Rectangles: the largest that is known everywhere, the smallest that holds all that is known."""
 
 import numpy as np
 import scipy
@@ -22,6 +22,12 @@ def largest_rectangle(area: Bools) -> Box:
     blocks = filled[: h * step, : w * step].reshape(h, step, w, step)
     top, bottom, left, right = _on_grid(np.asarray(blocks.all(axis=(1, 3))))
     return _grown(filled, [top * step, bottom * step, left * step, right * step])
+
+
+def smallest_rectangle(area: Bools) -> Box:
+    """Return the smallest rectangle that holds all of an area (H, W)."""
+    rows, columns = (np.flatnonzero(area.any(axis=axis)) for axis in (1, 0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def _on_grid(cells: Bools) -> tuple[int, int, int, int]:

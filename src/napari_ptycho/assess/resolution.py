@@ -70,6 +70,15 @@ def crossing(x: Floats, y: Floats, limit: Floats, start: float, name: str) -> Cr
     return Crossing(first, last, words)
 
 
+def mean_pixel(pixel_m: tuple[float, float] | None, notes: list[str]) -> float | None:
+    """Return the mean of a pixel's height and width in metres; note it where they differ."""
+    if pixel_m is None:
+        return None
+    if not math.isclose(*pixel_m, rel_tol=1e-2):
+        notes.append("the pixels are not square: lengths are by the mean of height and width")
+    return math.sqrt(pixel_m[0] * pixel_m[1])
+
+
 def koho(rho: float) -> float:
     """Return the calibration g of a single-image FRC (Koho et al. 2019; miplib's constants).
 

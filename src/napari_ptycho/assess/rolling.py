@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from napari_ptycho.assess.blocks import Blocks, Found
 from napari_ptycho.assess.plane import Pair, Plane
 from napari_ptycho.assess.registration import registered
-from napari_ptycho.assess.resolution import KOHO
+from napari_ptycho.assess.resolution import KOHO, mean_pixel
 from napari_ptycho.errors import OptionsError
 from napari_ptycho.model.arrays import Bools, Floats, frozen
 from napari_ptycho.options import Options, Range
@@ -141,7 +141,9 @@ def resolution_map(
         )
     found = Blocks(area, options).run(pairs)
     periods = _periods(found, b is None)
-    scale, unit = _scale(a if b is None or a.pixel_m else b, notes)
+    sides = a.pixel_m if b is None or a.pixel_m else b.pixel_m
+    pixel = mean_pixel(sides, notes)
+    scale, unit = (1.0, "px") if pixel is None else (pixel * 1e9, "nm")
     factor = scale * (0.5 if options.period == "half" else 1.0)
     coarse = np.where(found.valid, periods * factor, np.nan)
     if not np.isfinite(coarse).any():
@@ -160,7 +162,7 @@ def resolution_map(
         data=frozen(full, np.float64),
         name=f"resolution: {a.name}" + ("" if b is None else f" and {b.name}"),
         unit=unit,
-        pixel_m=a.pixel_m if b is None or a.pixel_m else b.pixel_m,
+        pixel_m=sides,
         limits=(low, high if high > low else low * 1.01),
         median=float(np.median(finite)),
         finest=float(_periods(Found.nyquist(), b is None)[0] * factor),
@@ -205,15 +207,6 @@ def _periods(found: Found, single: bool) -> Floats:
     a, b, c, d = KOHO
     calibration = a * np.exp(b * (2 * found.place - c)) + d
     return np.asarray(np.maximum(1 / found.place / calibration, 1 / NYQUIST))
-
-
-def _scale(plane: Plane, notes: list[str]) -> tuple[float, str]:
-    if plane.pixel_m is None:
-        return 1.0, "px"
-    h, w = plane.pixel_m
-    if not np.isclose(h, w, rtol=1e-2, atol=0):
-        notes.append("the pixels are not square: lengths are by the mean of height and width")
-    return float(np.sqrt(h * w)) * 1e9, "nm"
 
 
 def _zoomed(coarse: Floats, area: Bools, step: int) -> Floats:

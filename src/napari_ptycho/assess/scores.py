@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+import scipy
 
 from napari_ptycho.assess.plane import Plane
 from napari_ptycho.assess.registration import AlignOptions, Registered, registered
@@ -226,8 +227,5 @@ def _span(target: Floats, options: MetricsOptions) -> float:
 
 def _within(area: Bools, window: int) -> Bools:
     """Return the pixels whose window is known and lies inside the image."""
-    from scipy import ndimage
-
-    return np.asarray(
-        ndimage.minimum_filter(area.astype(np.uint8), window, mode="constant", cval=0) > 0
-    )
+    known = scipy.ndimage.minimum_filter(area.astype(np.uint8), window, mode="constant", cval=0)
+    return np.asarray(known > 0)

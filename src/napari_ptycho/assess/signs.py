@@ -9,6 +9,7 @@ import scipy
 from napari_ptycho.assess.case import Case, Pair
 from napari_ptycho.assess.lattices import Lattice
 from napari_ptycho.assess.photons import ScoreMap, Support
+from napari_ptycho.assess.rectangle import smallest_rectangle
 from napari_ptycho.assess.residual import (
     BLOB_ALARM_Z,
     LOCAL_ALARM,
@@ -18,7 +19,7 @@ from napari_ptycho.assess.residual import (
     local_grid,
     whiteness,
 )
-from napari_ptycho.assess.verdict import Check, Evidence, Place
+from napari_ptycho.assess.verdict import IN_ORIGINAL, Check, Evidence, Place
 from napari_ptycho.denoise.grid import alarm_db, alarms, grid_db, lattice_bins
 from napari_ptycho.model import Scan
 from napari_ptycho.model.arrays import Floats
@@ -42,7 +43,7 @@ def looked_at(found: Check, case: Case, halves: Pair | None) -> Check:
         noise = noise_of(case, halves)
         evidence.append(of_whiteness(residual, noise, case))
         maps["blobs"] = blobs(residual, noise, case.area)
-        evidence.append(of_blobs(maps["blobs"], noise))
+        evidence.append(of_blobs(maps["blobs"]))
     if case.spread is not None:
         maps["spread"] = np.where(case.area, case.spread, np.nan)
         evidence.append(of_spread(case.spread, case))
@@ -97,7 +98,7 @@ def places_of(scores: ScoreMap, before: ScoreMap, case: Case, sigma: float) -> t
         kind = "added" if abs(now[spot.y, spot.x]) > abs(then[spot.y, spot.x]) else "removed"
         near = before.map[max(0, spot.y - 2) : spot.y + 3, max(0, spot.x - 2) : spot.x + 3]
         if np.nanmax(np.abs(near)) > abs(spot.score) / 2:
-            kind = "already in the original"
+            kind = IN_ORIGINAL
         found.append(Place(spot.y, spot.x, spot.score, spot.wanted, kind))
     return tuple(found)
 
@@ -112,7 +113,7 @@ def _detail(values: Floats, sigma: float) -> Floats:
 def of_places(places: Sequence[Place], scores: ScoreMap, channel: str) -> Evidence:
     """Put the places that the photons object to into words."""
     unit = "rad" if channel == "phase" else "of the amplitude"
-    wrong = [one for one in places if one.kind != "already in the original"]
+    wrong = [one for one in places if one.kind != IN_ORIGINAL]
     old = len(places) - len(wrong)
     numbers = {"largest_score": scores.largest, "places": len(wrong), "in_the_original": old}
     rest = f" {old} more were in the original already." if old else ""
@@ -160,8 +161,7 @@ def of_lattices(found: Sequence[Lattice], channel: str) -> Evidence:
 
 def of_grid(residual: Floats, case: Case) -> Evidence:
     """Score lattices in what was taken away, and tell which of the two images has them."""
-    rows, columns = (np.flatnonzero(case.area.any(axis=k)) for k in (1, 0))
-    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    box = smallest_rectangle(case.area)
     taken, left = (
         np.where(case.area, image - image[case.area].mean(), 0)[box]
         for image in (residual, case.values)
@@ -223,7 +223,7 @@ def of_whiteness(residual: Floats, noise: Noise, case: Case) -> Evidence:
     return Evidence("whiteness", sentence, True, numbers)
 
 
-def of_blobs(found: Floats, noise: Noise) -> Evidence:
+def of_blobs(found: Floats) -> Evidence:
     """Tell whether blobs were added or taken away."""
     size = np.abs(np.nan_to_num(found))
     y, x = np.unravel_index(int(size.argmax()), size.shape)

@@ -84,21 +84,3 @@ def _even(image: Images, divisor: int) -> Images:
         first = (n - length) // 2
         sides.append(slice(first, first + length))
     return image[tuple(sides)]
-
-
-def sifrc_prepared(image: Images, length: int) -> Floats:
-    """Return an image as siFRC prepares it: from 0 to 1, its middle (length, length).
-
-    Args:
-        image: (H, W) real.
-        length: Pixels of a side, at most the shorter side of the image.
-
-    Raises:
-        OptionsError: The image is smaller.
-    """
-    if length > min(image.shape):
-        raise OptionsError(f"the middle {length} x {length} of {image.shape} pixels is not there")
-    low, high = float(image.min()), float(image.max())
-    scaled = (np.asarray(image, np.float64) - low) / (high - low)
-    end = round(min(image.shape) / 2) + round(length / 2)
-    return np.asarray(scaled[end - length : end, end - length : end])

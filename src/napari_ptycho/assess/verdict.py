@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ptycho.model import Reconstruction
 from napari_ptycho.model.arrays import Bools, Floats
@@ -14,6 +13,8 @@ if TYPE_CHECKING:  # a page opens without them
     from napari_ptycho.assess.lattices import Lattice
     from napari_ptycho.assess.photons import ScoreMap, Support
 
+IN_ORIGINAL = "already in the original"
+"""Kind of a place that is not the doing of what made the image."""
 Verdict = Literal["supported", "neutral", "contradicted", "not tested"]
 LIMITS = (
     "The photons judge only what they have seen: nothing finer than the detector reaches, and "
@@ -51,7 +52,7 @@ class Place:
     wanted: float
     """What the photons want added in the middle of a Gaussian there, in rad (or as a share)."""
     kind: str
-    """"added", "removed", or "already in the original"."""
+    """"added", "removed", or `IN_ORIGINAL`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +104,7 @@ class Check:
     @property
     def invented(self) -> tuple[Place, ...]:
         """Places at which the image itself, and not its original, is wrong."""
-        return tuple(one for one in self.places if one.kind != "already in the original")
+        return tuple(one for one in self.places if one.kind != IN_ORIGINAL)
 
     @property
     def alarms(self) -> tuple[Evidence, ...]:
@@ -153,18 +154,13 @@ class Check:
             "sentence": self.sentence(),
             "held_out": None if self.support is None else self.support.held_out,
             "evidence": [
-                {"test": e.test, "alarm": e.alarm, "sentence": e.sentence, **_plain(e.numbers)}
+                {"test": e.test, "alarm": e.alarm, "sentence": e.sentence, **plain(e.numbers)}
                 for e in self.evidence
             ],
             "places": [vars(place) for place in self.places],
             "limits": list(LIMITS),
             "notes": list(self.notes),
         }
-
-
-def _plain(numbers: Mapping[str, Any]) -> dict[str, Any]:
-    """Return numbers as JSON takes them: no NaN, no numpy."""
-    return {name: plain(value) for name, value in numbers.items()}
 
 
 def plain(value: Any) -> Any:
@@ -174,11 +170,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     if isinstance(value, (np.generic, np.ndarray)):
-        return plain(_listed(value))
+        return plain(value.tolist())
     if isinstance(value, float):
         return value if np.isfinite(value) else None
     return value
-
-
-def _listed(value: np.generic | NDArray[Any]) -> Any:
-    return value.tolist()

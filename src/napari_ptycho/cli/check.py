@@ -68,8 +68,8 @@ def check(flags: CheckFlags) -> int:
     scan = None
     if flags.scan is not None:
         of = original if original is not None else denoised
-        sources = getattr(of, "provenance", {}).get("scan_sources", {})
-        scan = bin_as(read_scan(flags.scan, flags), sources)
+        binned = getattr(of, "provenance", {}).get("scan_sources", {})
+        scan = bin_as(read_scan(flags.scan, flags), binned)
     found: Check | None = None
     with device.threads(flags.threads), show.Bar("check", 100) as bar:
         for update in assess.check(denoised, original, scan, options, device=flags.device):

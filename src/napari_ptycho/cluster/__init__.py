@@ -10,6 +10,8 @@ from napari_ptycho.recipes.tasks import Event, Stop, Task, Tell, run_task
 
 LOCAL = "local"
 """A scheduler for the length of the tasks, with workers on this computer."""
+PROTOCOLS = ("tcp://", "tls://")
+"""What the address of a scheduler begins with."""
 RETRIES = 2
 """How often a scan is begun again after its worker was lost."""
 Do = Callable[[Task, Tell, Stop], Report]

@@ -14,14 +14,13 @@ from distributed import Client, LocalCluster, Worker
 from distributed.utils import silence_logging_cmgr
 
 from napari_ptycho import device
-from napari_ptycho.cluster import LOCAL
+from napari_ptycho.cluster import LOCAL, PROTOCOLS
 from napari_ptycho.errors import JobError
 from napari_ptycho.recipes.tasks import Task
 
 CONNECT_S, START_S = 8.0, 300.0
 GPU, SCAN = "GPU", "SCAN"
 """Resources of workers: a GPU each, or "one scan at a time"."""
-PROTOCOLS = ("tcp://", "tls://")
 SETTINGS = {
     # A task that has not begun stays with the scheduler: the death of a worker is not its fault.
     "distributed.scheduler.worker-saturation": 1.0,

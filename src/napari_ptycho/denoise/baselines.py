@@ -17,8 +17,6 @@ from skimage.restoration import (
     denoise_wavelet,
 )
 
-from napari_ptycho.denoise.grid import grid_db
-from napari_ptycho.denoise.noise import is_white
 from napari_ptycho.denoise.options import ClassicalOptions
 from napari_ptycho.denoise.result import Denoised, Past
 from napari_ptycho.denoise.target import Beside, Parts, Target, prepare
@@ -91,9 +89,7 @@ def _calibrated(target: Target, options: ClassicalOptions, notes: list[str]) -> 
     if how == "second-copy" and target.second is None:
         raise OptionsError("calibration by a second copy needs a second image of the same thing")
     if how == "auto":
-        known = target.weight > 0
-        white = all(is_white(channel, known) for channel in target.image)
-        unseen = "j-invariant" if white else "noise"
+        unseen = "j-invariant" if target.is_white else "noise"
         how = unseen if target.second is None else "second-copy"
     _, function, usual = METHODS[options.method]
     notes.append(f"strength from: {how}")
@@ -130,7 +126,6 @@ def _result(
     target: Target, whole: Parts, options: ClassicalOptions, notes: tuple[str, ...]
 ) -> Denoised:
     rest = np.where(target.weight > 0, target.image - whole, 0)
-    scores = [grid_db(channel) for channel in rest]
     weight = target.weight
     curves = {"fidelity_db": (float(target.decibel(np.mean(rest**2 * weight))),)}
     if target.reference is not None:
@@ -144,7 +139,7 @@ def _result(
         members=target.units.image(whole[None]),
         past=Past(),
         units=target.units,
-        grid={period: max(score[period] for score in scores) for period in scores[0]},
+        grid=target.grid_db(whole),
         curves=curves,
         sigma=target.sigma,
         noise_db=target.noise_db,

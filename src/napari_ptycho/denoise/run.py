@@ -1,18 +1,15 @@
 """A run of the Deep Image Prior: iterations, what is measured of each, and what is kept."""
 
-import dataclasses
 from collections import deque
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_ptycho.denoise.grid import alarms, grid_db
+from napari_ptycho.denoise.grid import alarms
 from napari_ptycho.denoise.members import Members, Shape
-from napari_ptycho.denoise.noise import is_white
 from napari_ptycho.denoise.options import DenoiseOptions
 from napari_ptycho.denoise.result import Denoised, Past
 from napari_ptycho.denoise.stopping import FAR, WMV_WINDOW, Judge, Variance, held_out, rule_of
@@ -201,20 +198,11 @@ class Run:
         if not np.isfinite(kept).all():
             return
         self.past.append((done, kept.astype(np.float16)))
-        self.grids.append(self._grid(kept).get(4, 0.0))
-
-    def _grid(self, output: NDArray[np.float32]) -> dict[int, float]:
-        """Return the grid score of what an output (C, H, W) takes away; the worst channel."""
-        known = self.target.weight > 0
-        rest = np.where(known, self.target.image - output, 0)
-        scores = [grid_db(channel) for channel in rest]
-        return {period: max(score[period] for score in scores) for period in scores[0]}
+        self.grids.append(self.target.grid_db(kept).get(4, 0.0))
 
     def _held(self, weight: Tensor) -> Tensor:
         """Take pixels from what is fitted; return the weight (H, W) they are judged by."""
-        options, target = self.options, self.target
-        known = target.weight > 0
-        white = all(is_white(channel, known) for channel in target.image)
+        options, white = self.options, self.target.is_white
         clump = {"pixels": 1, "3x3": 3, "auto": 1 if white else 3}[options.clumps]
         if clump == 1 and not white:
             self.notes.append(
@@ -253,11 +241,11 @@ class Run:
             units=target.units,
             rule=self.rule,
             stopped=self.stopped,
-            grid=self._grid(whole),
+            grid=target.grid_db(whole),
             curves=self._curves(),
             sigma=target.sigma,
             noise_db=target.noise_db,
-            settings=settings_of(self.options),
+            settings={"title": self.options.title, **self.options.as_dict()},
             notes=tuple(self.notes),
             run=self,
         )
@@ -283,11 +271,6 @@ def warnings(result: Denoised) -> tuple[str, ...]:
         f"a grid of period {which} stands in what was taken away: the network, not the object; "
         "more iterations or a bilinear architecture avoid it",
     )
-
-
-def settings_of(options: Any) -> dict[str, Any]:
-    """Return the options as they go into the provenance."""
-    return {"title": options.title, **dataclasses.asdict(options)}
 
 
 def _room(options: DenoiseOptions, target: Target) -> int:

@@ -1,6 +1,5 @@
 """From a reconstruction to an image that can be denoised, and back."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
@@ -165,11 +164,6 @@ def entry_of(subject: Subject, result: Denoised) -> dict[str, Any]:
         "halves": subject.half is not None,
         "notes": [*subject.notes, *result.notes],
     }
-
-
-def is_denoised(provenance: Mapping[str, Any]) -> bool:
-    """Whether a reconstruction was denoised: its single-image FRC then says nothing."""
-    return bool(provenance.get("denoised"))
 
 
 def _box(lit: Bools) -> Box:

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_ptycho.denoise.noise import noise_sigma, pair_sigma
+from napari_ptycho.denoise.grid import grid_db
+from napari_ptycho.denoise.noise import is_white, noise_sigma, pair_sigma
 from napari_ptycho.denoise.result import Image, Units
 from napari_ptycho.errors import OptionsError
 from napari_ptycho.model.arrays import Bools, Floats
@@ -61,6 +62,18 @@ class Target:
     def noise_db(self) -> float:
         """Fidelity to the input that an image without any noise would have."""
         return float(10 * np.log10(self.span**2 / max(self.sigma**2, 1e-30)))
+
+    @property
+    def is_white(self) -> bool:
+        """Whether pixels do not share their noise, in any channel."""
+        known = self.weight > 0
+        return all(is_white(channel, known) for channel in self.image)
+
+    def grid_db(self, output: Parts) -> dict[int, float]:
+        """Return the grid score of what an output (C, H, W) takes away; the worst channel."""
+        rest = np.where(self.weight > 0, self.image - output, 0)
+        scores = [grid_db(channel) for channel in rest]
+        return {period: max(score[period] for score in scores) for period in scores[0]}
 
 
 def checked(image: Any, name: str = "image") -> Image:

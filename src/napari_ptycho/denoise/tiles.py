@@ -178,12 +178,12 @@ def tiled(sheet: Sheet, options: DenoiseOptions, job: Job) -> Iterator[Update[De
             whole = _joined(sheet, result, sheet.places[number])
             done = number * options.iterations + update.done
             yield Update(done, total, whole.curves, whole, (*whole.notes, *update.notes))
-        sheet.add(there(result))
-    last = _joined(sheet, there(result))
+        sheet.add(_reached(result))
+    last = _joined(sheet, _reached(result))
     yield Update(total, total, last.curves, last, last.notes)
 
 
-def there(result: Denoised | None) -> Denoised:
+def _reached(result: Denoised | None) -> Denoised:
     """Return the result of a tile, which its first update has brought."""
     if result is None:
         raise JobError("a tile ended before it reached a result")

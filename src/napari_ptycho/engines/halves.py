@@ -28,9 +28,9 @@ from napari_ptycho.io.autosave import Autosave, Checkpoint
 from napari_ptycho.io.resuming import Nest, digest, outer
 from napari_ptycho.job import Update
 from napari_ptycho.model import Reconstruction, Scan
+from napari_ptycho.model.arrays import Ints
 from napari_ptycho.physics.align import illumination
 from napari_ptycho.prepare.halves import NAMES, alternate, parity, thin
-from napari_ptycho.prepare.raster import Ints
 
 By = Literal["photons", "positions"]
 Halves = tuple[Reconstruction, Reconstruction]

@@ -52,7 +52,7 @@ def _tighten(window: QObject) -> None:
     """Let the tabs of the docks show their whole words, also where napari's padding is too wide."""
     for bar in window.findChildren(QTabBar):
         if DOCKS[0] in [bar.tabText(at) for at in range(bar.count())]:
-            bar.setStyleSheet("QTabBar::tab { padding: 3px 4px }")
+            bar.setStyleSheet("QTabBar { font-size: 8pt } QTabBar::tab { padding: 3px 3px }")
 
 
 def open_window(paths: Sequence[str | Path] = (), sample: str | None = None) -> Viewer:

@@ -101,6 +101,16 @@ class OptionsForm(QWidget):
         self.chosen -= self._moved()
         self.settled.emit()
 
+    def suggest(self, **values: Value) -> None:
+        """Show values that suit what is open, where the user has chosen none himself."""
+        self._silent = True
+        for name, value in values.items():
+            if name not in self.chosen:
+                set_value(self.fields[name], value)
+        self._silent = False
+        self._moved()
+        self._mark()
+
     def reset(self) -> None:
         """Show the defaults, as if the user had typed them; nothing is his choice any more."""
         self.set_options(self.cls())

@@ -50,6 +50,11 @@ class Latest(QObject):
         self._next = None
         self._began = 0.0
 
+    def leave(self) -> None:
+        """Wait no longer for what runs; it is not answered."""
+        self.forget()
+        self.runner.leave()
+
     def _launch(self) -> None:
         if self._next is None or self.runner.running:
             return

@@ -29,6 +29,8 @@ HINT = (
     "Compared are two halves of the data, the layer and its reference. With one layer "
     "alone its quarters are: not of an image that was denoised."
 )
+LEAST_BLOCK = 16
+START, STOP = "Map the resolution", "Stop"
 MAIN = ("block", "step", "threshold", "period")
 Answer = tuple[ResolutionMap, Layer, Pair | None]
 
@@ -42,7 +44,7 @@ class MapPage(Page):
         self.planes = Planes()
         self.form = OptionsForm(MapOptions, main=MAIN)
         kept.form(self.form, "Inspect.Map")
-        self.map_button = QPushButton("Map the resolution")
+        self.map_button = QPushButton(START)
         self.map_button.setToolTip(
             "Lay a map of the finest period (nm, or pixels) over the layer: a Fourier ring "
             "correlation in a window that moves (Zhao et al. 2023). Blank: nothing agrees there."
@@ -67,19 +69,26 @@ class MapPage(Page):
 
     def refresh(self) -> None:
         """Offer the button where there is a layer; a map is made only when asked for."""
-        self.map_button.setEnabled(self.chosen.layer is not None and not self.latest.busy)
+        if self.chosen.layer is not None:
+            self.form.suggest(**suited(self.chosen.layer, self.chosen.other is not None))
+        self.map_button.setEnabled(self.chosen.layer is not None or self.latest.busy)
 
     def _on_map(self) -> None:
         first = self.chosen.layer
+        if self.latest.busy:
+            self.latest.leave()
+            self._ready()
+            self.note.show_lines(["stopped"])
+            return
         if first is None:
             return
         options = self.form.options()
-        self.map_button.setEnabled(False)
-        self.map_button.setText("Mapping…")
+        self.map_button.setText(STOP)
+        self.note.show_lines(["mapping…"])
         self.latest.ask(partial(_mapped, self.planes, first, self.chosen.other, options))
 
     def _ready(self) -> None:
-        self.map_button.setText("Map the resolution")
+        self.map_button.setText(START)
         self.map_button.setEnabled(self.chosen.layer is not None)
         self.save_button.setEnabled(self.found is not None)
 
@@ -123,6 +132,18 @@ class MapPage(Page):
             MAP_FILTER,
             partial(write_map, image=found.data, **fields),
         )
+
+
+def suited(layer: Layer, paired: bool) -> dict[str, int]:
+    """Return the side of a window, at most a quarter of what there is, and its step, in pixels.
+
+    Args:
+        layer: What is mapped.
+        paired: Whether it has a reference; alone it is cut into quarters first.
+    """
+    side = min(layer.data.shape[-2:]) // (1 if paired else 2)
+    block = max(LEAST_BLOCK, min(MapOptions().block, side // 4 // 8 * 8))
+    return {"block": block, "step": block // 8}
 
 
 def _mapped(planes: Planes, first: Layer, second: Layer | None, options: Any) -> Answer:

@@ -84,6 +84,7 @@ class DataBox(QWidget):
         ):
             signal.connect(self.refresh)
         viewer.layers.selection.events.changed.connect(self.refresh)
+        session.scan_changed.connect(self._suggest)
         self.refresh()
 
     def _lay_out(self) -> None:
@@ -164,6 +165,13 @@ class DataBox(QWidget):
             side = int(self.simulation.fields["size"].value())  # type: ignore[union-attr]
             return side, side
         return None if scan is None else (scan.frame_shape[0], scan.frame_shape[1])
+
+    def _suggest(self) -> None:
+        """Simulate patterns of the size that the open scan has: a network fits one size only."""
+        scan = self._session.scan
+        if scan is not None and scan.frame_shape[0] == scan.frame_shape[1]:
+            self.simulation.suggest(size=scan.frame_shape[0])
+            self.refresh()
 
     def refresh(self, _: object = None) -> None:
         """Show what goes with the choice."""

@@ -39,27 +39,27 @@ class OpenBar(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.open_button = _button("Open…", "A scan, or a file of frames and one of positions.")
-        self.folder_button = _button("Folder…", "A folder of frames, one TIFF or NPY file each.")
-        self.browse_button = _button(
+        self.open_button = button("Open…", "A scan, or a file of frames and one of positions.")
+        self.folder_button = button("Folder…", "A folder of frames, one TIFF or NPY file each.")
+        self.browse_button = button(
             "Browse…", "Look into a file, and say how it is to be read before it is opened."
         )
-        self.sample_button = _button("Sample", "Simulated scans, and a measured one.")
+        self.sample_button = button("Sample", "Simulated scans, and a measured one.")
         menu = QMenu(self)
         for key, title in SAMPLES.items():
             menu.addAction(title).setData(key)
         self.sample_button.setMenu(menu)
-        self.watch_button = _button("Watch", "A scan that is being written, or will be.")
+        self.watch_button = button("Watch", "A scan that is being written, or will be.")
         self.watch_button.setMenu(self._watch_menu())
         self.setStyleSheet("QPushButton { font-size: 8pt; padding: 3px 1px }")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        for button in (
+        for one in (
             *(self.open_button, self.folder_button),
             *(self.watch_button, self.browse_button, self.sample_button),
         ):
-            layout.addWidget(button)
+            layout.addWidget(one)
         menu.triggered.connect(self._on_sample)
         self.open_button.clicked.connect(self._ask_paths)
         self.folder_button.clicked.connect(self._ask_folder)
@@ -111,8 +111,9 @@ class OpenBar(QWidget):
         self.sample_chosen.emit(action.data())
 
 
-def _button(text: str, tip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tip)
-    button.setMinimumWidth(40)
-    return button
+def button(text: str, tip: str) -> QPushButton:
+    """Return a button that can be narrow."""
+    made = QPushButton(text)
+    made.setToolTip(tip)
+    made.setMinimumWidth(40)
+    return made

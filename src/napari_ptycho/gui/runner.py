@@ -100,7 +100,7 @@ class Runner(QObject):
         """Run a plain function in the thread; its value comes with `finished`.
 
         Args:
-            function: Loads, bins, simulates, saves. It cannot be stopped, only ignored.
+            function: Loads, bins, simulates, saves. It cannot be stopped, only left: `leave`.
             title: What the activity dock calls it.
             compute: Whether it uses torch.
         """
@@ -110,6 +110,17 @@ class Runner(QObject):
         """End the job at its next update; what it reached is kept."""
         if self._task is not None:
             self._task.stopping.set()
+
+    def leave(self) -> None:
+        """Wait no longer for a plain function: "stopped", now; what it returns is dropped.
+
+        Its thread goes on until the function ends: nothing can stop a read amid a file.
+        """
+        if self._task is not None:
+            self._task.stopping.set()
+            self._let_go()
+            self.last = None
+            self.finished.emit("stopped", None)
 
     def wait(self, seconds: float) -> bool:
         """Block until the thread has ended (only for closing the window); False if it has not."""
@@ -157,15 +168,18 @@ class Runner(QObject):
         self._due = now + self.interval_ms / 1e3
 
     def _finish(self, task: worker.Task) -> None:
-        self._ticks.stop()
         self._pull(task)
-        self._task = None
-        RUNNING.discard(self)
+        self._let_go()
         self.last = task.last
-        _close(self._bars)
         if task.error is not None:
             show_error(worker.sentence(task.error))
         self.finished.emit(task.outcome, task.last if task.error is None else task.error)
+
+    def _let_go(self) -> None:
+        self._ticks.stop()
+        self._task = None
+        RUNNING.discard(self)
+        _close(self._bars)
 
 
 def _activity(title: str, total: float) -> progress:

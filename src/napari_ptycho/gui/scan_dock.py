@@ -9,7 +9,7 @@ from napari.utils.notifications import show_warning
 from napari.viewer import Viewer
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
-from qtpy.QtWidgets import QPushButton, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_ptycho.gui import loading, recipe_filling
 from napari_ptycho.gui.asking import ask_file
@@ -17,7 +17,7 @@ from napari_ptycho.gui.binning_box import BinningBox
 from napari_ptycho.gui.drops import Drops, paths_of
 from napari_ptycho.gui.geometry_form import GeometryForm
 from napari_ptycho.gui.layers import ScanLayers
-from napari_ptycho.gui.open_bar import FILES, OpenBar
+from napari_ptycho.gui.open_bar import FILES, OpenBar, button
 from napari_ptycho.gui.opening import Opening, Wanting
 from napari_ptycho.gui.recipe_filling import Filling
 from napari_ptycho.gui.result_layers import ReconstructionLayers
@@ -48,17 +48,16 @@ class ScanDock(Dock):
         self.layers = ScanLayers(self.viewer)
         self.runner = Runner(self)
         self.runner.finished.connect(self._on_finished)
-        self.table, self.form = SummaryTable(self.viewer), GeometryForm()
+        self.table, self.form, self.bar = SummaryTable(self.viewer), GeometryForm(), OpenBar()
         self.binning = BinningBox(self.viewer)
         self.status, self.notes = Note(self.viewer), Note(self.viewer, small=True)
         self.save_button = SaveButton(lambda: of_scan(self.session.scan))
         self.save_button.setToolTip("Write the scan as it is shown: turned, cut, masked, binned.")
-        self.bar, self.setup_button = OpenBar(), QPushButton("Set up…")
-        self.setup_button.setToolTip("Say in the browser what the file does not say.")
-        self.setup_button.hide()
-        self.other_button = QPushButton("Choose scan…")
-        self.other_button.setToolTip("The scan that the recipe is to open, in place of its own.")
-        self.other_button.hide()
+        self.setup_button = button("Set up…", "Say in the browser what the file does not say.")
+        self.other_button = button("Choose scan…", "For the recipe, in place of its own scan.")
+        self.stop_button = button("Stop", "Wait for it no longer: what is open stays open.")
+        for one in (self.setup_button, self.other_button, self.stop_button):
+            one.hide()
         self._wanting: Wanting | None = None
         self._recipe: Recipe | None = None  # that waits for a scan
         self._lay_out()
@@ -74,17 +73,17 @@ class ScanDock(Dock):
         self.setup_button.clicked.connect(self._browse)
         self.other_button.clicked.connect(self._ask_other)
         self.form.edited.connect(self._on_geometry)
+        self.stop_button.clicked.connect(self.runner.leave)
         self.binning.asked.connect(self.bin)
         self.binning.undone.connect(self.unbin)
         self.drops = Drops(self)
         self.drops.dropped.connect(self.open_paths)
 
     def _lay_out(self) -> None:
-        self.headings = heading("Experiment"), heading("Patterns"), heading("Position binning")
-        experiment, patterns, binning = self.headings
-        asked = (self.setup_button, self.other_button)
+        self.headings = [heading(t) for t in ("Experiment", "Patterns", "Position binning")]
+        asked = (self.stop_button, self.setup_button, self.other_button)
         above = (self.bar, self.status, *asked, self.table, self.notes)
-        for widget in (*above, experiment, self.form, patterns, binning, self.binning):
+        for widget in (*above, self.headings[0], self.form, *self.headings[1:], self.binning):
             self.rows.addWidget(widget)
         self.rows.addStretch(1)
         self.footer.setContentsMargins(8, 4, 8, 8)
@@ -296,5 +295,6 @@ class ScanDock(Dock):
         return [self.form, self.binning, *([self.frames] if "frames" in vars(self) else [])]
 
     def _enable(self, on: bool) -> None:
+        self.stop_button.setVisible(self.runner.running)
         for widget in (self.bar, *self._parts()):
             widget.setEnabled(on)

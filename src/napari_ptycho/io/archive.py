@@ -33,6 +33,14 @@ class Header:
     dtype: np.dtype[Any]
 
 
+def read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Return the shape of a stored array, whether it lies column by column, and its type."""
+    version = npy.read_magic(stream)
+    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    shape, turned, dtype = read(stream)
+    return tuple(shape), bool(turned), dtype
+
+
 class Archive:
     """The arrays of an .npz file, or the one array of an .npy file (then named "")."""
 
@@ -89,15 +97,13 @@ class Archive:
                     yield stream
 
     def _header(self, name: str, stream: IO[bytes]) -> Header:
-        version = npy.read_magic(stream)
-        read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, _, dtype = read(stream)
+        shape, _, dtype = read_header(stream)
         if dtype.hasobject:
             raise FileError(
                 f"{self.path.name}: array '{name}' is pickled; pickles can run code and are never "
                 "opened; save it again as plain numbers"
             )
-        return Header(tuple(shape), dtype)
+        return Header(shape, dtype)
 
     def _check_size(self, name: str, header: Header) -> None:
         needed = prod(header.shape) * header.dtype.itemsize

@@ -153,8 +153,7 @@ class _Named:
         """Return one number, of a pixel size two; of one per energy that at the layout's index."""
         if not dataset.size or dataset.size > 2**24:
             return []
-        # The decimal meant: 1.12, where float32 holds 1.1200000047...
-        numbers = [float(str(value)) for value in np.ravel(dataset[()]) + 0]
+        numbers = [hdf5.decimal(value) for value in np.ravel(dataset[()]) + 0]
         layout = self.request.layout
         if name == "detector_pixel":
             return numbers[:2]

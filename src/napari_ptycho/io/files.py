@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from napari_ptycho.errors import FileError
+from napari_ptycho.io.superblock import SIGNATURE
 
 HDF5, ZIP, NPY, BZ2, GZIP = "HDF5", "zip", "npy", "bz2", "gzip"
 TIFF, MIB, MATLAB = "TIFF", "Merlin", "MATLAB"
@@ -20,7 +21,7 @@ _MASTER = re.compile(r"(.+)_master\.\w+")
 _PART = re.compile(r"(.+)_data_\d+\.\w+")
 
 _MAGIC = {
-    b"\x89HDF\r\n\x1a\n": HDF5,
+    SIGNATURE: HDF5,
     b"PK\x03\x04": ZIP,
     b"PK\x05\x06": ZIP,
     b"\x93NUMPY": NPY,
@@ -136,7 +137,7 @@ def existing(path: str | os.PathLike[str]) -> Path:
 def kind_of(head: bytes) -> str | None:
     """Return the container (HDF5, zip, npy, ...) that the first bytes name, else None."""
     # MATLAB v7.3 and others put a block of their own, of 512 bytes times a power of two, in front.
-    if any(head[start : start + 8] == b"\x89HDF\r\n\x1a\n" for start in (512, 1024, 2048)):
+    if any(head.startswith(SIGNATURE, start) for start in (512, 1024, 2048)):
         return HDF5
     return next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), None)
 

@@ -2,7 +2,6 @@
 
 import math
 import os
-import uuid
 import weakref
 from abc import ABC, abstractmethod
 from bisect import bisect_right
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from napari_ptycho.errors import ScanError
 from napari_ptycho.io.files import size_text, translated
+from napari_ptycho.prepare.lazy import promised
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -172,17 +172,8 @@ class Frames(ABC):
                 frames themselves.
             dtype: What it makes them of.
         """
-        import dask.array as da
-
         source = self if made is None else _Made(self, made, dtype or self.dtype)
-        return da.from_array(  # type: ignore[no-untyped-call]
-            source,
-            chunks=(self.per_block(), *self.shape[1:]),
-            name=f"frames-{uuid.uuid4().hex}",
-            asarray=False,
-            fancy=True,  # only so does dask ask for one frame where one frame is wanted
-            meta=np.empty((0, 0, 0), source.dtype),
-        )
+        return promised(source, self.per_block(), "frames")
 
 
 def check_frame(path: Path, shape: Sequence[int]) -> None:

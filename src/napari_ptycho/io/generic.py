@@ -37,7 +37,7 @@ def read(file: h5py.File, request: Request) -> Draft:
     frame_axes = FRAME_AXES[layout.frame_axes]
     taken = {axis % max(1, len(shape)) for axis in frame_axes}
     others = [axis for axis in range(len(shape)) if axis not in taken]
-    fixed = _fixed(name, shape, others, request) if layout.extra_axis != "none" else {}
+    fixed = _fixed(name, shape, others, request)
     scan_axes = [axis for axis in others if axis not in fixed]
     if not scan_axes or 0 in shape:
         raise ScanError(
@@ -57,8 +57,9 @@ def _fixed(
     name: str, shape: tuple[int, ...], others: list[int], request: Request
 ) -> dict[int, int]:
     """Return the axis that is neither scan nor frame, and the place on it that is wanted."""
-    layout = request.layout
-    number = 0 if layout.extra_axis == "first" else 1
+    layout, number = request.layout, request.layout.extra
+    if number is None:
+        return {}
     if number >= len(others):
         raise ScanError(f"{name}: '{layout.frames}' has shape {shape}; it has no extra axis")
     axis = others[number]

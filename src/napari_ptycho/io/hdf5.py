@@ -19,19 +19,13 @@ from napari_ptycho.io.files import HDF5, existing, kind_of, read_head, size_text
 from napari_ptycho.io.handles import appended, handle
 
 LENGTHS = {
-    "m": 1.0,
-    "meter": 1.0,
-    "metre": 1.0,
-    "mm": 1e-3,
-    "um": 1e-6,
-    "µm": 1e-6,
-    "μm": 1e-6,
-    "micron": 1e-6,
-    "nm": 1e-9,
+    **dict.fromkeys(("m", "meter", "meters", "metre", "metres"), 1.0),
+    "cm": 1e-2,
+    **dict.fromkeys(("mm", "millimeter", "millimetre"), 1e-3),
+    **dict.fromkeys(("um", "µm", "μm", "micron", "microns", "micrometer", "micrometre"), 1e-6),
+    **dict.fromkeys(("nm", "nanometer", "nanometre"), 1e-9),
+    **dict.fromkeys(("a", "å", "angstrom"), 1e-10),
     "pm": 1e-12,
-    "a": 1e-10,
-    "å": 1e-10,
-    "angstrom": 1e-10,
 }
 """Unit in lower case -> metres."""
 ENERGIES = {"ev": 1.0, "kev": 1e3, "mev": 1e6, "gev": 1e9, "j": 1 / e}
@@ -255,12 +249,16 @@ def number(dataset: h5py.Dataset | None, factors: Mapping[str, float]) -> float 
     """
     if dataset is None or dataset.dtype.kind not in "uif" or not dataset.size:
         return None
-    first = np.ravel(dataset[(0,) * dataset.ndim])[0]
-    value = float(str(first))  # the decimal meant: 1.12, where float32 holds 1.1200000047...
+    value = decimal(np.ravel(dataset[(0,) * dataset.ndim])[0])
     factor = factors.get(unit(dataset).lower(), None) if unit(dataset) else 1.0
     if factor is None or value == 0 or not np.isfinite(value):
         return None
     return value * factor
+
+
+def decimal(number: np.generic) -> float:
+    """Return the decimal that was meant: 1.12, where float32 holds 1.1200000047..."""
+    return float(str(number))
 
 
 def unit(dataset: h5py.Dataset) -> str:

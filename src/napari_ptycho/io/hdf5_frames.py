@@ -15,7 +15,28 @@ from napari_ptycho.io.frames import Frames
 from napari_ptycho.io.handles import appended, handle
 
 
-class Hdf5Frames(Frames):
+class OpenFrames(Frames):
+    """Frames in an HDF5 file, which stays open from the first `read` to `close`."""
+
+    _file: h5py.File | None = None
+
+    def file(self) -> h5py.File:
+        """Return the open file."""
+        if self._file is None or not self._file.id.valid:
+            self._file = handle(self.path)
+        return self._file
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None and self._file.id.valid:
+            self._file.close()
+        self._file = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_file": None}
+
+
+class Hdf5Frames(OpenFrames):
     """Frames of a dataset (..., H, W) or (H, W, ...): scan axes are flattened, row by row."""
 
     def __init__(
@@ -43,7 +64,6 @@ class Hdf5Frames(Frames):
         shape = (math.prod(self.scan_shape), *(lengths[axis] for axis in self.frame_axes))
         self.growing = bool(dataset.file.swmr_mode)
         self._count = count
-        self._file: h5py.File | None = None
         path = Path(dataset.file.filename)
         chunks = self._together(dataset.chunks)
         super().__init__((path, *hdf5.virtual_files(dataset)), shape, dataset.dtype, chunks)
@@ -97,15 +117,4 @@ class Hdf5Frames(Frames):
             with appended(self.path) as file:
                 yield file[self.name]
             return
-        if self._file is None or not self._file.id.valid:
-            self._file = handle(self.path)
-        yield self._file[self.name]
-
-    def close(self) -> None:
-        """Close the file."""
-        if self._file is not None and self._file.id.valid:
-            self._file.close()
-        self._file = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_file": None}
+        yield self.file()[self.name]

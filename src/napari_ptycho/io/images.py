@@ -13,10 +13,8 @@ from numpy.typing import NDArray
 from napari_ptycho.errors import FileError
 from napari_ptycho.io.archive import open_archive
 from napari_ptycho.io.atomic import written
-from napari_ptycho.io.files import NPY, existing, kind_of, read_head, translated
+from napari_ptycho.io.files import NPY, TIFF, existing, kind_of, read_head, translated
 from napari_ptycho.io.tiff_check import check_chain, check_page
-
-TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 
 
 def is_image(path: str | os.PathLike[str]) -> bool:
@@ -25,8 +23,7 @@ def is_image(path: str | os.PathLike[str]) -> bool:
     Raises:
         FileError: It is absent or cannot be read.
     """
-    head = read_head(existing(path))
-    return head.startswith(TIFF) or kind_of(head) == NPY
+    return kind_of(read_head(existing(path))) in (TIFF, NPY)
 
 
 def read_image(path: str | os.PathLike[str]) -> NDArray[Any]:
@@ -36,10 +33,10 @@ def read_image(path: str | os.PathLike[str]) -> NDArray[Any]:
         FileError: The file is absent or broken, or holds no single image.
     """
     path = existing(path)
-    head = read_head(path)
-    if head.startswith(TIFF):
+    kind = kind_of(read_head(path))
+    if kind == TIFF:
         image = _read_tiff(path)
-    elif kind_of(head) == NPY:
+    elif kind == NPY:
         with open_archive(path, NPY) as archive:
             image = archive.load("")
     else:
@@ -73,7 +70,7 @@ def about_image(path: str | os.PathLike[str]) -> dict[str, Any]:
         FileError: The file is absent or broken.
     """
     path = existing(path)
-    if not read_head(path).startswith(TIFF):
+    if kind_of(read_head(path)) != TIFF:
         return {}
     with translated(path), tifffile.TiffFile(path) as file:
         text = file.pages.first.description

@@ -42,6 +42,11 @@ class FramesLayout(Options):
         "Turns frames: 4 = transpose (first), 2 = flip up-down, 1 = flip left-right, added up.",
     ] = 0
 
+    @property
+    def extra(self) -> int | None:
+        """Number of the extra axis among those that are not the frame's, from 0; None: no such."""
+        return {"none": None, "first": 0, "second": 1}[self.extra_axis]
+
 
 @dataclass(frozen=True)
 class PositionsLayout(FramesLayout):

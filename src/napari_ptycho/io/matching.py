@@ -12,6 +12,7 @@ from napari_ptycho.io import positions
 from napari_ptycho.io.layout import Layout
 from napari_ptycho.model import Scan
 from napari_ptycho.model.arrays import Floats
+from napari_ptycho.prepare.halves import take
 
 if TYPE_CHECKING:
     from napari_ptycho.io.draft import Draft, Request
@@ -247,13 +248,7 @@ def without_dark(scan: Scan) -> Scan:
             "Check that these are the frames, and that the mask is not inverted."
         )
         return replace(scan, notes=(*scan.notes, note))
-    keep, dark = np.flatnonzero(lit), np.flatnonzero(~lit)
-    some: dict[str, Any] = {
-        name: None if getattr(scan, name) is None else getattr(scan, name)[keep]
-        for name in ("positions_m", "positions_px", "exposure")
-    }
-    valid = scan.valid if scan.valid is None or scan.valid.ndim == 2 else scan.valid[keep]
+    dark = np.flatnonzero(~lit)
     note = f"{len(dark)} frames hold no count at all and were left out: {listed(dark)}."
-    return replace(
-        scan, patterns=scan.patterns[keep], valid=valid, notes=(*scan.notes, note), **some
-    )
+    kept = take(scan, np.flatnonzero(lit))
+    return replace(kept, sources=scan.sources, notes=(*scan.notes, note))

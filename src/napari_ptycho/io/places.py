@@ -18,17 +18,6 @@ SMALLEST_SCAN_M = 1e-9
 LARGEST_STEP_UM = 5.0
 MOST_VALUES = 2**25
 """Of one dataset or table; more are no positions."""
-_WORDS = {
-    "meters": 1.0,
-    "metres": 1.0,
-    "millimeter": 1e-3,
-    "millimetre": 1e-3,
-    "microns": 1e-6,
-    "micrometer": 1e-6,
-    "micrometre": 1e-6,
-    "nanometer": 1e-9,
-    "nanometre": 1e-9,
-}
 _UNIT = re.compile(r"\s*[_\s\[(](m|mm|um|µm|μm|nm|px)[\])]?$")
 _PIXELS = ("px", "pixel", "pixels")
 _PLAIN = {"m": "metres", "um": "micrometres", "px": "object pixels"}
@@ -49,8 +38,7 @@ class Places:
 
 def metres_per(unit: str) -> float | None:
     """Return how many metres a unit of length has, None if it is none."""
-    word = unit.strip().lower()
-    return LENGTHS.get(word, _WORDS.get(word))
+    return LENGTHS.get(unit.strip().lower())
 
 
 def unit_in(name: str) -> str:

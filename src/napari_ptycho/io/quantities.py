@@ -5,10 +5,7 @@ from math import isfinite
 
 from scipy.constants import c, e, h
 
-from napari_ptycho.io import hdf5
-from napari_ptycho.io.hdf5 import ENERGIES
-
-LENGTHS = {**hdf5.LENGTHS, "cm": 1e-2}
+from napari_ptycho.io.hdf5 import ENERGIES, LENGTHS
 
 PHOTON_J, PHOTON_EV = (1e-17, 5e-14), (50.0, 2e5)
 ELECTRON_EV = (1e3, 3e6)

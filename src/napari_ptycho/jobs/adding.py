@@ -6,6 +6,7 @@ from pathlib import Path
 from napari_ptycho import recipes
 from napari_ptycho.errors import FileError
 from napari_ptycho.io.files import name_of, translated
+from napari_ptycho.io.forms.table import named
 from napari_ptycho.jobs.job import HERE, Job
 from napari_ptycho.jobs.store import Store
 from napari_ptycho.recipes.tasks import Task
@@ -30,16 +31,19 @@ def add_scans(
     """
     read = recipes.read(recipe)
     text, title = recipes.dumps(read), read.title or recipe.stem
+    suffix = named("reconstruction", read.output.form).suffix
     folder = folder.expanduser().absolute()
     with translated(folder, "make"):
         folder.mkdir(parents=True, exist_ok=True)
-    tasks = [Task(text, _absolute(scan), str(_free(folder, scan))) for scan in scans]
+    tasks = [
+        Task(text, _absolute(scan), str(_free(folder, _name(scan) + suffix))) for scan in scans
+    ]
     store.check([task.output for task in tasks])
     return [store.add(task, f"{_name(task.scan)} · {title}", where) for task in tasks]
 
 
 def _name(scan: str) -> str:
-    return scan[len(recipes.SAMPLE) :] if scan.startswith(recipes.SAMPLE) else name_of(Path(scan))
+    return name_of(Path(scan.removeprefix(recipes.SAMPLE)))
 
 
 def _absolute(scan: str) -> str:
@@ -51,8 +55,8 @@ def _absolute(scan: str) -> str:
     return str(path)
 
 
-def _free(folder: Path, scan: str) -> Path:
-    path = folder / f"{_name(scan)}.h5"
+def _free(folder: Path, name: str) -> Path:
+    path = folder / name
     if path.exists():
         raise FileError(f"{path}: exists already; choose another output folder")
     return path

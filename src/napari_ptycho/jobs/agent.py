@@ -19,6 +19,7 @@ from napari_ptycho.jobs.child import Started, run_apart
 from napari_ptycho.jobs.job import HERE, HOST, Job
 from napari_ptycho.jobs.store import Store
 from napari_ptycho.recipes.report import Report
+from napari_ptycho.recipes.summary import resolution
 from napari_ptycho.recipes.tasks import Event, Stop, Task
 
 log = logging.getLogger(__name__)
@@ -171,10 +172,8 @@ def summary(report: Report) -> str:
     parts = [f"{report.epochs} epochs"] if report.epochs else []
     if report.error is not None:
         parts.append(f"error {report.error:.4g}")
-    if report.resolution_m is not None:
-        parts.append(f"{report.resolution_m * 1e9:.3g} nm")
-    elif report.resolution_px is not None:
-        parts.append(f"{report.resolution_px:.3g} px")
+    if resolution(report):
+        parts.append(resolution(report))
     if report.warnings:
         count = len(report.warnings)
         parts.append(f"{count} warning{'s' * (count > 1)}")

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
+from napari_ptycho.cluster import PROTOCOLS
 from napari_ptycho.errors import OptionsError
 from napari_ptycho.recipes.tasks import Task
 
 HERE = "this computer"
 HOST = platform.node()
-PROTOCOLS = ("tcp://", "tls://")
 State = Literal["waiting", "running", "done", "failed", "stopped", "interrupted"]
 STATES: tuple[State, ...] = get_args(State)
 ENDED: tuple[State, ...] = ("done", "failed", "stopped", "interrupted")

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from napari_ptycho.errors import ScanError
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Complexes = NDArray[np.complex64]
 

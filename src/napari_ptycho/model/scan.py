@@ -149,9 +149,20 @@ class Scan:
         return int(self.patterns.shape[1]), int(self.patterns.shape[2])
 
     @property
+    def _frame_bytes(self) -> int:
+        return int(self.patterns.dtype.itemsize * np.prod(self.frame_shape))
+
+    @property
     def pixel_size_m(self) -> Pair | None:
         """Object pixel (height, width) in metres, or None if unknown."""
         return self.geometry.pixel_size_m(self.frame_shape)
+
+    @property
+    def positions(self) -> Floats:
+        """(N, 2) positions (y, x) as they are given: in metres, or in object pixels."""
+        given = self.positions_px if self.positions_m is None else self.positions_m
+        assert given is not None  # exactly one is
+        return given
 
     def in_pixels(self) -> Floats:
         """Return the (N, 2) positions (y, x) in object pixels, the origin as given.
@@ -160,21 +171,16 @@ class Scan:
             ScanError: The positions are in metres and the object pixel size is unknown.
         """
         if self.positions_px is not None:
-            return self.positions_px
-        assert self.positions_m is not None  # exactly one is given
+            return self.positions
         pixel = self.pixel_size_m
         if pixel is None:
-            known = {
-                "energy_ev": self.geometry.energy_ev,
-                "distance_m": self.geometry.distance_m,
-                "detector_pixel_m": self.geometry.detector_pixel_m,
-            }
-            missing = ", ".join(name for name, value in known.items() if value is None)
+            known = ("energy_ev", "distance_m", "detector_pixel_m")
+            missing = ", ".join(name for name in known if getattr(self.geometry, name) is None)
             raise ScanError(
                 f"{self.name}: positions are in metres but the object pixel size is unknown "
                 f"({missing} missing); give the missing values"
             )
-        return self.positions_m / pixel
+        return self.positions / pixel
 
     def blocks(self, bytes_at_once: int = BLOCK_BYTES) -> Iterator[tuple[slice, NDArray[Any]]]:
         """Yield (frames, patterns (n, H, W)) in order, reading a lazy scan in whole chunks.
@@ -182,8 +188,7 @@ class Scan:
         Raises:
             ScanError: A block read from disk holds NaN or negative counts.
         """
-        frame_bytes = max(1, int(self.patterns.dtype.itemsize * np.prod(self.frame_shape)))
-        step = max(1, bytes_at_once // frame_bytes)
+        step = max(1, bytes_at_once // self._frame_bytes)
         if self.is_lazy:
             chunk = self.patterns.chunks[0][0]
             step = max(1, step // chunk) * chunk
@@ -202,8 +207,7 @@ class Scan:
         Raises:
             ScanError: They hold NaN or negative counts.
         """
-        frame_bytes = max(1, int(self.patterns.dtype.itemsize * np.prod(self.frame_shape)))
-        frames = slice(0, min(len(self), max(1, bytes_at_most // frame_bytes)))
+        frames = slice(0, min(len(self), max(1, bytes_at_most // self._frame_bytes)))
         block = np.asarray(self.patterns[frames])
         if self.is_lazy:
             self._check_counts(0, block)

@@ -114,10 +114,8 @@ def _valid(scan: Scan) -> Row:
 
 def _positions(scan: Scan) -> list[Row]:
     in_metres = scan.positions_m is not None
-    positions = scan.positions_m if in_metres else scan.positions_px
-    assert positions is not None  # a Scan has exactly one of them
     source = scan.sources.get("positions_m" if in_metres else "positions_px", "")
-    span = np.ptp(positions, axis=0)
+    span = np.ptp(scan.positions, axis=0)
     electrons = scan.geometry.particle == "electron"
     scale, unit = (1e9, "nm") if electrons else (1e6, "µm")
     height, width = span * (scale if in_metres else 1)
@@ -126,7 +124,7 @@ def _positions(scan: Scan) -> list[Row]:
     if in_metres and span.max() > 0:
         warning = _doubt(float(span.max()), limits, scale, unit)
     return [
-        Row("positions", f"{len(positions)}", "", source),
+        Row("positions", f"{len(scan)}", "", source),
         Row("span", f"{height:.5g} x {width:.5g}", unit if in_metres else "px", source, warning),
     ]
 

@@ -28,8 +28,6 @@ class Cost:
     """10^9 operations per pattern: twice the multiply-adds of convolutions and dense layers."""
     weight_bytes: int
     """Memory of the weights."""
-    predict_bytes: int
-    """Memory per pattern to predict: the largest input and output of one layer (an estimate)."""
     train_bytes: int
     """Memory per pattern to train: what the way back needs (an estimate)."""
 
@@ -58,24 +56,22 @@ def cost(name: str, shape: tuple[int, int] = (64, 64)) -> Cost:
     small = 2 * multiple  # its deepest level has 2 x 2 pixels: batch normalisation needs several
     times = height * width / small**2
     pattern = torch.zeros(1, 1, small, small)
-    operations, largest = _layers(network.eval(), pattern)
+    operations = _operations(network.eval(), pattern)
     kept = _kept(network.train(), pattern)
     parameters = sum(weight.numel() for weight in network.parameters())
     return Cost(
         parameters,
         operations * times / 1e9,
         parameters * BYTES,
-        round(largest * times),
         round(kept * times),
     )
 
 
-def _layers(network: nn.Module, pattern: Tensor) -> tuple[int, int]:
-    """Return the operations of all layers, and the bytes of the one with most input and output."""
-    operations, sizes = [0], [0]
+def _operations(network: nn.Module, pattern: Tensor) -> int:
+    """Return the operations of all layers."""
+    operations = [0]
 
     def note(layer: nn.Module, given: tuple[Any, ...], made: Tensor) -> None:
-        sizes.append((given[0].numel() + made.numel()) * BYTES)
         if isinstance(layer, nn.ConvTranspose2d):  # each input pixel meets weights (out, k, k)
             operations.append(2 * given[0].numel() * layer.weight[0].numel())
         elif isinstance(layer, nn.Conv2d | nn.Linear):  # each output pixel meets (in, k, k)
@@ -87,7 +83,7 @@ def _layers(network: nn.Module, pattern: Tensor) -> tuple[int, int]:
         network(pattern)
     for hook in hooks:
         hook.remove()
-    return sum(operations), max(sizes)
+    return sum(operations)
 
 
 def _kept(network: nn.Module, pattern: Tensor) -> int:

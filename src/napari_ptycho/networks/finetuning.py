@@ -67,7 +67,7 @@ def _learning() -> Iterator[None]:
 
 def frozen(live: Tuning, network: Network) -> Tuned:
     """Copy the live state into an immutable result on the CPU."""
-    there, best = live.there, live.best or live.values()
+    there, best = live.experiment, live.best or live.values()
     weights = {name: value.cpu().numpy() for name, value in best.items() if name}
     about = {
         **network.about,

@@ -1,7 +1,5 @@
 """Counts in, what a network is given out: scaling, padding, and back (torch)."""
 
-from dataclasses import replace
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -148,4 +146,4 @@ def fitting(
         )
     if own and is_standardised(preparation.scaling):
         return preparation_of(scan, preparation.scaling), tuple(notes)
-    return replace(preparation), tuple(notes)
+    return preparation, tuple(notes)

@@ -68,22 +68,12 @@ class PtychoNN(nn.Module):
         return torch.cat([torch.sigmoid(amplitude), torch.tanh(phase) * math.pi], dim=1)
 
 
-class PtychoNNKeras(nn.Module):
+class PtychoNNKeras(PtychoNN):
     """The form of the paper: (B, 1, H, W) -> (B, 2, H, W), neither output limited to a range.
 
-    Sides are doubled by repeating pixels, and the last block is half as wide. H and W are multiples
-    of 8.
+    The encoder is the same. Sides are doubled by repeating pixels, and the last block is half as
+    wide. H and W are multiples of 8.
     """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.encoder = nn.Sequential(
-            *block(1, 32), half(),  # 32 x 32 x 32
-            *block(32, 64), half(),  # 64 x 16 x 16
-            *block(64, 128), half(),  # 128 x 8 x 8
-        )  # fmt: skip
-        self.decoder1 = self._decoder()
-        self.decoder2 = self._decoder()
 
     @staticmethod
     def _decoder() -> nn.Sequential:

@@ -18,14 +18,8 @@ SLOPE = 0.2  # of the leaky ReLU
 class PtyNetB(nn.Module):
     """(B, 1, H, W) -> (B, 2, H, W) amplitude and phase; H and W are multiples of 16."""
 
-    def __init__(self, bounded: bool = False) -> None:
-        """Build it.
-
-        Args:
-            bounded: Limit the amplitude to +-1 and the phase to +-pi; the published one does not.
-        """
+    def __init__(self) -> None:
         super().__init__()
-        self.bounded = bounded
         self.encoder = nn.Sequential(
             _Encode(1, 32, 2),  # 32 x 64 x 64
             _Encode(32, 64, 2),  # 64 x 32 x 32
@@ -43,8 +37,6 @@ class PtyNetB(nn.Module):
     def forward(self, patterns: Tensor) -> Tensor:
         """Return amplitude and phase (rad)."""
         output: Tensor = self.decoder(self.encoder(patterns))
-        if self.bounded:
-            output = nn.functional.hardtanh(output)
         return torch.cat([output[:, :1], output[:, 1:] * math.pi], dim=1)
 
 

@@ -68,5 +68,3 @@ class Tuned:
     """What it makes of the scan, as it is now; of the kept network in the last update."""
     scale: float
     """Factor on the probe by which counts and patterns agree."""
-    run: Any = None
-    """The live fine-tuning, to go on from in this session."""

@@ -93,7 +93,7 @@ def _network(network: Network | None) -> list[Any] | None:
 
 def tuning_key(live: Tuning, network: Network) -> str:
     """Return what tells a fine-tuning from others: scan, probe, options, network."""
-    scan, start = live.there.scan, live.there.start
+    scan, start = live.experiment.scan, live.experiment.start
     data = [scan.patterns, scan.valid, scan.exposure, start.positions_px, start.probe]
     return digest("finetuning", data, live.options, _network(network))
 
@@ -121,7 +121,7 @@ def load_tuning(live: Tuning, tree: Mapping[str, Any]) -> None:
     Raises:
         JobError: It has other weights.
     """
-    where = live.there.device
+    where = live.experiment.device
     put({**live.module.state_dict(), "": live.probe}, tree["values"])
     live.probe.requires_grad_(live.options.probe_rate > 0)
     live.best = {name: tensor_of(array).to(where) for name, array in tree["best"].items()}

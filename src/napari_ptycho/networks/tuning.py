@@ -30,22 +30,22 @@ Values = dict[str, Tensor]
 class Tuning:
     """A network, and what it has learnt so far."""
 
-    def __init__(self, network: Network, there: Experiment, options: FinetuneOptions) -> None:
+    def __init__(self, network: Network, experiment: Experiment, options: FinetuneOptions) -> None:
         """Begin with the network as it is, in evaluation mode: batch statistics stay frozen.
 
         Args:
             network: Taught before.
-            there: The scan, on the device.
+            experiment: The scan, on the device.
             options: How it learns.
         """
-        self.there, self.options = there, options
-        self.module = channels_last(network.module().to(there.device))
-        self.probe = there.probe.clone()
-        self.kept, self.held = held_out(len(there), options)
+        self.experiment, self.options = experiment, options
+        self.module = channels_last(network.module().to(experiment.device))
+        self.probe = experiment.probe.clone()
+        self.kept, self.held = held_out(len(experiment), options)
         self.done, self.scale = 0.0, 1.0
         self.history: dict[str, list[float]] = {"loss": [], "r_factor": [], "held_out": []}
-        self.notes = list(there.notes)
-        self.stitcher = there.stitcher()
+        self.notes = list(experiment.notes)
+        self.stitcher = experiment.stitcher()
         """The newest sums: of the patterns it learns, in the end of all."""
         self.epoch, self.least = 0, float("inf")
         """When the kept network was, and its held-out error."""
@@ -109,31 +109,31 @@ class Tuning:
 
     def _overlap(self, number: int) -> Iterator[tuple[float, float]]:
         """Take one step, from the stitched object; yield loss and R factor so far."""
-        there = self.there
+        experiment = self.experiment
         pieces = torch.split(self.kept, self.options.batch)
         graphs: list[Tensor] = []
-        self._seen, stitcher = self.values(), there.stitcher()
+        self._seen, stitcher = self.values(), experiment.stitcher()
         for some in pieces:
-            with torch.set_grad_enabled(there.roomy):
-                patches = there.patches(self.module, some)
-            stitcher.add(patches.detach(), there.corners[some])
-            if there.roomy:
+            with torch.set_grad_enabled(experiment.roomy):
+                patches = experiment.patches(self.module, some)
+            stitcher.add(patches.detach(), experiment.corners[some])
+            if experiment.roomy:
                 graphs.append(patches)
             yield 0.0, 0.0
         self.stitcher = stitcher
         self.adam.zero_grad(set_to_none=True)
         image = stitcher.result().object.to(torch.complex64).requires_grad_()
         loss = r = 0.0
-        for some in torch.split(self.kept, there.batch):
-            model = counts_of_object(image, self.probe, there.corners[some], there.beam)
+        for some in torch.split(self.kept, experiment.batch):
+            model = counts_of_object(image, self.probe, experiment.corners[some], experiment.beam)
             cost, part = self._misfit(model, some)
             torch.autograd.backward(cost)
             loss, r = loss + float(cost.detach()), r + part
             yield loss, r
         way = pull_of(image, stitcher)
         for k, some in enumerate(pieces):
-            patches = graphs[k] if there.roomy else there.patches(self.module, some)
-            pulls = cut(way, there.corners[some], there.shape) * there.weight
+            patches = graphs[k] if experiment.roomy else experiment.patches(self.module, some)
+            pulls = cut(way, experiment.corners[some], experiment.shape) * experiment.weight
             torch.autograd.backward(patches, pulls)
             yield loss, r
         self._step(number)
@@ -144,8 +144,8 @@ class Tuning:
         loss = r = 0.0
         for some in torch.split(order, self.options.batch):
             self.adam.zero_grad(set_to_none=True)
-            patches = self.there.patches(self.module, some)
-            model = counts_of_patches(patches, self.probe[None], self.there.beam)
+            patches = self.experiment.patches(self.module, some)
+            model = counts_of_patches(patches, self.probe[None], self.experiment.beam)
             cost, part = self._misfit(model, some)
             torch.autograd.backward(cost * (len(self.kept) / len(some)))
             loss, r = loss + float(cost.detach()), r + part
@@ -156,8 +156,8 @@ class Tuning:
 
     def _misfit(self, model: Tensor, some: Tensor) -> tuple[Tensor, float]:
         """Return what some patterns add to the loss of all, and to the R factor."""
-        there, root = self.there, self.there.root[some]
-        valid = there.valid_of(some)
+        experiment, root = self.experiment, self.experiment.root[some]
+        valid = experiment.valid_of(some)
         off = ((model + DARK).sqrt() - root).abs().mul(valid).sum() / self.totals[0]
         if self.options.loss == "amplitude":
             return off, float(off.detach())
@@ -177,28 +177,30 @@ class Tuning:
 
     def _look(self, some: Tensor) -> None:
         """Stitch what the network makes of some patterns now."""
-        self._seen, stitcher = self.values(), self.there.stitcher()
+        self._seen, stitcher = self.values(), self.experiment.stitcher()
         with torch.no_grad():
             for piece in torch.split(some, self.options.batch):
-                patches = self.there.patches(self.module, piece)
-                stitcher.add(patches, self.there.corners[piece])
+                patches = self.experiment.patches(self.module, piece)
+                stitcher.add(patches, self.experiment.corners[piece])
         self.stitcher = stitcher
 
     def _scale(self) -> None:
         """Scale the probe so that median counts and median model agree, and sum up the counts."""
-        there = self.there
-        counts = (there.root.square() * there.valid).sum(dim=(-2, -1))[self.kept]
+        experiment = self.experiment
+        counts = (experiment.root.square() * experiment.valid).sum(dim=(-2, -1))[self.kept]
         image = self.stitcher.result().object.to(torch.complex64)
         sums = []
         with torch.no_grad():
-            for some in torch.split(self.kept, there.batch):
-                model = counts_of_object(image, self.probe, there.corners[some], there.beam)
-                sums.append((model * there.valid_of(some)).sum(dim=(-2, -1)))
+            for some in torch.split(self.kept, experiment.batch):
+                model = counts_of_object(
+                    image, self.probe, experiment.corners[some], experiment.beam
+                )
+                sums.append((model * experiment.valid_of(some)).sum(dim=(-2, -1)))
         found = float((counts.median() / torch.cat(sums).median().clamp_min(1e-12)).sqrt())
         self.scale = found if np.isfinite(found) and found > 0 else 1.0
         self.probe = (self.probe * self.scale).requires_grad_(self.options.probe_rate > 0)
         self._seen[""] = self.probe.detach().clone()
-        roots = (there.root * there.valid).sum(dim=(-2, -1))[self.kept]
+        roots = (experiment.root * experiment.valid).sum(dim=(-2, -1))[self.kept]
         self.totals = roots.sum().clamp_min(1e-12), counts.sum().clamp_min(1e-12)
 
     def optimiser(self) -> torch.optim.Adam:
@@ -220,7 +222,9 @@ class Tuning:
             return self._r_factor(image, self.held)
 
     def _r_factor(self, image: Tensor, some: Tensor) -> float:
-        return self.there.sample(some).r_factor(image, self.probe.detach(), self.there.beam)
+        return self.experiment.sample(some).r_factor(
+            image, self.probe.detach(), self.experiment.beam
+        )
 
     def _judge(self, number: int) -> None:
         """Keep the network of the newest object if it is the best."""
@@ -244,7 +248,7 @@ class Tuning:
         best = dict(self.best)
         self.probe = best.pop("")
         self.module.load_state_dict(best)
-        every = torch.arange(len(self.there))
+        every = torch.arange(len(self.experiment))
         self._look(every)
         image = self.stitcher.result().object.to(torch.complex64)
         with torch.no_grad():

@@ -33,9 +33,7 @@ def flatten(reconstruction: Reconstruction) -> NDArray[np.complex64]:
 
     The ramp is the mean phase step between neighbouring illuminated pixels, weighted by |object|^2.
     """
-    light = illumination(reconstruction)
-    known = light > 0.1 * light.max()
-    image = np.where(known, reconstruction.object, 0)
+    image = np.where(illuminated(reconstruction), reconstruction.object, 0)
     step_y = np.angle((image[1:] * image[:-1].conj()).sum())
     step_x = np.angle((image[:, 1:] * image[:, :-1].conj()).sum())
     y, x = np.ogrid[: image.shape[0], : image.shape[1]]

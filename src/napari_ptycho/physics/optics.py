@@ -4,8 +4,9 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from napari_ptycho.errors import ScanError
 from napari_ptycho.model.arrays import Floats
-from napari_ptycho.model.geometry import Pair
+from napari_ptycho.model.geometry import Geometry, Pair
 
 Wave = NDArray[np.complex128]
 
@@ -32,6 +33,30 @@ def angular_spectrum(
     along = 1 / wavelength_m**2 - fy**2 - fx**2
     phase = 2 * np.pi * distance_m * (np.sqrt(np.maximum(along, 0)) - 1 / wavelength_m)
     return np.where(along > 0, np.exp(1j * phase), 0)
+
+
+def near_field(geometry: Geometry, shape: tuple[int, int], owner: str) -> Wave:
+    """Return the transfer function (H, W) from the sample to a near-field detector.
+
+    Angular spectrum over the effective distance with the demagnified pixel (Fresnel scaling
+    theorem: a beam from a focus z1 before the sample acts like a parallel one). Its conjugate goes
+    back.
+
+    Args:
+        geometry: Of the experiment.
+        shape: Pixels of a pattern (H, W).
+        owner: Whose geometry it is, for the sentence.
+
+    Raises:
+        ScanError: Energy, distance or detector pixel is unknown.
+    """
+    pixel, distance = geometry.pixel_size_m(shape), geometry.effective_distance_m
+    if pixel is None or distance is None or geometry.wavelength_m is None:
+        raise ScanError(
+            f"{owner}: the near field needs energy_ev, distance_m and detector_pixel_m; give those "
+            "that are unknown"
+        )
+    return angular_spectrum(shape, pixel, geometry.wavelength_m, distance)
 
 
 def propagate(wave: NDArray[np.complexfloating], kernel: Wave) -> Wave:

@@ -7,10 +7,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_ptycho.errors import ScanError
 from napari_ptycho.model import Geometry
 from napari_ptycho.physics import kernels
-from napari_ptycho.physics.optics import angular_spectrum
+from napari_ptycho.physics.optics import near_field
 
 TINY = 1e-10  # counts; keeps 1/|wave| finite where the model has no light
 FLOOR = 0.1  # counts that the Poisson likelihood adds to the model: one photon cannot break it
@@ -39,22 +38,14 @@ class Propagator:
 
 
 def propagator(geometry: Geometry, shape: tuple[int, int], device: torch.device) -> Propagator:
-    """Build the propagator of an experiment.
-
-    Near field: angular spectrum over the effective distance with the demagnified pixel (Fresnel
-    scaling theorem: a beam from a focus z1 before the sample acts like a parallel one).
+    """Build the propagator of an experiment (`optics.near_field`).
 
     Raises:
         ScanError: The near field lacks energy, distance or detector pixel.
     """
     if geometry.propagation == "far":
         return Propagator()
-    pixel, distance = geometry.pixel_size_m(shape), geometry.effective_distance_m
-    if pixel is None or distance is None or geometry.wavelength_m is None:
-        raise ScanError(
-            "the near field needs energy_ev, distance_m and detector_pixel_m; one is unknown"
-        )
-    kernel = angular_spectrum(shape, pixel, geometry.wavelength_m, distance)
+    kernel = near_field(geometry, shape, "geometry")
     return Propagator(torch.from_numpy(kernel).to(device, torch.complex64))
 
 

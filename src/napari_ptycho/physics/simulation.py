@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from napari_ptycho.errors import ScanError
 from napari_ptycho.model import Geometry, Scan
 from napari_ptycho.model.arrays import Floats
-from napari_ptycho.physics.optics import Wave, angular_spectrum
+from napari_ptycho.physics.optics import Wave, near_field
 
 BATCH = 64
 SIMULATED = (
@@ -57,7 +57,8 @@ def simulate(
             f"of shape {object.shape}; every window must lie inside it"
         )
     geometry = geometry or Geometry()
-    kernel = _kernel(geometry, shape)
+    near = geometry.propagation == "near"
+    kernel = near_field(geometry, shape, "simulate") if near else None
     rng = None if seed is None else np.random.default_rng(seed)
     dtype = np.float32 if rng is None else np.uint32
     patterns = np.empty((len(positions), *shape), dtype)
@@ -85,15 +86,6 @@ def simulate(
         name="simulated",
         sources=dict.fromkeys(SIMULATED, "simulated"),
     )
-
-
-def _kernel(geometry: Geometry, shape: tuple[int, int]) -> Wave | None:
-    if geometry.propagation == "far":
-        return None
-    pixel, distance = geometry.pixel_size_m(shape), geometry.effective_distance_m
-    if pixel is None or distance is None or geometry.wavelength_m is None:
-        raise ScanError("simulate: the near field needs energy, distance and detector pixel")
-    return angular_spectrum(shape, pixel, geometry.wavelength_m, distance)
 
 
 def _intensity(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from napari_ptycho.errors import OptionsError, ScanError
 from napari_ptycho.model import Scan
 from napari_ptycho.model.arrays import Bools, Floats
-from napari_ptycho.prepare.lazy import mapped
+from napari_ptycho.prepare.lazy import mapped, mapped_valid
 from napari_ptycho.prepare.survey import Survey
 from napari_ptycho.prepare.text import plural
 
@@ -102,10 +102,7 @@ def mask_pixels(scan: Scan, bad: Bools, note: str, good: Bools | None = None) ->
     def masked(valid: NDArray[Any]) -> NDArray[Any]:
         return (valid & ~bad) | keep
 
-    assert scan.valid is not None  # set on construction
-    stack = scan.valid.ndim == 3
-    valid = mapped(scan.valid, masked, scan.frame_shape, bool) if stack else masked(scan.valid)
-    return with_valid(scan, valid, note)
+    return with_valid(scan, mapped_valid(scan, masked, scan.frame_shape), note)
 
 
 def mask_saturated(scan: Scan, level: float) -> Scan:

@@ -8,7 +8,6 @@ is for this (`benchmarks/binning.py` compares it with reading the file alone).
 
 import math
 import re
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,10 +18,9 @@ from numpy.typing import NDArray
 
 from napari_ptycho.errors import ScanError
 from napari_ptycho.model import Scan
-from napari_ptycho.model.arrays import Bools
+from napari_ptycho.model.arrays import Bools, Ints
 from napari_ptycho.prepare.groups import Groups, Neighbours, Size, check_size, group
-from napari_ptycho.prepare.lazy import read, runs
-from napari_ptycho.prepare.raster import Ints
+from napari_ptycho.prepare.lazy import promised, read, runs
 
 LABEL = re.compile(r"binned (\d+x\d+|\d+)( along the path| in space)? from")
 BLOCK_BYTES = 16 * 2**20
@@ -65,7 +63,7 @@ def bin_positions(scan: Scan, size: Size, neighbours: Neighbours = "path") -> Sc
     label = size_label(size, neighbours)
     exposure = np.ones(len(scan)) if scan.exposure is None else scan.exposure
     given = "positions_px" if scan.positions_m is None else "positions_m"
-    means: dict[str, Any] = {given: groups.mean(getattr(scan, given))}
+    means: dict[str, Any] = {given: groups.mean(scan.positions)}
     came = {name: scan.sources.get(name, "unknown") for name in ("patterns", given)}
     return replace(
         scan,
@@ -138,15 +136,7 @@ def _binned(bins: "_Bins") -> Any:
     """Sum now, or promise to, as the source does."""
     if not is_dask_collection(bins.source):
         return bins[:]
-    import dask.array as da
-
-    return da.from_array(  # type: ignore[no-untyped-call]
-        bins,
-        chunks=(_bins_per_block(bins), *bins.shape[1:]),
-        name=f"binned-{uuid.uuid4().hex}",
-        asarray=False,  # not fancy=False: dask would sum a whole block to show one bin of it
-        meta=np.empty((0, 0, 0), bins.dtype),
-    )
+    return promised(bins, _bins_per_block(bins), "binned")
 
 
 @dataclass(frozen=True, eq=False)

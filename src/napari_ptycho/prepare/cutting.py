@@ -11,7 +11,7 @@ from napari_ptycho.errors import ScanError
 from napari_ptycho.model import Geometry, Scan
 from napari_ptycho.model.arrays import Complexes
 from napari_ptycho.prepare.binning import sum_dtype
-from napari_ptycho.prepare.lazy import mapped
+from napari_ptycho.prepare.lazy import mapped, mapped_valid
 
 
 @dataclass(frozen=True)
@@ -49,16 +49,14 @@ def cut(scan: Scan, window: Window, told: str = "") -> Scan:
 
     def counted(block: NDArray[Any]) -> NDArray[Any]:
         block = windowed(block, window.start, window.size)
-        return _blocks(block, window.rebin).sum(axis=(-3, -1), dtype=counts)
+        return blocks(block, window.rebin).sum(axis=(-3, -1), dtype=counts)
 
     def measured(block: NDArray[Any]) -> NDArray[Any]:
         block = windowed(block, window.start, window.size)
-        return np.asarray(_blocks(block, window.rebin).all(axis=(-3, -1)))
+        return np.asarray(blocks(block, window.rebin).all(axis=(-3, -1)))
 
-    assert scan.valid is not None  # set on construction
-    stack = scan.valid.ndim == 3
-    valid = mapped(scan.valid, measured, window.shape, bool) if stack else measured(scan.valid)
-    if not stack and not valid.any():
+    valid = mapped_valid(scan, measured, window.shape)
+    if valid.ndim == 2 and not valid.any():
         raise ScanError(
             f"{scan.name}: no valid pixel is left in what is cut out; choose a larger size, "
             "another centre, or another mask"
@@ -145,7 +143,7 @@ def windowed(array: NDArray[Any], start: tuple[int, int], size: tuple[int, int])
     return np.pad(array, pads) if any(map(any, pads)) else array
 
 
-def _blocks(array: NDArray[Any], rebin: int) -> NDArray[Any]:
+def blocks(array: NDArray[Any], rebin: int) -> NDArray[Any]:
     """Return (..., h, rebin, w, rebin)."""
     height, width = array.shape[-2:]
     return array.reshape(*array.shape[:-2], height // rebin, rebin, width // rebin, rebin)
@@ -165,7 +163,7 @@ def _far_probe(probe: Complexes, window: Window) -> Complexes:
 
 def _near_probe(probe: Complexes, window: Window) -> Complexes:
     """Cut a probe as the frames; a block takes the sum of its waves, its photons kept."""
-    waves = _blocks(windowed(probe, window.start, window.size), window.rebin)
+    waves = blocks(windowed(probe, window.start, window.size), window.rebin)
     return np.asarray(waves.sum(axis=(-3, -1)) / window.rebin, np.complex64)
 
 

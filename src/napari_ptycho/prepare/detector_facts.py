@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from napari_ptycho.model import Scan
 from napari_ptycho.model.geometry import Pair
 from napari_ptycho.prepare.bad_pixels import dead_pixels, hot_pixels
-from napari_ptycho.prepare.cutting import coarser, windowed
+from napari_ptycho.prepare.cutting import blocks, coarser, windowed
 from napari_ptycho.prepare.detector import DetectorOptions, fft_size, find_window
 from napari_ptycho.prepare.survey import survey
 from napari_ptycho.prepare.text import length, plural
@@ -79,15 +79,14 @@ def detector_report(scan: Scan, options: DetectorOptions) -> DetectorReport:
     if options.dead:
         flags[dead_pixels(seen)] = DEAD
     good = windowed(np.isin(flags, (GOOD, SATURATED)), window.start, window.size)
-    height, width, n = *window.shape, window.rebin
-    blocks = good.reshape(height, n, width, n).all(axis=(1, 3))
-    geometry = coarser(scan.geometry, n)
+    kept = blocks(good, window.rebin).all(axis=(-3, -1))
+    geometry = coarser(scan.geometry, window.rebin)
     return DetectorReport(
         shape=window.shape,
         centre=window.centre,
         pixel_m=(scan.pixel_size_m, geometry.pixel_size_m(window.shape)),
         flags=flags,
-        masked=1 - float(blocks.mean()),
+        masked=1 - float(kept.mean()),
         frames=seen.frames,
     )
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from napari_ptycho.errors import OptionsError, ScanError
 from napari_ptycho.model import Scan
-from napari_ptycho.model.arrays import Floats
-from napari_ptycho.prepare.raster import Ints, Raster, find_raster
+from napari_ptycho.model.arrays import Floats, Ints
+from napari_ptycho.prepare.raster import Raster, find_raster
 
 Size = int | tuple[int, int]
 Neighbours = Literal["path", "space"]
@@ -83,8 +83,6 @@ def group(scan: Scan, size: Size, neighbours: Neighbours = "path") -> Groups:
         ScanError: A block of rows and columns is asked for, but the scan is no raster.
     """
     size = check_size(size, neighbours)
-    positions = scan.positions_m if scan.positions_m is not None else scan.positions_px
-    assert positions is not None  # a scan has one of the two
     if isinstance(size, tuple):
         raster = find_raster(scan)
         if raster is None:
@@ -94,8 +92,8 @@ def group(scan: Scan, size: Size, neighbours: Neighbours = "path") -> Groups:
             )
         return _collect(_blocks(raster, size), math.prod(size))
     if neighbours == "space":
-        return _collect(_compact(positions, size), size)
-    breaks = _breaks(positions, find_raster(scan))
+        return _collect(_compact(scan.positions, size), size)
+    breaks = _breaks(scan.positions, find_raster(scan))
     return _collect(_consecutive(breaks, size, len(scan)), size)
 
 

@@ -8,7 +8,6 @@ a square root) are not Poisson, and thinning them would give correlated halves: 
 """
 
 import math
-import uuid
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,8 +16,9 @@ from numpy.typing import NDArray
 
 from napari_ptycho.errors import OptionsError, ScanError
 from napari_ptycho.model import Scan
-from napari_ptycho.prepare.lazy import read, runs
-from napari_ptycho.prepare.raster import Ints, find_raster
+from napari_ptycho.model.arrays import Ints
+from napari_ptycho.prepare.lazy import promised, read, runs
+from napari_ptycho.prepare.raster import find_raster
 
 NAMES = ("half A", "half B")
 LOOKED_AT = 16  # frames that tell whether counts may be photons
@@ -201,15 +201,7 @@ class _Thinned:
 def _promised(half: _Thinned) -> Any:
     if not half.scan.is_lazy:
         return None
-    import dask.array as da
-
-    return da.from_array(  # type: ignore[no-untyped-call]
-        half,
-        chunks=(half.scan.patterns.chunks[0], *half.shape[1:]),
-        name=f"thinned-{uuid.uuid4().hex}",
-        asarray=False,  # not fancy=False: dask would draw a whole block to show one frame of it
-        meta=np.empty((0, 0, 0), half.dtype),
-    )
+    return promised(half, half.scan.patterns.chunks[0], "thinned")
 
 
 def _photons(scan: Scan, number: int, frame: NDArray[Any]) -> NDArray[np.bool_]:

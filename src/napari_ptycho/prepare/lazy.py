@@ -8,7 +8,8 @@ import numpy as np
 from dask.base import is_dask_collection
 from numpy.typing import NDArray
 
-from napari_ptycho.prepare.raster import Ints
+from napari_ptycho.model import Scan
+from napari_ptycho.model.arrays import Ints
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -50,16 +51,36 @@ def mapped(
     """
     if not is_dask_collection(source):
         return np.ascontiguousarray(function(source), dtype)
+    return promised(_Mapped(source, function, shape, np.dtype(dtype)), source.chunks[0], "mapped")
+
+
+def mapped_valid(
+    scan: Scan, function: Callable[[NDArray[Any]], NDArray[Any]], shape: tuple[int, int]
+) -> Any:
+    """Apply a function to the valid pixels of a scan, (H, W) or (N, H, W), as `mapped` does."""
+    assert scan.valid is not None  # set on construction
+    if scan.valid.ndim == 2:
+        return function(scan.valid)
+    return mapped(scan.valid, function, shape, bool)
+
+
+def promised(source: Any, chunk: int | tuple[int, ...], label: str) -> "da.Array":
+    """Return a dask array (N, h, w) of frames that are made where they are indexed.
+
+    Args:
+        source: Has `shape`, `ndim` and `dtype`, and makes the frames that it is asked for.
+        chunk: Frames that are made together: as many in each chunk, or of every one.
+        label: What its frames are, for the names of dask's tasks.
+    """
     import dask.array as da
 
-    made = _Mapped(source, function, shape, np.dtype(dtype))
     return da.from_array(  # type: ignore[no-untyped-call]
-        made,
-        chunks=(source.chunks[0], *shape),
-        name=f"mapped-{uuid.uuid4().hex}",
+        source,
+        chunks=(chunk, *source.shape[1:]),
+        name=f"{label}-{uuid.uuid4().hex}",
         asarray=False,
-        fancy=True,  # only so does dask ask for one frame where one frame is wanted
-        meta=np.empty((0, 0, 0), made.dtype),
+        fancy=True,  # else dask would make a whole chunk to show one frame of it
+        meta=np.empty((0, 0, 0), source.dtype),
     )
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from napari_ptycho.errors import OptionsError
 from napari_ptycho.model import Scan
 from napari_ptycho.model.geometry import Geometry, Pair
-from napari_ptycho.prepare.lazy import mapped
+from napari_ptycho.prepare.lazy import mapped, mapped_valid
 
 TRANSPOSE, UP_DOWN, LEFT_RIGHT = 4, 2, 1
 BOTH = UP_DOWN | LEFT_RIGHT
@@ -58,11 +58,9 @@ def orient(scan: Scan, code: int) -> Scan:
     def turn(block: NDArray[Any]) -> NDArray[Any]:
         return turned(block, code, near)
 
-    assert scan.valid is not None  # set on construction
-    stack = scan.valid.ndim == 3
     turned_scan = {
         "patterns": mapped(scan.patterns, turn, shape, scan.patterns.dtype),
-        "valid": mapped(scan.valid, turn, shape, bool) if stack else turn(scan.valid),
+        "valid": mapped_valid(scan, turn, shape),
         "probe": None if scan.probe is None else turn(scan.probe),
         "geometry": geometry,
         "notes": (*scan.notes, f"The frames were turned: {CODES[code]} (orientation {code})."),

@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ptycho.model import Scan
-from napari_ptycho.model.arrays import Floats
+from napari_ptycho.model.arrays import Floats, Ints
 
-Ints = NDArray[np.int64]
 Axis = Literal["x", "y"]
 
 CUTS = 8
@@ -61,8 +59,7 @@ def find_raster(scan: Scan) -> Raster | None:
     Args:
         scan: Only its positions are looked at, in any unit.
     """
-    positions = scan.positions_m if scan.positions_m is not None else scan.positions_px
-    assert positions is not None  # a scan has one of the two
+    positions = scan.positions
     best = _along_path([_lines_across(positions, axis) for axis in (0, 1)])
     if best is None or best.changes > len(positions) / 2:
         turned = _turned(positions)

@@ -116,7 +116,7 @@ def binning_report(scan: Scan, size: Size, neighbours: Neighbours = "path") -> B
     groups = group(scan, size, neighbours)
     before, after = len(scan), len(groups)
     unit, scale = _unit(scan)
-    steps = facts.step, _median_step(groups.mean(_positions(scan)) * scale)
+    steps = facts.step, _median_step(groups.mean(scan.positions) * scale)
     width = _width(scan, unit)
     overlap = tuple(_overlap(step, width) for step in steps)
     modes = 1 if scan.probe is None else len(scan.probe)
@@ -186,7 +186,7 @@ def _facts(scan: Scan) -> _Facts:
     if found is None:
         pattern = mean_pattern(scan)
         _, scale = _unit(scan)
-        step = _median_step(_positions(scan) * scale)
+        step = _median_step(scan.positions * scale)
         found = _known[scan] = _Facts(pattern, float(pattern.sum()), step)
     return found
 
@@ -205,12 +205,6 @@ def mean_pattern(scan: Scan) -> Floats:
         valid = scan.valid_of(run)
         total += np.sum(np.asarray(scan.patterns[run]), axis=0, dtype=np.float64, where=valid)
     return total / sum(run.stop - run.start for run in runs)
-
-
-def _positions(scan: Scan) -> Floats:
-    positions = scan.positions_m if scan.positions_m is not None else scan.positions_px
-    assert positions is not None  # a scan has one of the two
-    return positions
 
 
 def _unit(scan: Scan) -> tuple[str, Any]:

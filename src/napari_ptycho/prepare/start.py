@@ -11,7 +11,7 @@ from napari_ptycho.errors import ScanError
 from napari_ptycho.model import Geometry, Reconstruction, Scan
 from napari_ptycho.model.arrays import Floats
 from napari_ptycho.options import Options, Range
-from napari_ptycho.physics.optics import angular_spectrum, propagate, zone_plate_wave
+from napari_ptycho.physics.optics import near_field, propagate, zone_plate_wave
 
 ProbeStart = Literal["auto", "file", "optics", "mean pattern"]
 MARGIN_PX = 2
@@ -170,19 +170,8 @@ def _from_mean(scan: Scan, mean: Floats) -> Waves:
     if scan.geometry.propagation == "far":
         wave = scipy.fft.fftshift(scipy.fft.ifft2(scipy.fft.ifftshift(amplitude), norm="ortho"))
     else:
-        wave = propagate(amplitude, _back(scan))
+        wave = propagate(amplitude, near_field(scan.geometry, scan.frame_shape, scan.name).conj())
     return np.asarray(wave)[None].astype(np.complex64)
-
-
-def _back(scan: Scan) -> NDArray[np.complex128]:
-    geometry, pixel = scan.geometry, scan.pixel_size_m
-    distance, wavelength = geometry.effective_distance_m, geometry.wavelength_m
-    if pixel is None or distance is None or wavelength is None:
-        raise ScanError(
-            f"{scan.name}: the near field needs energy, distance and detector pixel; give those "
-            "that the file does not say"
-        )
-    return angular_spectrum(scan.frame_shape, pixel, wavelength, -distance)
 
 
 def _photons(scan: Scan, mean: Floats, waves: NDArray[Any]) -> float:

@@ -168,7 +168,7 @@ def name_results(scans: Sequence[str], manifest: Manifest, suffix: str) -> None:
 
     Where two scans are called alike, their folders are put in front.
     """
-    taken = {name.casefold() for scan, name in manifest.names.items()}
+    taken = {name.casefold() for name in manifest.names.values()}
     taken |= {Path(scan).name.casefold() for scan in scans if _lies_in(scan, manifest.folder)}
     for scan in scans:
         if not manifest.names.get(scan, "").endswith(suffix):

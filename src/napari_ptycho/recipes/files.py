@@ -1,6 +1,5 @@
 """Recipes as TOML: text, files, and the one that a result carries."""
 
-import hashlib
 import json
 import os
 import tomllib
@@ -116,8 +115,9 @@ def checksum(recipe: Recipe) -> str:
         name = tables.get(table, {}).get(key, "")
         if name and Path(name).is_file():
             tables[table][key] = checksums.of_file(Path(name))
-    text = json.dumps(tables, sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    digest = checksums.blake2()
+    digest.update(json.dumps(tables, sort_keys=True).encode())
+    return digest.hexdigest()
 
 
 def carrying(result: "Reconstruction", recipe: Recipe) -> "Reconstruction":

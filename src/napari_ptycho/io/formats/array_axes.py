@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from napari_ptycho.errors import ScanError
-from napari_ptycho.io.archive import Header
+from napari_ptycho.io.archive import Header, read_header
 from napari_ptycho.io.files import NPY, kind_of, read_head
 from napari_ptycho.io.formats.raw_frames import RawFrames
 from napari_ptycho.io.frames import Frames
@@ -73,7 +72,7 @@ def axes_of(shape: tuple[int, ...], layout: Layout, n: int | None, objects: bool
     first = layout.frame_axes == "first"
     if len(shape) == 3 and n is not None and n == shape[-1] != shape[0]:
         first = True
-    extra = {"none": None, "first": 0, "second": 1}[layout.extra_axis]
+    extra = layout.extra
     if extra is None and objects and len(shape) == 4:
         extra = 0
     return Axes(first, extra, layout.extra_index)
@@ -153,9 +152,7 @@ def _in_place(arrays: Arrays, axes: Axes) -> RawFrames | None:
     if not arrays.is_bare or kind_of(read_head(path)) != NPY:
         return None
     with path.open("rb") as file:
-        version = npy.read_magic(file)
-        read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, turned, dtype = read(file)
+        shape, turned, dtype = read_header(file)
         start = file.tell()
     if turned or dtype.kind not in "uif" or min(shape) < 1:
         return None

@@ -15,7 +15,6 @@ from napari_ptycho.io.formats.array_axes import Arrays, axes_of, stack
 from napari_ptycho.io.layout import Layout
 from napari_ptycho.model import Scan
 
-LARGEST_SCAN_M = 0.05
 NUMBERS = ("energy_ev", "distance_m", "detector_pixel_m", "focus_to_sample_m")
 LEAST_SIDE = 8
 """Of a frame, in pixels; of an array whose name says nothing."""
@@ -147,7 +146,7 @@ def _as_pairs(positions: NDArray[Any], n: int, notes: list[str]) -> NDArray[Any]
 def _unit(positions: NDArray[Any], notes: list[str]) -> str:
     finite = positions[np.isfinite(positions).all(axis=-1)] if positions.ndim > 1 else positions
     span = float(np.ptp(finite, axis=0).max(initial=0)) if finite.size else 0.0
-    unit, word = ("m", "metres") if 0 < span < LARGEST_SCAN_M else ("px", "object pixels")
+    unit, word = ("m", "metres") if 0 < span < places.LARGEST_SCAN_M else ("px", "object pixels")
     notes.append(
         f"'positions' has no unit in its name; it spans {span:.3g} and is taken as {word}. "
         "'positions_m' and 'positions_px' leave no doubt."

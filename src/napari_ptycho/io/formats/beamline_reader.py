@@ -145,8 +145,7 @@ def _raw(stack: Stack, value: Value) -> _Raw | None:
     flat = np.ravel(np.asarray(held)) if held is not None else np.empty(0)
     if not flat.size or flat.dtype.kind not in "uif":
         return None
-    # As text first: the decimal meant, where float32 holds 1.1200000047...
-    return _Raw(float(str(flat[stack.which(len(flat))])), unit, source)
+    return _Raw(hdf5.decimal(flat[stack.which(len(flat))]), unit, source)
 
 
 def _mask(stack: Stack, draft: Draft) -> None:

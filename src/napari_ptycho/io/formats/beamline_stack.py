@@ -129,8 +129,8 @@ class Stack:
         layout, axes = self.request.layout, self.scan_axes
         if len(self.datasets) > 1:
             return [None]
-        if layout.extra_axis != "none":
-            return [self._at(0 if layout.extra_axis == "first" else 1)]
+        if layout.extra is not None:
+            return [self._at(layout.extra)]
         if len(axes) > 2 or self._is_stacked():
             return [self._at(0)]
         if len(axes) == 2 and self.index < min(axes):

@@ -17,6 +17,8 @@ from napari_ptycho.io import hdf5
 from napari_ptycho.io.draft import Draft
 from napari_ptycho.io.formats import HDF5_FILE, Format, stored
 from napari_ptycho.io.hdf5_frames import Hdf5Frames
+from napari_ptycho.io.masks import good_pixels
+from napari_ptycho.io.quantities import PHOTON_EV, PHOTON_J
 
 A_CXI_SCAN = "a CXI scan"
 FRAMES = ("data_1/data", "instrument_1/detector_1/data")
@@ -33,10 +35,6 @@ NOT_READ = {
     "instrument_1/source_1/illumination": "a probe, which was not read: files do not agree on "
     "whether it is in the sample or the detector plane",
 }
-HAS_SIGNAL = 0x1000
-"""The one bit of a CXI mask that does not make a pixel bad."""
-PHOTON_J = (1e-17, 5e-14)
-PHOTON_EV = (50.0, 2e5)
 WAVELENGTH_M = (1e-12, 1e-7)
 
 
@@ -271,8 +269,7 @@ def _mask(part: _Part) -> None:
     if mask.dtype.kind not in "buif":
         raise ScanError(f"{part.draft.file.name}: {dataset.name} is {mask.dtype}; need numbers")
     mask = mask[0] if mask.ndim == 3 and len(mask) == 1 else mask
-    bits = np.nan_to_num(mask, nan=1).astype(np.int64)
-    part.draft.valid = (bits & ~HAS_SIGNAL) == 0
+    part.draft.valid, _ = good_pixels(mask, dataset.name, "CXI bits")
     part.draft.sources["valid"] = f"file: {dataset.name}"
 
 

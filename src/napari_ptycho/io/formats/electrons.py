@@ -9,13 +9,13 @@ from typing import Any
 from napari_ptycho.io.draft import Draft, Request
 from napari_ptycho.io.formats import rasters
 from napari_ptycho.io.hdf5 import LENGTHS
+from napari_ptycho.io.quantities import ELECTRON_EV
 from napari_ptycho.model import Geometry
 from napari_ptycho.model.arrays import Floats
 
 ANGLES = {"mrad": 1e-3, "rad": 1.0, "urad": 1e-6, "deg": math.pi / 180}
 WIDEST_RAD = 0.1
 """Of a detector pixel; more is a slip between units."""
-ENERGY_EV = (1e3, 3e6)
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def _energy(draft: Draft, request: Request, kilovolts: tuple[float, str] | None)
     if given is not None or kilovolts is None:
         return None if given is None else float(given)
     energy = kilovolts[0] * 1e3
-    if not ENERGY_EV[0] <= energy <= ENERGY_EV[1]:
+    if not ELECTRON_EV[0] <= energy <= ELECTRON_EV[1]:
         if kilovolts[0] != 0:
             draft.notes.append(f"A beam energy of {kilovolts[0]:g} keV is none; left unknown.")
         return None

@@ -101,7 +101,7 @@ def _fixed(
     path: Path, dataset: h5py.Dataset, detector: tuple[int, int], layout: Layout
 ) -> dict[int, int]:
     """Return the axis that is neither scan nor frame and the place on it, as the person says."""
-    place = {"none": None, "first": 0, "second": 1}[layout.extra_axis]
+    place = layout.extra
     if place is None:
         return {}
     others = [axis for axis in range(dataset.ndim) if axis not in detector]

@@ -1,4 +1,4 @@
-"""Reconstructions in our own NeXus files, which `nexus_write.py` writes."""
+"""Reconstructions in our own NeXus files, which `forms/nexus.py` writes."""
 
 import json
 from pathlib import Path

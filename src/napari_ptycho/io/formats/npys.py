@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from napari_ptycho.errors import FileError
-from napari_ptycho.io.archive import Header
+from napari_ptycho.io.archive import Header, read_header
 from napari_ptycho.io.draft import Draft, Request
 from napari_ptycho.io.files import translated
 from napari_ptycho.io.formats import FOLDER, Format, numbered, rasters
@@ -55,16 +54,14 @@ def header_of(path: Path) -> Header:
         FileError: It is damaged, pickled, cut short or still being written.
     """
     with translated(path), path.open("rb") as file:
-        version = npy.read_magic(file)
-        read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, _, dtype = read(file)
+        shape, _, dtype = read_header(file)
         needed, there = math.prod(shape) * dtype.itemsize + file.tell(), path.stat().st_size
     if dtype.hasobject or needed > there:
         raise FileError(
             f"{path.name}: needs {needed} bytes of plain numbers, but {there} are there; it is "
             "damaged, pickled or still being written"
         )
-    return Header(tuple(shape), dtype)
+    return Header(shape, dtype)
 
 
 def recognises(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Reconstructions in our own plain archives, which `npz_write.py` writes."""
+"""Reconstructions in our own plain archives, which `forms/npz.py` writes."""
 
 import json
 

@@ -28,7 +28,6 @@ TYPE, NONE = "type", "None"
 """Attribute of every dataset and group, and its value where Python had None."""
 PICKLED = ("pickle", "record_array")
 DESCRIPTION = "Ptypy .h5 compatible storage format"
-CONTENT = "content"
 OBJECTS, PROBES = "content/obj", "content/probe"
 POSITIONS, ITERATIONS, PARAMETERS = (
     "content/positions",

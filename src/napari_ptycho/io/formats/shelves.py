@@ -20,9 +20,7 @@ from napari_ptycho.io import hdf5
 from napari_ptycho.io.attributes import Attributes
 from napari_ptycho.io.draft import Draft, Request
 from napari_ptycho.io.formats import HDF5_FILE, Format, stored
-from napari_ptycho.io.frames import Frames
-from napari_ptycho.io.handles import handle
-from napari_ptycho.io.hdf5_frames import Hdf5Frames
+from napari_ptycho.io.hdf5_frames import Hdf5Frames, OpenFrames
 from napari_ptycho.model import Scan
 from napari_ptycho.model.arrays import Bools
 
@@ -136,34 +134,23 @@ def _put_out(good: Bools, dataset: h5py.Dataset | None) -> None:
     good[rows, columns] = False
 
 
-class _Separate(Frames):
+class _Separate(OpenFrames):
     """Frames of the older layout: a dataset of amplitudes each, made intensities."""
 
     def __init__(self, datasets: list[h5py.Dataset], power: float) -> None:
         self.names = [str(dataset.name) for dataset in datasets]
         self.power = power
-        self._file: h5py.File | None = None
         shape = (len(datasets), *datasets[0].shape)
         super().__init__([Path(datasets[0].file.filename)], shape, np.float32)
 
     def read(self, start: int, stop: int) -> NDArray[Any]:
         """Return frames (stop - start, H, W)."""
-        if self._file is None or not self._file.id.valid:
-            self._file = handle(self.path)
-        amplitudes = np.stack([self._file[name][()] for name in self.names[start:stop]])
+        file = self.file()
+        amplitudes = np.stack([file[name][()] for name in self.names[start:stop]])
         counts = np.square(amplitudes, dtype=np.float64) * self.power
         whole = np.rint(counts)
         near = np.abs(counts - whole) <= ROUNDED * counts + ROUNDED
         return np.where(near, whole, counts).astype(np.float32)
-
-    def close(self) -> None:
-        """Close the file."""
-        if self._file is not None and self._file.id.valid:
-            self._file.close()
-        self._file = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_file": None}
 
 
 def _old(file: h5py.File, names: list[str]) -> Draft:

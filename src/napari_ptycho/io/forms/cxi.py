@@ -9,10 +9,11 @@ from scipy.constants import e
 
 from napari_ptycho.errors import ScanError
 from napari_ptycho.io.coordinates import in_metres
-from napari_ptycho.io.forms.hdf5 import created
+from napari_ptycho.io.forms.hdf5 import created, put
 from napari_ptycho.io.settings import CREATOR
 from napari_ptycho.model import Geometry, Scan
 from napari_ptycho.model.arrays import Floats
+from napari_ptycho.model.geometry import Pair
 
 VERSION = 160
 ENTRY = "entry_1"
@@ -58,8 +59,7 @@ def write(scan: Scan, path: str | os.PathLike[str]) -> None:
 
 def _write_sample(entry: h5py.Group, name: str, positions: Floats) -> None:
     entry["sample_1/name"] = name
-    entry["sample_1/geometry_1/translation"] = translation(positions)
-    entry["sample_1/geometry_1/translation"].attrs["units"] = "m"
+    put(entry, "sample_1/geometry_1/translation", translation(positions), "m")
 
 
 def translation(positions: Floats) -> Floats:
@@ -81,16 +81,15 @@ def write_instrument(entry: h5py.Group, geometry: Geometry) -> None:
     if geometry.distance_m is not None:
         put(detector, "distance", geometry.distance_m, "m")
     if geometry.detector_pixel_m is not None:
-        height, width = geometry.detector_pixel_m
-        put(detector, "y_pixel_size", height, "m")
-        put(detector, "x_pixel_size", width, "m")
-        put(detector, "basis_vectors", np.array([[0, -height, 0], [-width, 0, 0]]), "m")
+        write_pixel(detector, geometry.detector_pixel_m)
 
 
-def put(group: h5py.Group, name: str, value: Any, unit: str) -> None:
-    """Write a value with its unit."""
-    group[name] = value
-    group[name].attrs["units"] = unit
+def write_pixel(group: h5py.Group, pixel_m: Pair) -> None:
+    """Write the size of pixels (height, width) in metres, and the axes that they are along."""
+    height, width = pixel_m
+    put(group, "y_pixel_size", height, "m")
+    put(group, "x_pixel_size", width, "m")
+    put(group, "basis_vectors", np.array([[0, -height, 0], [-width, 0, 0]]), "m")
 
 
 def _write_frames(detector: h5py.Group, scan: Scan) -> None:

@@ -1,4 +1,4 @@
-"""Reconstructions as CXI results in the layout of PyNX; what it is, is in `cxi_result.py`.
+"""Reconstructions as CXI results in the layout of PyNX; what it is, is in `formats/cxi_result.py`.
 
 Ptychodus finds the names that it looks for there too: they are links.
 """
@@ -11,8 +11,8 @@ import numpy as np
 from napari_ptycho import __version__
 from napari_ptycho.io.coordinates import axis, centres, pixel_of, unit_of
 from napari_ptycho.io.formats.cxi_result import ERRORS, MORE, OBJECT, PLACES, PROBE, SETTINGS
-from napari_ptycho.io.forms.cxi import put, translation, write_instrument
-from napari_ptycho.io.forms.hdf5 import created
+from napari_ptycho.io.forms.cxi import translation, write_instrument, write_pixel
+from napari_ptycho.io.forms.hdf5 import created, group_of, put
 from napari_ptycho.io.settings import PROGRAM, as_json
 from napari_ptycho.model import Reconstruction
 
@@ -37,7 +37,7 @@ def write(reconstruction: Reconstruction, path: str | os.PathLike[str]) -> None:
         file["cxi_version"] = VERSION
         file.attrs.update({"default": ENTRY, "creator": PROGRAM})
         file["entry_last"] = h5py.SoftLink(f"/{ENTRY}")
-        entry = _group(file, ENTRY, "NXentry")
+        entry = group_of(file, ENTRY, "NXentry")
         entry.attrs["default"] = "object"
         entry["title"], entry["program_name"] = reconstruction.name, f"{PROGRAM} {__version__}"
         _write_images(entry, reconstruction)
@@ -52,7 +52,7 @@ def _write_images(entry: h5py.Group, reconstruction: Reconstruction) -> None:
         "probe": (PROBE, reconstruction.probe, "image_1"),
     }
     for name, (place, stack, alias) in images.items():
-        group = _group(entry, place, "NXdata")
+        group = group_of(entry, place, "NXdata")
         group["title"] = name.capitalize()
         group.attrs.update({"signal": "data", "axes": [".", "row_coords", "col_coords"]})
         data = group.create_dataset("data", data=stack, compression="gzip", shuffle=True)
@@ -63,7 +63,7 @@ def _write_images(entry: h5py.Group, reconstruction: Reconstruction) -> None:
             entry[link] = h5py.SoftLink(f"/{ENTRY}/{place}")
     for name, place in MORE.items():
         if name in reconstruction.extras:
-            group = _group(entry, place, "NXdata")
+            group = group_of(entry, place, "NXdata")
             group.attrs["signal"] = "data"
             group["title"], group["data_type"] = TITLES[name]
             group["data"], group["data_space"] = reconstruction.extras[name], "diffraction"
@@ -77,9 +77,7 @@ def _write_scale(group: h5py.Group, reconstruction: Reconstruction) -> None:
     put(group, "col_coords", axis(columns, width) - width / 2, unit)
     if reconstruction.pixel_size_m is not None:
         put(group, "image_size", np.array([width * columns, height * rows]), "m")
-        put(group, "y_pixel_size", height, "m")
-        put(group, "x_pixel_size", width, "m")
-        put(group, "basis_vectors", np.array([[0, -height, 0], [-width, 0, 0]]), "m")
+        write_pixel(group, reconstruction.pixel_size_m)
 
 
 def _write_places(entry: h5py.Group, reconstruction: Reconstruction) -> None:
@@ -87,7 +85,7 @@ def _write_places(entry: h5py.Group, reconstruction: Reconstruction) -> None:
     places = centres(reconstruction)
     moves = reconstruction.extras.get("position_moves_px", np.zeros_like(places))
     moves = moves * pixel_of(reconstruction)
-    group = _group(entry, PLACES, "NXdata")
+    group = group_of(entry, PLACES, "NXdata")
     group.attrs.update({"signal": "data", "note": "x, y, and how far they were refined: dx, dy"})
     rows = [places[:, 1], -places[:, 0], moves[:, 1], -moves[:, 0]]
     put(group, "data", np.array(rows), unit_of(reconstruction))
@@ -98,19 +96,13 @@ def _write_places(entry: h5py.Group, reconstruction: Reconstruction) -> None:
 
 
 def _write_process(entry: h5py.Group, reconstruction: Reconstruction, said: str) -> None:
-    process = _group(entry, "process_1", "NXprocess")
+    process = group_of(entry, "process_1", "NXprocess")
     process["program"], process["version"] = PROGRAM, __version__
     for name in ("configuration", "results"):
-        _group(process, name, "NXcollection")
+        group_of(process, name, "NXcollection")
     entry[SETTINGS] = said
     errors = np.array(reconstruction.errors, np.float64)
     entry[ERRORS] = errors
     theirs = entry.create_group("ptychodus")
     theirs["loss_values"], theirs["loss_epochs"] = errors, np.arange(len(errors))
     theirs["object_center_x_m"] = theirs["object_center_y_m"] = 0.0
-
-
-def _group(parent: h5py.Group, name: str, kind: str) -> h5py.Group:
-    group = parent.require_group(name)
-    group.attrs["NX_class"] = kind
-    return group

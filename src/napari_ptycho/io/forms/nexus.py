@@ -3,16 +3,14 @@
 import os
 import time
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_ptycho import __version__
 from napari_ptycho.io.coordinates import axis, centres, pixel_of, unit_of
 from napari_ptycho.io.formats.nexus import ENTRY, ERRORS, OBJECT, PLACES, PROBE, SETTINGS
-from napari_ptycho.io.forms.hdf5 import created
+from napari_ptycho.io.forms.hdf5 import created, group_of, put
 from napari_ptycho.io.settings import PROGRAM, as_json
 from napari_ptycho.model import Geometry, Reconstruction
 
@@ -41,14 +39,14 @@ def write(reconstruction: Reconstruction, path: str | os.PathLike[str]) -> None:
                 "h5py_version": h5py.version.version,
             }
         )
-        entry = _group(file, ENTRY, "NXentry", default=OBJECT)
+        entry = group_of(file, ENTRY, "NXentry", default=OBJECT)
         entry["title"] = reconstruction.name
         _write_images(entry, reconstruction)
         _write_curves(entry, reconstruction)
         _write_instrument(entry, reconstruction.geometry)
-        process = _group(entry, "process_1", "NXprocess")
+        process = group_of(entry, "process_1", "NXprocess")
         process["program"], process["version"], process["date"] = PROGRAM, __version__, now
-        note = _group(entry, SETTINGS, "NXnote")
+        note = group_of(entry, SETTINGS, "NXnote")
         note["type"], note["data"] = "application/json", said
 
 
@@ -68,7 +66,7 @@ def _write_images(entry: h5py.Group, reconstruction: Reconstruction) -> None:
         for axis_name, length, side in zip(
             "yx", image.shape[-2:], pixel_of(reconstruction), strict=True
         ):
-            _put(group, axis_name, axis(length, side), unit_of(reconstruction))
+            put(group, axis_name, axis(length, side), unit_of(reconstruction))
         if "mode" in axes:
             group["mode"] = np.arange(len(image))
     entry[f"{OBJECT}_phase/data"].attrs["units"] = "rad"
@@ -79,7 +77,7 @@ def _write_curves(entry: h5py.Group, reconstruction: Reconstruction) -> None:
     places = centres(reconstruction)
     group = _data(entry, PLACES, "y", ["x"])
     for number, name in enumerate("yx"):
-        _put(group, name, places[:, number], unit_of(reconstruction))
+        put(group, name, places[:, number], unit_of(reconstruction))
     group["title"] = "middles of the windows, from the middle of the object"
     errors = np.array(reconstruction.errors, np.float64)
     if len(errors):
@@ -89,30 +87,19 @@ def _write_curves(entry: h5py.Group, reconstruction: Reconstruction) -> None:
 
 def _write_instrument(entry: h5py.Group, geometry: Geometry) -> None:
     """Write what is known of beam and detector."""
-    instrument = _group(entry, "instrument", "NXinstrument")
-    beam = _group(instrument, "beam", "NXbeam")
-    detector = _group(instrument, "detector", "NXdetector")
+    instrument = group_of(entry, "instrument", "NXinstrument")
+    beam = group_of(instrument, "beam", "NXbeam")
+    detector = group_of(instrument, "detector", "NXdetector")
     if geometry.energy_ev is not None:
-        _put(beam, "incident_energy", geometry.energy_ev, "eV")
-        _put(beam, "incident_wavelength", geometry.wavelength_m, "m")
+        put(beam, "incident_energy", geometry.energy_ev, "eV")
+        put(beam, "incident_wavelength", geometry.wavelength_m, "m")
     if geometry.distance_m is not None:
-        _put(detector, "distance", geometry.distance_m, "m")
+        put(detector, "distance", geometry.distance_m, "m")
     if geometry.detector_pixel_m is not None:
         for name, side in zip("yx", geometry.detector_pixel_m, strict=True):
-            _put(detector, f"{name}_pixel_size", side, "m")
-
-
-def _group(parent: h5py.Group, name: str, kind: str, **attributes: Any) -> h5py.Group:
-    group = parent.create_group(name)
-    group.attrs.update({"NX_class": kind, **attributes})
-    return group
+            put(detector, f"{name}_pixel_size", side, "m")
 
 
 def _data(parent: h5py.Group, name: str, signal: str, axes: list[str]) -> h5py.Group:
     places = {f"{axis_name}_indices": number for number, axis_name in enumerate(axes)}
-    return _group(parent, name, "NXdata", signal=signal, axes=axes, **places)
-
-
-def _put(group: h5py.Group, name: str, value: float | NDArray[Any] | None, unit: str) -> None:
-    group[name] = value
-    group[name].attrs["units"] = unit
+    return group_of(parent, name, "NXdata", signal=signal, axes=axes, **places)
