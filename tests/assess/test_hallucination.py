@@ -78,6 +78,19 @@ def test_a_grid_is_contradicted_and_its_period_named(bright):
     assert worst.rms == pytest.approx(0.02 / 2, rel=0.4)
     assert {"lattice", "grid"} <= alarms(found)
     assert "places" not in alarms(found)
+    lit = np.isfinite(found.maps["lattice"])
+    assert np.median(found.maps["lattice"][lit]) == pytest.approx(0.02 / 2, rel=0.3)
+
+
+def test_a_grid_in_a_part_is_mapped_where_it_is(bright):
+    scan, truth, raw = bright
+    grid = lattice(truth.object.shape, 4, 0.06)
+    grid[:, grid.shape[1] // 2 :] = 0
+    found = checked(planted(truth, grid), raw, scan)
+    assert found.lattices[0].contradicted
+    left, right = np.array_split(found.maps["lattice"], 2, axis=1)
+    assert np.nanmedian(left) == pytest.approx(0.06 / 2, rel=0.3)
+    assert np.nanmedian(right) < np.nanmedian(left) / 5
 
 
 @pytest.mark.parametrize(("size", "wanted"), [(0.25, -0.25), (-0.25, 0.25)])

@@ -8,6 +8,7 @@ from napari_ptycho.engines import LsqmlOptions, RpieOptions, reconstruct
 from napari_ptycho.engines.dip import Dip
 from napari_ptycho.engines.options import DipOptions
 from napari_ptycho.job import run_to_end
+from napari_ptycho.options import describe
 
 from .conftest import phase_error
 from .low_dose import low_dose
@@ -102,7 +103,8 @@ CHANGES = {
     "feed": "noise",
     "seed": 1,
 }
-OWN = [name for name in DipOptions.__annotations__ if name not in ("title", "batch")]
+NAMES = [parameter.name for parameter in describe(DipOptions)]
+OWN = [name for name in NAMES if name in DipOptions.__annotations__ and name != "batch"]
 
 
 @pytest.mark.parametrize("name", [*OWN, "seed"])

@@ -146,6 +146,9 @@ def test_a_blob_is_ringed_where_it_is_and_a_second_check_replaces_the_layers(che
     frames = checking.viewer.layers[f"{DONE} · {FRAMES}"]
     assert len(frames.data) == 36
     score = checking.viewer.layers[f"{DONE} · {NAMES['score']}"]
+    grid, layers = checking.viewer.canvas.grid, checking.viewer.layers
+    cells = [grid.position(layers.index(one), layers) for one in (layer, score, rings)]
+    assert cells[1] == cells[2] != cells[0]  # the rings lie over the map
     for one in (score, rings, frames):
         np.testing.assert_allclose(one.scale, layer.scale)
         np.testing.assert_allclose(one.translate, layer.translate)

@@ -2,15 +2,17 @@
 
 import subprocess
 import sys
+import threading
 import tomllib
 
+import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_ptycho.denoise import DenoiseOptions
 from napari_ptycho.engines import RpieOptions
-from napari_ptycho.gui import asking, kept
+from napari_ptycho.gui import asking, canvas, kept
 from napari_ptycho.gui.app import open_dock
 from napari_ptycho.gui.preset_box import OWN, SUGGESTED
 
@@ -205,3 +207,60 @@ def test_two_windows_at_once_leave_a_whole_file(window_folder):
     left = tomllib.loads(path.read_text())
     assert left["Both"]["n"] == 39
     assert not (window_folder / kept.ASIDE).exists()
+
+
+def test_a_simulation_has_the_size_of_the_open_scan_unless_the_user_chose_one(docks):
+    data = open_dock(docks.viewer, "Network").form.train.data
+    docks.show()  # 32 x 32
+    assert data.simulation.options().size == 32
+    data.simulation.fields["size"].setValue(128)
+    docks.show(rows=5)
+    assert data.simulation.options().size == 128
+
+
+def test_what_is_being_opened_can_be_left(docks):
+    hold = threading.Event()
+    scan = docks.scan
+    scan._run(lambda: hold.wait(60), "open something")
+    assert scan.stop_button.isVisibleTo(scan)
+    assert not scan.bar.isEnabled()
+    with docks.qtbot.waitSignal(scan.loaded):
+        scan.stop_button.click()
+    assert not scan.stop_button.isVisibleTo(scan)
+    assert scan.bar.isEnabled()
+    hold.set()
+    docks.qtbot.wait(100)  # what it returns is heard by nobody
+    assert docks.session.scan is None
+    docks.show()
+    assert docks.session.scan is not None
+
+
+def test_inspect_follows_results_until_the_user_chooses(make_napari_viewer):
+    viewer = make_napari_viewer()
+    chosen = open_dock(viewer, "Inspect").chosen
+    plain, phase, denoised = np.random.default_rng(0).random((3, 16, 16))
+    role = canvas.ROLE
+    first = viewer.add_image(plain, name="plain")
+    assert chosen.layer is first
+    second = viewer.add_image(phase, name="phase", metadata={role: canvas.PHASE})
+    assert chosen.layer is second
+    viewer.add_image(plain, name="amplitude", metadata={role: canvas.AMPLITUDE})
+    assert chosen.layer is second
+    chosen.first.choose(first)
+    viewer.add_image(denoised, name="denoised", metadata={role: canvas.DENOISED})
+    assert chosen.layer is first
+
+
+@pytest.mark.parametrize(
+    ("side", "paired", "block"),
+    [(512, True, 64), (128, True, 32), (128, False, 16), (40, True, 16)],
+)
+def test_the_window_of_a_map_fits_the_image(make_napari_viewer, side, paired, block):
+    viewer = make_napari_viewer()
+    dock = open_dock(viewer, "Inspect")
+    images = [viewer.add_image(np.random.default_rng(i).random((side, side))) for i in range(2)]
+    dock.chosen.first.choose(images[0])
+    if paired:
+        dock.chosen.second.choose(images[1])
+    page = dock.open_page("Map")
+    assert (page.form.options().block, page.form.options().step) == (block, block // 8)

@@ -54,6 +54,18 @@ def test_number_honours_units(made):
         assert hdf5.number(None, hdf5.LENGTHS) is None
 
 
+@pytest.mark.parametrize(
+    ("unit", "metres"),
+    [("meters", 2), ("Metres", 2), ("cm", 0.02), ("millimeter", 2e-3), ("microns", 2e-6)],
+)
+def test_lengths_are_known_by_their_words_too(tmp_path, unit, metres):
+    with h5py.File(tmp_path / "words.h5", "w") as file:
+        file["distance"] = 2.0
+        file["distance"].attrs["units"] = unit
+    with hdf5.open_file(tmp_path / "words.h5") as file:
+        assert hdf5.number(file["distance"], hdf5.LENGTHS) == pytest.approx(metres)
+
+
 @pytest.mark.parametrize("libver", ["earliest", "latest"])
 def test_a_file_cut_short_says_how_much_is_there(tmp_path, libver):
     whole = tmp_path / "whole.h5"

@@ -86,9 +86,19 @@ def test_positions_in_pixels():
     np.testing.assert_array_equal(made(positions_px=PLACES + 3).in_pixels(), PLACES + 3)
 
 
-def test_positions_in_pixels_need_a_pixel():
-    scan = made(positions_m=PLACES, geometry=Geometry(energy_ev=8000))
-    with pytest.raises(ScanError, match=r"\(distance_m, detector_pixel_m missing\)"):
+@pytest.mark.parametrize(
+    ("known", "missing"),
+    [
+        ({"energy_ev": 8000}, "distance_m, detector_pixel_m"),
+        ({"distance_m": 1.0, "detector_pixel_m": (1e-4, 1e-4)}, "energy_ev"),
+        ({"detector_pixel_rad": (1e-3, 1e-3), "particle": "electron"}, "energy_ev"),
+        ({"distance_m": 1.0, "propagation": "near"}, "detector_pixel_m"),
+        ({"focus_to_sample_m": 1.0, "propagation": "near"}, "distance_m, detector_pixel_m"),
+    ],
+)
+def test_positions_in_pixels_need_a_pixel_and_name_only_what_it_lacks(known, missing):
+    scan = made(positions_m=PLACES, geometry=Geometry(**known))
+    with pytest.raises(ScanError, match=rf"\({missing} missing\)"):
         scan.in_pixels()
 
 

@@ -16,6 +16,11 @@ from napari_ptycho.assess.verdict import LIMITS, Check
 from napari_ptycho.errors import FileError
 
 LOOKS: dict[str, tuple[str, str, tuple[float, float]]] = {
+    "lattice": (
+        "Lattice that is not in the sample (rms, in rad or 1)",
+        "magma",
+        (0, 0),
+    ),
     "score": ("Where the photons want another value: S (alarm beyond 5)", "RdBu_r", (-10, 10)),
     "local grid": ("Grid in what was taken away (alarm beyond 30)", "magma", (0, 60)),
     "blobs": ("Blobs in what was taken away: z (alarm beyond 6)", "RdBu_r", (-8, 8)),

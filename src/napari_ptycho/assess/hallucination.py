@@ -18,7 +18,7 @@ from napari_ptycho.assess import signs
 from napari_ptycho.assess.again import denoised_half, recipe_options
 from napari_ptycho.assess.case import Case, Pair, case_of
 from napari_ptycho.assess.check_options import CheckOptions
-from napari_ptycho.assess.lattices import beside, lattices
+from napari_ptycho.assess.lattices import beside, lattice_map, lattices
 from napari_ptycho.assess.photons import score_map, support
 from napari_ptycho.assess.plane import Plane, regularised
 from napari_ptycho.assess.verdict import Check, Evidence, Place
@@ -188,12 +188,16 @@ def _of_places(found: Check, case: Case, every: Referee, options: CheckOptions) 
 def _of_lattices(
     found: Check, case: Case, every: Referee, periods: Sequence[float | tuple[float, float]]
 ) -> Check:
-    """Ask for lattices, and whether the original has those that are wrong."""
+    """Ask for lattices, whether the original has those that are wrong, and where they are."""
     assert case.original is not None  # asked before
-    grids = lattices(every, case.image, case.area, periods, case.channel)
+    channel, maps = case.channel, dict(found.maps)
+    grids = lattices(every, case.image, case.area, periods, channel)
     if any(one.wrong for one in grids):
-        grids = beside(grids, lattices(every, case.original, case.area, periods, case.channel))
-    return _with(replace(found, lattices=grids), signs.of_lattices(grids, case.channel))
+        grids = beside(grids, lattices(every, case.original, case.area, periods, channel))
+    if wrong := [one for one in grids if one.contradicted]:
+        where = lattice_map(every, case.image, case.area, wrong, channel)
+        maps = {"lattice": where, **maps}
+    return _with(replace(found, lattices=grids, maps=maps), signs.of_lattices(grids, channel))
 
 
 def _seen(case: Case) -> str:

@@ -18,6 +18,7 @@ LATTICE_DB = 3.0
 """Of a lattice over other waves of its length: else the image is wrong there, but in no lattice."""
 LIKELY_T = 3.0  # of the linear estimate, from which on a lattice is tried in earnest
 TRIED = 12
+LOCAL_PX = 6.0  # sigma of the places that the map tells apart
 RING = 0.04  # half width of the ring that a wave is compared with, in cycles per pixel
 Pair = tuple[float, float]
 Wave = tuple[NDArray[np.complex128], NDArray[np.complex128]]
@@ -111,6 +112,38 @@ def lattices(
         gap = as_it_is - referee.costs(image * np.exp(turn * wave))
         tried.append(replace(lattice, t=float(paired_t(gap)[0])))
     return tuple(sorted(tried, key=lambda one: -one.t))
+
+
+def lattice_map(
+    referee: Referee,
+    image: Object,
+    area: Bools,
+    found: Sequence[Lattice],
+    channel: str = "phase",
+) -> Floats:
+    """Map how strong lattices are that the photons want gone: (H, W) rms, NaN outside.
+
+    As the sums of `lattices`, over Gaussians of 6 pixels instead of the window: A(r) = G * (g
+    exp(-i k r)) / G * F, in rad, or as a share of the amplitude.
+
+    Args:
+        referee: The photons.
+        image: (H, W) complex object.
+        area: (H, W) bool, where there is light.
+        found: The lattices that are mapped, all in one.
+        channel: "phase" or "amplitude".
+    """
+    score, information = by_channel(referee.slope(image), image, channel)
+    score, information = (np.where(area, one, 0) for one in (score, information))
+    known = scipy.ndimage.gaussian_filter(information, LOCAL_PX) + 1e-30
+    power = np.zeros(area.shape)
+    for one in found:
+        fy, fx = (k / side for k, side in zip(one.orders, one.period_px, strict=True))
+        for down, across in _waves(area.shape, fy, fx):
+            turned = score * down.conj()[:, None] * across.conj()
+            wished = scipy.ndimage.gaussian_filter(turned, LOCAL_PX) / known
+            power += _doubled(fy, fx) * np.abs(wished) ** 2
+    return np.where(area, np.sqrt(power), np.nan)
 
 
 class _Rings:

@@ -18,7 +18,7 @@ from napari_ptycho.model import Reconstruction, Scan
 from napari_ptycho.model.arrays import Complexes, Floats
 from napari_ptycho.physics.align import flatten, illuminated
 from napari_ptycho.prepare import text
-from napari_ptycho.prepare.report import mean_pattern
+from napari_ptycho.prepare.report import sampled_mean
 
 ACCENT = "#4fc3f7"
 MOST_MODES = 4
@@ -117,7 +117,7 @@ def _draw_below(part: Any, reconstruction: Reconstruction, scan: Scan) -> None:
         _draw_errors(panels[len(modes)], reconstruction.errors)
     if told is not None:
         _draw_positions(part, panels[-1], reconstruction, told)
-    mean = mean_pattern(scan)
+    mean = sampled_mean(scan)
     lit = mean[mean > 0]
     low = max(np.percentile(lit, 5), lit.max() / 1e6) if lit.size else 0.1
     norm = LogNorm(low, max(lit.max(initial=1), 2 * low))

@@ -80,7 +80,8 @@ class Check:
     evidence: tuple[Evidence, ...] = ()
     """What each test says, photons first."""
     maps: Mapping[str, Floats] = field(default_factory=dict)
-    """"score", "local grid", "blobs", "spread": (H, W), NaN where they mean nothing."""
+    """"lattice" (if one is contradicted), "score", "local grid", "blobs", "spread": (H, W), NaN
+    where they mean nothing."""
     centres_px: Floats = field(default_factory=lambda: np.zeros((0, 2)))
     """(n, 2) middle (y, x) of each frame that `support.per_frame` speaks of."""
     notes: tuple[str, ...] = ()

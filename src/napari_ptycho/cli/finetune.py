@@ -23,10 +23,10 @@ from napari_ptycho.cli.network import (
     ProbeFrom,
     Set,
     changed,
-    curves,
     file_of,
     opened,
     probe_of,
+    progress,
 )
 from napari_ptycho.cli.predict import in_words, numbers
 from napari_ptycho.cli.reading import ReadFlags, read_scan
@@ -86,7 +86,8 @@ def finetune(flags: FinetuneFlags) -> int:
             scan, network, options, probe, flags.device, autosave=autosave, resume=resume
         )
         job = announced(job, resume, "epoch", flags.json)
-        last, stopped = driven(job, show.Bar(options.title, options.epochs), _progress)
+        bar = show.Bar(options.title, options.epochs)
+        last, stopped = driven(job, bar, lambda update: progress(update, CURVES))
     if last is None:
         return nothing_reached()
     io.write_reconstruction(last.result.predicted.reconstruction, flags.output)
@@ -95,10 +96,6 @@ def finetune(flags: FinetuneFlags) -> int:
     beside(flags.output).unlink(missing_ok=True)
     _say(flags, last, time.monotonic() - began, stopped)
     return STOPPED if stopped else 0
-
-
-def _progress(update: "Update[Tuned]") -> str:
-    return ", ".join([f"epoch {update.done:.4g}/{update.total:.4g}", *curves(update, CURVES)])
 
 
 def _say(flags: FinetuneFlags, last: "Update[Tuned]", seconds: float, stopped: bool) -> None:

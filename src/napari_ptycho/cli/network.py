@@ -88,10 +88,16 @@ def changed(options: Settings, given: Mapping[str, Any], words: Sequence[str] | 
     return replace(replaced(options, found), **said)
 
 
-def curves(update: "Update[Any]", names: Mapping[str, str]) -> list[str]:
-    """Return the newest value of each curve that has one, in words."""
-    return [
+def progress(update: "Update[Any]", names: Mapping[str, str]) -> str:
+    """Return the epoch, and the newest value of each curve that has one.
+
+    Args:
+        update: Of a training or a fine-tuning.
+        names: Curve -> what it is called.
+    """
+    known = [
         f"{title} {update.history[name][-1]:.4g}"
         for name, title in names.items()
         if update.history.get(name)
     ]
+    return ", ".join([f"epoch {update.done:.4g}/{update.total:.4g}", *known])

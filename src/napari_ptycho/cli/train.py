@@ -22,10 +22,10 @@ from napari_ptycho.cli.network import (
     ProbeFrom,
     Set,
     changed,
-    curves,
     file_of,
     opened,
     probe_of,
+    progress,
 )
 from napari_ptycho.cli.reading import ReadFlags, read_scan
 from napari_ptycho.cli.resuming import AutosaveEvery, Restart, announced, autosave_of, left_behind
@@ -115,7 +115,8 @@ def train(flags: TrainFlags) -> int:
         known = pairs_of(flags)
         job = networks.train(known, options, start, flags.device, autosave=autosave, resume=resume)
         job = announced(job, resume, "epoch", flags.json)
-        last, stopped = driven(job, show.Bar(options.title, options.epochs), _progress)
+        bar = show.Bar(options.title, options.epochs)
+        last, stopped = driven(job, bar, lambda update: progress(update, CURVES))
     if last is None:
         return nothing_reached()
     networks.save(last.result.network, flags.output)
@@ -199,10 +200,6 @@ def pairs_of(flags: TrainFlags) -> "Pairs":
         sources = reconstruction.provenance.get("scan_sources", {})
         known.append((bin_as(scan, sources), reconstruction))
     return networks.pairs_of(known, flags.validation, flags.lines)
-
-
-def _progress(update: "Update[Trained]") -> str:
-    return ", ".join([f"epoch {update.done:.4g}/{update.total:.4g}", *curves(update, CURVES)])
 
 
 def _say(flags: TrainFlags, last: "Update[Trained]", seconds: float, stopped: bool) -> None:

@@ -4,6 +4,7 @@ Importing this package imports no torch; the first step of a job does.
 """
 
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from napari_ptycho import device as devices
@@ -51,17 +52,14 @@ __all__ = [
 ]
 
 
+_WHERE = {"find_orientation": "orientation", "reconstruct_halves": "halves"}
+"""Name -> the module that has it, imported when it is first asked for: it needs arrays."""
+
+
 def __getattr__(name: str) -> Any:
-    """Import what needs arrays when it is asked for."""
-    if name == "reconstruct_halves":
-        from napari_ptycho.engines.halves import reconstruct_halves
-
-        return reconstruct_halves
-    if name == "find_orientation":
-        from napari_ptycho.engines.orientation import find_orientation
-
-        return find_orientation
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _WHERE:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
 
 
 def stages_of(options: EngineOptions | Sequence[EngineOptions]) -> tuple[EngineOptions, ...]:

@@ -68,7 +68,7 @@ class Level:
         return self.start.positions_px + (positions - self._places())
 
     def coarse(self, photons: float) -> Reconstruction:
-        """Return the start on the coarser grid, its probe scaled to these photons per frame."""
+        """Return the start on the coarser grid, its probe scaled to these photons per pattern."""
         if self.reduction == 1:
             return self.start
         image, probe = self._image(), np.asarray(self.start.probe)

@@ -105,8 +105,6 @@ class Frames:
 
     def central(self, reduction: int) -> "Frames":
         """Return the same frames cut to the central part of the detector (far field)."""
-        if reduction == 1:
-            return self
         amplitude, valid = (self._cut(part, reduction) for part in (self.amplitude, self.valid))
         totals = np.zeros(len(self.totals))
         step = _rows(amplitude)

@@ -8,6 +8,14 @@ from napari_ptycho.options import Range
 
 __all__ = ["ENGINES", "EngineOptions", "Resolution", "StepOptions"]
 
+# What several engines have of their own.
+ObjectStep = Annotated[float, Range(0, 2, 0.05), "Object step, 0 keeps the object."]
+ProbeStep = Annotated[float, Range(0, 2, 0.05), "Probe step, 0 keeps the probe."]
+AnyBatch = Annotated[int, Range(1, 65_536), "Positions computed together; a matter of memory only."]
+Likelihood = Annotated[
+    Literal["amplitude", "poisson"], "What is maximised: of sqrt counts, or of counts."
+]
+
 
 @dataclass(frozen=True)
 class EpieOptions(StepOptions):
@@ -16,8 +24,8 @@ class EpieOptions(StepOptions):
     title: ClassVar[str] = "ePIE"
     source: ClassVar[str] = "Maiden & Rodenburg 2009"
 
-    object_step: Annotated[float, Range(0, 2, 0.05), "Object step, 0 keeps the object."] = 1.0
-    probe_step: Annotated[float, Range(0, 2, 0.05), "Probe step, 0 keeps the probe."] = 1.0
+    object_step: ObjectStep = 1.0
+    probe_step: ProbeStep = 1.0
 
 
 @dataclass(frozen=True)
@@ -30,8 +38,8 @@ class RpieOptions(StepOptions):
     title: ClassVar[str] = "rPIE"
     source: ClassVar[str] = "Maiden, Johnson & Li 2017"
 
-    object_step: Annotated[float, Range(0, 2, 0.05), "Object step, 0 keeps the object."] = 1.0
-    probe_step: Annotated[float, Range(0, 2, 0.05), "Probe step, 0 keeps the probe."] = 1.0
+    object_step: ObjectStep = 1.0
+    probe_step: ProbeStep = 1.0
     object_alpha: Annotated[
         float, Range(0.001, 1, 0.05), "Weight of the largest illumination in the object step."
     ] = 0.5
@@ -74,9 +82,7 @@ class DmOptions(EngineOptions):
     title: ClassVar[str] = "DM"
     source: ClassVar[str] = "Thibault et al. 2009, Elser 2003"
 
-    batch: Annotated[
-        int, Range(1, 65_536), "Positions computed together; a matter of memory only."
-    ] = 16
+    batch: AnyBatch = 16
     overlaps: Annotated[
         int, Range(1, 20), "Rounds of object and probe that fit the exit waves of an epoch."
     ] = 2
@@ -105,9 +111,7 @@ class LsqmlOptions(StepOptions):
     source: ClassVar[str] = "Odstrčil, Menzel & Guizar-Sicairos 2018"
 
     batch: Annotated[int, Range(1, 65_536), "Positions updated together."] = 32
-    likelihood: Annotated[
-        Literal["amplitude", "poisson"], "What is maximised: of sqrt counts, or of counts."
-    ] = "amplitude"
+    likelihood: Likelihood = "amplitude"
     batches: Annotated[
         Literal["sparse", "compact"],
         "sparse: positions far from each other. compact: neighbours, and the object moves once "
@@ -130,9 +134,7 @@ class AdamOptions(StepOptions):
     source: ClassVar[str] = "Kingma & Ba 2015"
 
     batch: Annotated[int, Range(1, 65_536), "Positions of one gradient."] = 32
-    likelihood: Annotated[
-        Literal["amplitude", "poisson"], "What is maximised: of sqrt counts, or of counts."
-    ] = "amplitude"
+    likelihood: Likelihood = "amplitude"
     object_rate: Annotated[
         float, Range(0, 1, 0.001), "Learning rate of the object; 0 keeps it."
     ] = 0.05
@@ -147,12 +149,8 @@ class LbfgsOptions(EngineOptions):
 
     title: ClassVar[str] = "ML (L-BFGS)"
 
-    batch: Annotated[
-        int, Range(1, 65_536), "Positions computed together; a matter of memory only."
-    ] = 16
-    likelihood: Annotated[
-        Literal["amplitude", "poisson"], "What is maximised: of sqrt counts, or of counts."
-    ] = "amplitude"
+    batch: AnyBatch = 16
+    likelihood: Likelihood = "amplitude"
     history: Annotated[int, Range(1, 100), "Steps whose curvature is remembered."] = 10
 
 
@@ -167,12 +165,8 @@ class DipOptions(EngineOptions):
     source: ClassVar[str] = "McCray et al. 2025"
 
     epochs: Annotated[int, Range(1, 100_000), "Passes over all positions."] = 60
-    batch: Annotated[
-        int, Range(1, 65_536), "Positions computed together; a matter of memory only."
-    ] = 16
-    likelihood: Annotated[
-        Literal["amplitude", "poisson"], "What is maximised: of sqrt counts, or of counts."
-    ] = "poisson"
+    batch: AnyBatch = 16
+    likelihood: Likelihood = "poisson"
     pretrain: Annotated[
         int, Range(0, 100_000, 10), "Steps in which the network learns the object it starts from."
     ] = 60
@@ -190,7 +184,7 @@ class DipOptions(EngineOptions):
     averaging: Annotated[
         float, Range(0, 0.999, 0.05), "Share of the mean output that stays in every step."
     ] = 0.0
-    probe_step: Annotated[float, Range(0, 2, 0.05), "Probe step, 0 keeps the probe."] = 1.0
+    probe_step: ProbeStep = 1.0
 
 
 ENGINES: dict[str, type[EngineOptions]] = {

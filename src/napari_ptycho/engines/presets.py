@@ -21,12 +21,13 @@ class Preset:
 
 
 COARSE = MpieOptions(epochs=16, resolution="half", anneal=0.0)
+QUICK = (COARSE, RpieOptions(epochs=6, anneal=0.67))
 
 PRESETS: dict[str, Preset] = {
     "quick": Preset(
         "Quick look",
         "Coarse grid with momentum, then a few annealed passes over the whole detector.",
-        (COARSE, RpieOptions(epochs=6, anneal=0.67)),
+        QUICK,
     ),
     "quality": Preset(
         "High quality",
@@ -53,7 +54,7 @@ PRESETS: dict[str, Preset] = {
     "likelihood": Preset(
         "Maximum likelihood",
         "The quick look, then LSQ-ML on the counts' own statistics.",
-        (COARSE, RpieOptions(epochs=6, anneal=0.67), LsqmlOptions(epochs=40, likelihood="poisson")),
+        (*QUICK, LsqmlOptions(epochs=40, likelihood="poisson")),
     ),
     "low-dose": Preset(
         "Low dose",

@@ -37,7 +37,7 @@ class LiveState:
     positions: NDArray[np.float64]
     """(N, 2) top-left window corners (y, x), in pixels; set them by `place`."""
     photons: float
-    """Power of the probe, kept by every epoch: photons per frame."""
+    """Power of the probe, kept by every epoch: photons per pattern."""
     background: Tensor
     """(h, w) float32 counts that do not come from the sample, at least TINY."""
     flux: Tensor

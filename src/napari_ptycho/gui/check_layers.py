@@ -13,6 +13,7 @@ from napari_ptycho.gui.layers import ViewerLayers, spot_size
 from napari_ptycho.model import Reconstruction
 
 NAMES = {
+    "lattice": "contradicted lattice",
     "score": "photons object (S)",
     "local grid": "local grid",
     "blobs": "blobs taken away (z)",
@@ -46,11 +47,23 @@ class CheckLayers(ViewerLayers):
             if found.support is not None:
                 self._add_frames(found, of)
             first = self._made(found.name, "score") or self._made(found.name, "local grid")
-            marks = self._made(found.name, PLACES)
-            shown += [layer for layer in (*keep, first, marks) if layer is not None]
+            lattice, marks = (self._made(found.name, kind) for kind in ("lattice", PLACES))
+            shown += [layer for layer in (*keep, lattice, first, marks) if layer is not None]
+            if marks is not None and first is not None:
+                self._make_pair(first)
         if marks is not None:
             self._viewer.canvas.grid.stride = 2  # the places lie over the map below them
+            canvas.fit_names(self._viewer)
             self._viewer.reset_view()
+
+    def _make_pair(self, below: Layer) -> None:
+        """Let a layer and the one above it share a cell of the grid: napari pairs by their index.
+
+        The layer above both goes below them if that is needed; there is one, of the frames.
+        """
+        at = self._viewer.layers.index(below)
+        if at % 2:
+            self._viewer.layers.move(at + 2, at)
 
     def _made(self, name: str, kind: str) -> Layer | None:
         key = (name, kind)

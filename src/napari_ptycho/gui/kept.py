@@ -16,9 +16,8 @@ from typing import Any
 import platformdirs
 import tomli_w
 from napari.utils.notifications import show_warning
-from qtpy.QtCore import QObject, QTimer, Slot  # type: ignore[attr-defined]
-from qtpy.QtGui import QAction
-from qtpy.QtWidgets import QAbstractButton, QComboBox, QPushButton, QTabWidget
+from qtpy.QtCore import QObject, QTimer
+from qtpy.QtWidgets import QComboBox, QPushButton, QTabWidget
 
 from napari_ptycho.errors import PtychoError
 from napari_ptycho.gui.fold import Fold
@@ -148,7 +147,6 @@ class _Keeper(QObject):
         self._kept, self._where, self._read = kept(), where, read
         of.destroyed.connect(self._kept.flush)
 
-    @Slot()
     def tell(self, *_: object) -> None:
         self._kept.put(self._where, self._read())
 
@@ -189,12 +187,12 @@ def choice(of: QComboBox, where: str, words: tuple[str, ...] = ()) -> bool:
     return bool(of.currentText() != first)
 
 
-def tick(of: QAbstractButton | QAction, where: str) -> None:
-    """Keep whether the user has ticked a box, or an entry of a menu."""
+def tick(of: Any, where: str) -> None:
+    """Keep whether the user has ticked a box (a button), or an entry of a menu (an action)."""
     first, on = of.isChecked(), kept().get(where, bool)
     if on is not None:
         of.setChecked(on)
-    signal = of.triggered if isinstance(of, QAction) else of.clicked
+    signal = getattr(of, "triggered", None) or of.clicked
     keeper = _Keeper(of, where, lambda: None if of.isChecked() == first else of.isChecked())
     signal.connect(keeper.tell)
 
@@ -202,6 +200,7 @@ def tick(of: QAbstractButton | QAction, where: str) -> None:
 def opened(of: Fold | Section, where: str) -> None:
     """Keep whether a part of a dock is open."""
     show: Callable[[bool], Any]
+    is_open: Callable[[], Any]
     if isinstance(of, Section):
         show, is_open = of.open, lambda: of.is_open
     else:
@@ -211,10 +210,10 @@ def opened(of: Fold | Section, where: str) -> None:
     of.toggled.connect(_Keeper(of, where, lambda: is_open() or None).tell)
 
 
-def page(of: QTabWidget, where: str) -> None:
-    """Keep which page shows."""
+def page(of: QTabWidget, where: str, but: str = "") -> None:
+    """Keep which page shows, but one that is not to be the first."""
     titles, title = [of.tabText(at) for at in range(of.count())], kept().get(where, str)
-    if title in titles:
+    if title in titles and title != but:
         of.setCurrentIndex(titles.index(title))
 
     def read() -> str | None:
@@ -232,7 +231,8 @@ class _Reset(QObject):
 
     def __init__(self, of: OptionsForm) -> None:
         super().__init__(of)
-        self._form, self._button = of, None
+        self._form = of
+        self._button: QPushButton | None = None
         of.settled.connect(self._follow)
         self._follow()
 

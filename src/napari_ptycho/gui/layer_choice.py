@@ -86,9 +86,10 @@ class LayerChoice(Choice):
                 self._choose(before)
         if not there:
             self.changed.emit()
-        come = getattr(event, "value", None) if getattr(event, "type", "") == "inserted" else None
-        if come in self._layers and come.metadata.get(canvas.ROLE) in self._follows:
-            self._choose(come)
+        come = [event.value] if getattr(event, "type", "") == "inserted" else []
+        for layer in come:
+            if layer in self._layers and layer.metadata.get(canvas.ROLE) in self._follows:
+                self._choose(layer)
 
     def _on_chosen(self, _: int) -> None:
         self._follows = ()

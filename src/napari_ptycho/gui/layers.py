@@ -69,7 +69,7 @@ class ViewerLayers:
 
 def name_on_top(layer: Layer) -> None:
     """Show the name of a layer at the top of its cell of the grid, small: it is often long."""
-    layer.name_overlay.font_size = 8
+    layer.name_overlay.font_size = canvas.NAME_PT[1]
     layer.name_overlay.visible = True
 
 

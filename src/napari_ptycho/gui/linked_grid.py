@@ -55,6 +55,7 @@ class LinkedGrid(QObject):
                 colour_bar(layer)
         self._show_scale(layers)
         viewer.canvas.grid.enabled = True
+        canvas.fit_names(viewer)
         self._restorer.fit()
         self.layers = list(layers)
 

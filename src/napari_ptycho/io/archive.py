@@ -16,7 +16,8 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from napari_ptycho.errors import FileError
-from napari_ptycho.io.files import BZ2, GZIP, NPY, ZIP, kind_of, size_text, stranger, translated
+from napari_ptycho.io.files import BZ2, GZIP, NPY, ZIP, kind_of, stranger, translated
+from napari_ptycho.prepare.text import size as size_text
 
 BOMB_FACTOR = 300
 """Data that unpack to more than this many times their size are refused, ..."""

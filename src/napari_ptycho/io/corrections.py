@@ -11,6 +11,7 @@ from napari_ptycho.errors import OptionsError, ScanError
 from napari_ptycho.io import files, hdf5, positions
 from napari_ptycho.io.masks import good_pixels
 from napari_ptycho.io.quantities import Quantity, quantity
+from napari_ptycho.prepare.text import size as size_text
 
 if TYPE_CHECKING:
     from napari_ptycho.io.draft import Draft, Request
@@ -96,8 +97,8 @@ class _Named:
         n_bytes = dataset.size * dataset.dtype.itemsize
         if n_bytes > MOST_BYTES:
             raise ScanError(
-                f"{self.file_name}: '{path}' has {files.size_text(n_bytes)}; need no more than "
-                f"{files.size_text(MOST_BYTES)}, such as one frame"
+                f"{self.file_name}: '{path}' has {size_text(n_bytes)}; need no more than "
+                f"{size_text(MOST_BYTES)}, such as one frame"
             )
         array = np.asarray(dataset[()])
         if self.request.layout.frame_axes == "first" and array.ndim > 2:

@@ -86,14 +86,6 @@ def translated(path: Path, doing: str = "read") -> Iterator[None]:
         raise FileError(f"{path.name}: could not {doing} it: {text}") from error
 
 
-def size_text(n_bytes: float) -> str:
-    """Return a number of bytes as people write it."""
-    for power, unit in ((4, "TB"), (3, "GB"), (2, "MB"), (1, "kB")):
-        if n_bytes >= 1000**power:
-            return f"{n_bytes / 1000**power:.3g} {unit}"
-    return f"{n_bytes:.0f} bytes"
-
-
 def name_of(path: Path) -> str:
     """Return a file's name without the endings that tell its format."""
     name = path.name

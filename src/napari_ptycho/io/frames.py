@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptycho.errors import ScanError
-from napari_ptycho.io.files import size_text, translated
+from napari_ptycho.io.files import translated
 from napari_ptycho.prepare.lazy import promised
+from napari_ptycho.prepare.text import size as size_text
 
 if TYPE_CHECKING:
     import dask.array as da

@@ -9,8 +9,9 @@ from typing import Any
 import h5py
 
 from napari_ptycho.errors import FileError
-from napari_ptycho.io.files import read_head, size_text
+from napari_ptycho.io.files import read_head
 from napari_ptycho.io.superblock import Writer, stored_size, writer_of
+from napari_ptycho.prepare.text import size as size_text
 
 LOCKED: dict[str, Any] = {}
 UNLOCKED: dict[str, Any] = {"locking": False}

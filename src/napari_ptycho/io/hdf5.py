@@ -15,8 +15,9 @@ from scipy.constants import e
 from napari_ptycho.errors import FileError, ScanError
 from napari_ptycho.io import chunks, heaps
 from napari_ptycho.io.attributes import Attributes
-from napari_ptycho.io.files import HDF5, existing, kind_of, read_head, size_text, stranger
+from napari_ptycho.io.files import HDF5, existing, kind_of, read_head, stranger
 from napari_ptycho.io.handles import appended, handle
+from napari_ptycho.prepare.text import size as size_text
 
 LENGTHS = {
     **dict.fromkeys(("m", "meter", "meters", "metre", "metres"), 1.0),

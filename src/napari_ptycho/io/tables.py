@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from napari_ptycho.errors import FileError, ScanError
-from napari_ptycho.io.files import size_text
 from napari_ptycho.io.layout import Layout
 from napari_ptycho.io.places import (
     MOST_VALUES,
@@ -23,6 +22,7 @@ from napari_ptycho.io.places import (
 )
 from napari_ptycho.io.twins import best_twins
 from napari_ptycho.model.arrays import Floats
+from napari_ptycho.prepare.text import size as size_text
 
 MOST_BYTES, MOST_LINES, LONGEST_LINE = 64 * 2**20, 2_000_000, 65_536
 """Of a file, and of a row of numbers: more is no list of positions."""

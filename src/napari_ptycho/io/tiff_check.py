@@ -6,7 +6,7 @@ from typing import Any
 
 from napari_ptycho.errors import FileError
 from napari_ptycho.io.archive import BOMB_BYTES, BOMB_FACTOR
-from napari_ptycho.io.files import size_text
+from napari_ptycho.prepare.text import size as size_text
 
 _CLASSIC, _BIG = ("H", 12, "I"), ("Q", 20, "Q")
 """Formats of the number of tags, bytes of a tag, and of where the next page is."""

@@ -120,3 +120,13 @@ class Geometry:
         return self.wavelength_m / (shape[0] * angles[0]), self.wavelength_m / (
             shape[1] * angles[1]
         )
+
+    @property
+    def missing_for_pixel(self) -> tuple[str, ...]:
+        """Fields that `pixel_size_m` needs and that are unknown."""
+        needed = ["distance_m", "detector_pixel_m"]
+        if self.propagation == "near":
+            needed = needed[1:] if self.magnification is not None else needed
+        else:
+            needed = ["energy_ev", *([] if self.pixel_angle_rad is not None else needed)]
+        return tuple(name for name in needed if getattr(self, name) is None)

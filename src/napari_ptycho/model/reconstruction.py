@@ -12,12 +12,12 @@ from napari_ptycho.model.arrays import Complexes, Floats, check_finite, frozen
 from napari_ptycho.model.geometry import Geometry, Pair
 
 EXTRAS = {
-    "frame_errors": "(N,) amplitude misfit of each frame, as a share of its counts",
+    "frame_errors": "(N,) amplitude misfit of each pattern, as a share of its counts",
     "position_moves_px": "(N, 2) how far the positions were refined (y, x), in pixels",
     "flux": "(N,) flux of each pattern relative to the mean",
     "background": "(h, w) counts per pattern that do not come from the sample",
     "variations": "(K, M, h, w) shapes by which the probe varies, each of unit power",
-    "variation_weights": "(N, K) complex, how much of each variation is in each frame",
+    "variation_weights": "(N, K) complex, how much of each variation is in each pattern",
     "past_outputs": "(P, C, h, w) outputs of past iterations of a denoising, of its C channels",
     "spread": "(h, w) standard deviation over the networks of a denoising",
 }
@@ -35,7 +35,7 @@ class Reconstruction:
     object: Complexes
     """(H, W) complex transmission."""
     probe: Complexes
-    """(M, h, w) complex modes, sum |probe|^2 = photons per frame."""
+    """(M, h, w) complex modes, sum |probe|^2 = photons per pattern."""
     positions_px: Floats
     """(N, 2) top-left corners (y, x) of the windows in the object, in pixels."""
     pixel_size_m: Pair | None = None

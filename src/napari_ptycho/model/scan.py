@@ -174,8 +174,7 @@ class Scan:
             return self.positions
         pixel = self.pixel_size_m
         if pixel is None:
-            known = ("energy_ev", "distance_m", "detector_pixel_m")
-            missing = ", ".join(name for name in known if getattr(self.geometry, name) is None)
+            missing = ", ".join(self.geometry.missing_for_pixel)
             raise ScanError(
                 f"{self.name}: positions are in metres but the object pixel size is unknown "
                 f"({missing} missing); give the missing values"

@@ -22,21 +22,14 @@ from safetensors.numpy import save
 from napari_ptycho import __version__
 from napari_ptycho.errors import FileError, OptionsError
 from napari_ptycho.io.atomic import written
-from napari_ptycho.io.files import (
-    HDF5,
-    existing,
-    kind_of,
-    read_head,
-    size_text,
-    stranger,
-    translated,
-)
+from napari_ptycho.io.files import HDF5, existing, kind_of, read_head, stranger, translated
 from napari_ptycho.model.arrays import Complexes
 from napari_ptycho.networks import SHIPPED, foreign
 from napari_ptycho.networks.architectures import ARCHITECTURES
 from napari_ptycho.networks.network import Network, Preparation
 from napari_ptycho.networks.options import Scaling
 from napari_ptycho.networks.table import misfit
+from napari_ptycho.prepare.text import size as size_text
 
 T = TypeVar("T")
 FORMAT = 1

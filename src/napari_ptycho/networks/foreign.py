@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_ptycho.errors import FileError
-from napari_ptycho.io.files import size_text, translated
+from napari_ptycho.io.files import translated
 from napari_ptycho.networks.architectures import ARCHITECTURES
 from napari_ptycho.networks.network import Network, Preparation
 from napari_ptycho.networks.table import misfit
+from napari_ptycho.prepare.text import size as size_text
 
 LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 """What PyTorch files begin with that are no zip archives (before PyTorch 1.6)."""

@@ -184,15 +184,18 @@ _known: "weakref.WeakKeyDictionary[Scan, _Facts]" = weakref.WeakKeyDictionary()
 def _facts(scan: Scan) -> _Facts:
     found = _known.get(scan)
     if found is None:
-        pattern = mean_pattern(scan)
+        pattern = sampled_mean(scan)
         _, scale = _unit(scan)
         step = _median_step(scan.positions * scale)
         found = _known[scan] = _Facts(pattern, float(pattern.sum()), step)
     return found
 
 
-def mean_pattern(scan: Scan) -> Floats:
-    """Average all frames, or some runs of frames spread over the scan; invalid pixels are 0."""
+def sampled_mean(scan: Scan) -> Floats:
+    """Return the mean pattern (H, W) of all frames, or of some runs of them; invalid pixels are 0.
+
+    Quick, for what is shown; `start.mean_pattern` reads all frames and reckons with exposures.
+    """
     n = len(scan)
     size = n * math.prod(scan.frame_shape) * scan.patterns.dtype.itemsize
     runs = [slice(0, n)]

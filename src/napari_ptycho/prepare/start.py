@@ -175,7 +175,7 @@ def _from_mean(scan: Scan, mean: Floats) -> Waves:
 
 
 def _photons(scan: Scan, mean: Floats, waves: NDArray[Any]) -> float:
-    """Return the photons per frame: the valid counts, and what the probe says of invalid pixels."""
+    """Return the photons per pattern: valid counts, and what the probe says of invalid pixels."""
     assert scan.valid is not None  # set on construction
     good = mean > 0 if scan.valid.ndim == 3 else np.asarray(scan.valid)
     counted = float(mean[good].sum())

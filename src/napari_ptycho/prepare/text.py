@@ -24,12 +24,11 @@ def length(length: float | None, unit: str) -> str:
 
 
 def size(count: float) -> str:
-    """Return "134 MB"."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} TB"
+    """Return a number of bytes as "134 MB", "500 bytes"."""
+    for power, unit in ((4, "TB"), (3, "GB"), (2, "MB"), (1, "kB")):
+        if count >= 1000**power:
+            return f"{count / 1000**power:.3g} {unit}"
+    return f"{count:.0f} bytes"
 
 
 def time(seconds: float) -> str:

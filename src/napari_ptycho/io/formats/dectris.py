@@ -17,13 +17,12 @@ from napari_ptycho.io.draft import Draft, Request
 from napari_ptycho.io.formats import HDF5_FILE, Format, stored
 from napari_ptycho.io.formats.beam import energy_of, off_centre
 from napari_ptycho.io.formats.dectris_frames import DATA, FIRST_IMAGE, frames_of, links
+from napari_ptycho.io.masks import good_pixels
 from napari_ptycho.model import Scan
 
 DETECTOR = "entry/instrument/detector"
 SPECIFIC = f"{DETECTOR}/detectorSpecific"
 ELECTRON_DETECTORS = ("ARINA", "ELA", "QUADRO", "SINGLA")
-BAD_BITS = 0xFFFF
-"""A set one among these of the pixel mask makes a pixel bad."""
 ENERGIES = (
     "entry/instrument/beam/incident_energy",
     f"{SPECIFIC}/photon_energy",
@@ -114,7 +113,7 @@ def _mask(master: _Master) -> None:
                 f"frames of {shape} and was not used."
             )
             continue
-        master.draft.valid = (stored.numbers(dataset).astype(np.int64) & BAD_BITS) == 0
+        master.draft.valid, _ = good_pixels(stored.numbers(dataset), name, "NX bits")
         master.draft.sources["valid"] = f"file: /{name}"
         return
 

@@ -32,19 +32,8 @@ Found = Mapping[str, NDArray[Any]]
 
 
 def count(reconstruction: Reconstruction) -> int:
-    """Return the number of variations.
-
-    Raises:
-        ScanError: There are variations without weights, or a different number of them.
-    """
-    extras = reconstruction.extras
-    counts = [extras[name].shape[axis] if name in extras else 0 for axis, name in enumerate(VARIED)]
-    if counts[0] != counts[1]:
-        raise ScanError(
-            f"{reconstruction.name}: {counts[0]} variations of the probe but weights of "
-            f"{counts[1]}; they belong together"
-        )
-    return counts[0]
+    """Return the number of variations; a reconstruction has as many of their weights."""
+    return len(reconstruction.extras.get("variations", ()))
 
 
 def write(file: h5py.File, reconstruction: Reconstruction) -> None:

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from napari_ptycho.errors import FileError
 from napari_ptycho.io.archive import Header, check_growth
 from napari_ptycho.io.draft import Request
-from napari_ptycho.io.files import size_text
 from napari_ptycho.io.formats import MATLAB_FILE, Format, arrays
 from napari_ptycho.model import Scan
+from napari_ptycho.prepare.text import size as size_text
 
 HEADER, TAG = 128, 8
 MATRIX, COMPRESSED = 14, 15

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from napari_ptycho.errors import FileError
 from napari_ptycho.io.draft import Draft, Request
-from napari_ptycho.io.files import size_text
 from napari_ptycho.io.formats import MIB_FILE, Format, rasters
 from napari_ptycho.io.formats.raw_frames import RawFrames
 from napari_ptycho.model import Scan
+from napari_ptycho.prepare.text import size as size_text
 
 HEADER = re.compile(rb"MQ1,\s*(\d+),\s*(\d+),\s*(\d+),\s*(\d+),\s*(\d+),\s*([A-Z]\d\d),")
 FRONT_BYTES = 256

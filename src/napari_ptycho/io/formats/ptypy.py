@@ -36,7 +36,7 @@ POSITIONS, ITERATIONS, PARAMETERS = (
 )
 DATA, PIXEL, ORIGIN, CENTRE, ENERGY = "data", "_psize", "_origin", "_center", "_energy"
 """Of a storage: (layers, H, W), (2,) m, (2,) m, (2,) px, keV."""
-OURS = "content/pars/napari_ptycho"
+OURS = f"{PARAMETERS}/napari_ptycho"
 """Name, geometry and provenance as JSON, in the files that we write."""
 MOST_REBINNED, MOST_LISTED = 8, 16
 NEAR = "nearfield"

@@ -36,7 +36,7 @@ def read(file: h5py.File) -> Reconstruction:
         ScanError: Modulus and phase contradict each other.
         FileError: Something cannot be read.
     """
-    notes = ["The probe has PtyREX's scale: its power need not be photons per frame."]
+    notes = ["The probe has PtyREX's scale: its power need not be photons per pattern."]
     probe = _complex(file, "probe")
     result = Result(
         Path(file.filename),

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptycho.errors import FileError
-from napari_ptycho.io.files import size_text
 from napari_ptycho.io.frames import Frames
+from napari_ptycho.prepare.text import size as size_text
 
 
 class RawFrames(Frames):

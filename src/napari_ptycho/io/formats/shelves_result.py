@@ -54,7 +54,7 @@ def read(file: h5py.File) -> Reconstruction:
         FileError: Something cannot be read.
     """
     result = _from_mat(file) if _is_mat(file) else _from_h5(file)
-    result.notes.append("The probe has PtychoShelves' scale: its power is not photons per frame.")
+    result.notes.append("The probe has PtychoShelves' scale: its power is not photons per pattern.")
     return result.reconstruction()
 
 

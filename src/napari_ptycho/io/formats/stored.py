@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptycho.errors import FileError, ScanError
-from napari_ptycho.io.files import size_text
 from napari_ptycho.model.arrays import Complexes
+from napari_ptycho.prepare.text import size as size_text
 
 TRUSTED_BYTES = 2**28
 """Smaller ones are read without a question."""

@@ -19,8 +19,6 @@ from napari_ptycho.model.geometry import Pair
 SCAN = "0000"
 STORAGE = f"S{SCAN}G00"
 """As PtyPy names what belongs to a scan."""
-PROVENANCE = "napari_ptycho"
-"""Entry of the parameters with name, geometry and provenance as JSON."""
 
 
 def write(reconstruction: Reconstruction, path: str | os.PathLike[str]) -> None:
@@ -114,7 +112,7 @@ def _put_parameters(
     """
     parameters = _group(file, ptypy.PARAMETERS, "param")
     _put(parameters, "creator", CREATOR)
-    _put(parameters, PROVENANCE, said)
+    _put(file, ptypy.OURS, said)
     geometry = reconstruction.geometry
     near = geometry.propagation == "near"
     data = _group(parameters, f"scans/{SCAN}/data", "param")

@@ -1,6 +1,7 @@
 """Readings of a growing scan: format, saved layout and cut stay as at the first of them."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_ptycho.errors import NeedsLayout
@@ -93,6 +94,6 @@ def _known(file: "h5py.File") -> Format:
         if HDF5_FILE in form.containers and form.read_scan and form.recognises(file):
             return form
     raise NeedsLayout(
-        f"{file.filename}: an HDF5 file of no known layout; say which part of it is what: in the "
-        "window by Browse…, else with 'napari-ptycho browse'"
+        f"{Path(file.filename).name}: an HDF5 file of no known layout; say which part of it is "
+        "what: in the window by Browse…, else with 'napari-ptycho browse'"
     )
