@@ -1,5 +1,6 @@
 """Real napari windows, strict about what they leave behind."""
 
+import gc
 import os
 
 import pytest
@@ -28,6 +29,17 @@ def own_settings(tmp_path, monkeypatch):
     monkeypatch.setattr(settings, "_CFG_PATH", str(tmp_path / "napari" / "settings.yaml"))
     yield
     settings._clear_plugin_settings_cache()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def short_collections():
+    """Leave what is imported out of the garbage collections: napari makes one per layer removed."""
+    import torch._dynamo  # the first optimiser imports it
+    import torch.optim  # noqa
+    import napari.qt
+
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

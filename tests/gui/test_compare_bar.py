@@ -8,6 +8,7 @@ from napari.components import ViewerModel
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_ptycho.gui import origins
+from napari_ptycho.gui.app import open_dock
 from napari_ptycho.gui.compare_bar import CompareBar
 from napari_ptycho.gui.result_layers import ReconstructionLayers
 from napari_ptycho.gui.tools import tools_of
@@ -136,6 +137,20 @@ def test_it_ends_with_the_last_dock(bars):
     bars.qtbot.waitUntil(lambda: not compare.active)
     for dock in bars.docks:
         dock.deleteLater()
+
+
+def test_rows_follow_when_the_compare_page_goes_behind_another_dock(make_napari_viewer, qtbot):
+    viewer = make_napari_viewer(show=True)
+    row = open_dock(viewer, "Reconstruct").compare_bar
+    inspect = open_dock(viewer, "Inspect")
+    inspect.open_page("Compare")
+    ReconstructionLayers(viewer).begin(picture(first_guess(make_scan())))
+    inspect.chosen.second.choose("none")
+    viewer.layers.selection = {viewer.layers["weave · phase"]}
+    qtbot.wait(100)
+    assert not row.buttons["Blink"].isEnabled()  # the page offers a single layer
+    open_dock(viewer, "Reconstruct")
+    qtbot.waitUntil(row.buttons["Blink"].isEnabled, timeout=1000)
 
 
 def test_without_images_it_takes_no_room_and_without_two_none_is_compared(bars):

@@ -1,6 +1,7 @@
 """The FRC page of the Inspect dock: real napari, real correlations."""
 
 import csv
+from html import unescape
 from dataclasses import replace
 
 import numpy as np
@@ -243,12 +244,26 @@ def test_what_is_wrong_is_said_in_red(inspecting):
 def test_a_denoised_layer_gets_its_warning(stars):
     from napari_ptycho.gui.canvas import MADE
 
-    page, (a, _) = stars
+    page, (a, b) = stars
     a.metadata[MADE] = ("star", "image", "DIP")
     page.page.refresh()
     page.settle()
     assert "denoised (DIP)" in page.view.note.text()
     assert "not valid" in page.view.note.text()
+    # of two of them it is said once, and names both without their common beginning
+    a.name, b.name = "star · A", "star · B"
+    b.metadata[MADE] = ("star", "image", "TV")
+    page.viewer.layers.selection = {a, b}
+    page.page.what.setCurrentText(ALL)
+    page.settle()
+    said = unescape(page.view.note.text())
+    assert said.count("not valid") == 1
+    assert "'A' was denoised (DIP), 'B' was denoised (TV): an FRC" in said
+    table = page.view.table
+    assert [table.table.item(row, 0).text() for row in range(2)] == ["A", "B"]
+    assert "star · A" in table.table.item(0, 0).toolTip()
+    assert table.lines[0].cells[0] == "star · A"
+    assert page.view.plot.legend.isHidden()
 
 
 def test_copy_and_save(stars, tmp_path):

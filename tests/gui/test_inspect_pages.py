@@ -149,7 +149,7 @@ def test_switches_units_and_failures_of_a_difference(two, tmp_path):
     assert not page.save_button.isEnabled()
     two.choose(two.second)
     two.settle(page)
-    assert "Choose above" in text(page.note)
+    assert "Choose a Reference above" in text(page.note)
 
 
 def reconstruction():
@@ -266,6 +266,12 @@ def test_rings_around_a_point_and_a_deleted_one(two, tmp_path):
         page.save_button.save(tmp_path / "rings.csv")
     titles = rows_of(tmp_path / "rings.csv")[0]
     assert titles[:3] == ["noisy, mean: x (nm)", "noisy, mean: y", "noisy, spread: y"]
+    field(page, "kind").setCurrentText("line")
+    assert page.found.curves == ()  # those of the point no longer, those of the line not yet
+    two.settle(page)
+    assert len(page.found.curves) == 2
+    field(page, "kind").setCurrentText("radial")
+    two.settle(page)
     two.viewer.layers.remove(page.point.layer)
     two.settle(page)
     assert page.found.curves == ()
@@ -280,6 +286,21 @@ def test_rings_around_a_point_and_a_deleted_one(two, tmp_path):
     assert len(page.found.curves) == 2
 
 
+def test_while_a_tool_is_out_only_its_image_has_a_name_and_a_colour_bar(two):
+    layers = two.first, two.second
+    for layer in layers:
+        layer.name_overlay.visible = layer.colorbar.visible = True
+    two.viewer.canvas.grid.enabled = True
+
+    def shown():
+        return [(one.name_overlay.visible, one.colorbar.visible) for one in layers]
+
+    two.page("Profile")
+    assert shown() == [(True, True), (False, False)]
+    two.dock.open_page("Map")
+    assert shown() == [(True, True), (True, True)]
+
+
 # -- Numbers
 
 
@@ -289,13 +310,16 @@ def test_numbers_of_several_layers_against_the_reference(two, tmp_path, qapp):
     two.viewer.layers.selection = {worse}
     page = two.page("Numbers")
     assert page.table.isHidden()
-    assert "it is the reference" in text(page.note)
+    assert "Choose a Reference above" in text(page.note)
     assert page._savable() is None
     two.choose(two.first, two.second)
     two.settle(page)
     assert not page.table.isHidden()
-    headers = [page.table.horizontalHeaderItem(i).text() for i in range(3)]
-    assert headers == ["", "noisy", "worse"]
+
+    def headers():
+        return [page.table.horizontalHeaderItem(i).text() for i in range(3)]
+
+    assert headers() == ["", "noisy", "worse"]
     cells = {page.table.item(i, 0).text(): i for i in range(page.table.rowCount())}
     psnr = cells["PSNR (range 1, min-max)"]
     values = [float(page.table.item(psnr, column).text().split()[0]) for column in (1, 2)]
@@ -309,6 +333,12 @@ def test_numbers_of_several_layers_against_the_reference(two, tmp_path, qapp):
     with two.qtbot.waitSignal(page.save_button.saved, timeout=60_000):
         page.save_button.save(tmp_path / "numbers.csv")
     assert rows_of(tmp_path / "numbers.csv")[1][:2] == ["PSNR (range 1, min-max)", "dB"]
+    for layer in (two.first, worse):
+        layer.name = f"{'a long name ' * 3} · {layer.name}"
+    page.refresh()
+    two.settle(page)
+    assert headers() == ["", "noisy", "worse"]
+    assert sum(page.table.columnWidth(i) for i in (1, 2)) < 200
     field(page, "ssim_window").setValue(8)
     two.settle(page)
     assert "it must be odd" in text(page.note)

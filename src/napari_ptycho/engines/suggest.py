@@ -10,7 +10,7 @@ from napari_ptycho.engines.coarse import outside_of, why_not
 from napari_ptycho.engines.options import EngineOptions, RpieOptions
 from napari_ptycho.engines.presets import COARSE
 from napari_ptycho.model import Scan
-from napari_ptycho.model.arrays import Floats
+from napari_ptycho.model.arrays import Bools, Floats, Ints
 from napari_ptycho.prepare.raster import Raster, find_raster
 from napari_ptycho.prepare.start import mean_pattern
 
@@ -18,6 +18,8 @@ LOOKED_AT = 64  # frames that are looked at, evenly over the scan
 FULL_PIXELS = 3  # pixels at the very same largest count that look like saturation
 STEADY = 0.1  # flux that varies more from line to line is estimated
 JITTER_PX = 0.3  # a raster whose steps differ less is periodic
+FEW = 1.0  # photons of a pattern per pixel that the probe lights; below, full steps fit noise
+GENTLE = 0.3  # object_step where photons are few; both by benchmarks/dose.py
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,14 @@ def suggest(scan: Scan, gpu: bool = False) -> Suggestion:
 def _chain(
     scan: Scan, mean: NDArray[Any], values: dict[str, Any], reasons: list[str]
 ) -> tuple[EngineOptions, ...]:
+    dose = photons_per_pixel(scan, mean)
+    few = dose is not None and dose < FEW
+    if few:
+        values["object_step"] = GENTLE
+        reasons.append(
+            f"small steps (object_step {GENTLE:g}): a pattern has {dose:.2g} photons per object "
+            "pixel that it lights; full steps would fit the noise of each pattern"
+        )
     reason = why_not(scan, COARSE.reduction, outside_of(mean, COARSE.reduction))
     flat = scan.probe is None or curvature(scan) < 1e-3
     if flat and scan.geometry.propagation == "far":
@@ -75,6 +85,8 @@ def _chain(
         )
         first = RpieOptions(epochs=40, object_alpha=1.0, anneal=0.0, **values)
         return first, RpieOptions(epochs=60, **values)
+    if few:
+        reason = "with so few photons it leads astray"
     if reason:
         reasons.append(f"no coarse stage: {reason}")
         return (RpieOptions(epochs=60, **values),)
@@ -83,9 +95,41 @@ def _chain(
     return replace(COARSE, **coarse), RpieOptions(epochs=30, **values)
 
 
+def photons_per_pixel(scan: Scan, mean: NDArray[Any]) -> float | None:
+    """Return the photons of a pattern for each object pixel that its probe lights.
+
+    The lit pixels are (sum I)^2 / sum I^2 with the intensity I of the probe: so many evenly lit
+    ones are as uneven. What a pattern says of one of them is as noisy as so few photons are.
+
+    Args:
+        scan: The scan; some of its frames are read.
+        mean: (H, W) mean counts at full exposure.
+
+    Returns:
+        None in the near field, without a probe, and where counts are not whole numbers: they may
+        be in any unit then.
+    """
+    if scan.probe is None or scan.geometry.propagation != "far":
+        return None
+    counts = np.where(_valid(scan), _some(scan), 0)
+    if not np.array_equal(counts, np.rint(counts)):
+        return None
+    light = (np.abs(scan.probe.astype(np.complex128)) ** 2).sum(axis=0)
+    return float(mean.sum() * (light**2).sum() / light.sum() ** 2)
+
+
+def _looked_at(scan: Scan) -> Ints:
+    return np.unique(np.linspace(0, len(scan) - 1, LOOKED_AT).astype(int))
+
+
 def _some(scan: Scan) -> NDArray[Any]:
-    at = np.unique(np.linspace(0, len(scan) - 1, LOOKED_AT).astype(int))
-    return np.asarray(scan.patterns[at])
+    return np.asarray(scan.patterns[_looked_at(scan)])
+
+
+def _valid(scan: Scan) -> Bools:
+    """Return the valid pixels of the frames of `_some`, (H, W) or (n, H, W)."""
+    assert scan.valid is not None  # set on construction
+    return scan.valid if scan.valid.ndim == 2 else np.asarray(scan.valid[_looked_at(scan)])
 
 
 def saturation(patterns: NDArray[Any]) -> float:

@@ -41,9 +41,6 @@ PLACE = ("scale", "translate", "rotate", "shear", "units", "axis_labels")
 """What a layer needs to lie where another one lies, beside its `affine`."""
 LINKED = ("contrast_limits", "gamma", "colormap")
 """What linked layers share."""
-NAME_PT = (5.0, 8.0)
-"""Least and largest size of the names of layers on the canvas; they are often long."""
-NAME_PX_PER_PT, NAME_MARGIN_PX = 0.87, 16  # of a letter in napari's font; on both sides
 DIFFERENCE, RESOLUTION = "difference", "resolution"
 RECONSTRUCTION = (PHASE, AMPLITUDE, PROBE, REFINED)
 RESTORED = (DENOISED, SPREAD, CHECK)
@@ -179,19 +176,7 @@ def beside(viewer: Viewer) -> Iterator[list[Layer]]:
     if all(ROLE in layer.metadata or layer in shown for layer in viewer.layers):
         viewer.canvas.overlays.scale_bar.gridded = True
         viewer.canvas.grid.enabled = True
-    fit_names(viewer)
     fit(viewer)
-
-
-def fit_names(viewer: Viewer) -> None:
-    """Let the names of the layers that show be as large as their cells allow."""
-    grid = viewer.canvas.grid
-    columns = grid.actual_shape(viewer.layers)[1] if grid.enabled else 1
-    room = viewer.canvas.size[1] / columns - NAME_MARGIN_PX
-    for layer in viewer.layers:
-        if layer.visible and layer.name_overlay.visible:
-            fits = room / (len(layer.name) * NAME_PX_PER_PT)
-            layer.name_overlay.font_size = float(np.clip(fits, *NAME_PT))
 
 
 def fit(viewer: Viewer) -> None:

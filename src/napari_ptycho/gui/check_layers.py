@@ -53,7 +53,6 @@ class CheckLayers(ViewerLayers):
                 self._make_pair(first)
         if marks is not None:
             self._viewer.canvas.grid.stride = 2  # the places lie over the map below them
-            canvas.fit_names(self._viewer)
             self._viewer.reset_view()
 
     def _make_pair(self, below: Layer) -> None:

@@ -153,6 +153,11 @@ class Compare(QObject):
         self._begin(active, [one for one in shown if active and one in self.viewer.layers])
         self.changed.emit()
 
+    def offer(self, offered: Callable[[], list[Layer]] | None) -> None:
+        """Compare what a page offers, as long as it shows; None: what is selected again."""
+        self.offered = offered
+        self._soon()  # the rows of all docks follow: another one may show next
+
     # -- where it can be ended
 
     def watch(self, widget: QWidget) -> None:

@@ -106,14 +106,14 @@ class ComparePage(Page):
         """While it shows, the keys and the other docks compare what is chosen here."""
         super().showEvent(event)
         self.compare.watch(self)
-        self.compare.offered = self.chosen.several
+        self.compare.offer(self.chosen.several)
         self.link_box.setChecked(looks().link_before_after)
         self.bars_box.setChecked(looks().colour_bars)
 
     def hideEvent(self, event: QHideEvent) -> None:
         """Notice that the dock was closed: with the last one a comparison ends."""
         super().hideEvent(event)
-        self.compare.offered = None
+        self.compare.offer(None)
         QTimer.singleShot(0, self, self._on_hidden)
 
     def _on_hidden(self) -> None:

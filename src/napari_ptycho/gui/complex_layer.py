@@ -15,7 +15,7 @@ from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
 from napari_ptycho.gui import canvas
 from napari_ptycho.gui.hues import in_colour
-from napari_ptycho.gui.layers import name_on_top
+from napari_ptycho.gui.names import name_on_top
 from napari_ptycho.gui.views import tiled
 from napari_ptycho.model import Reconstruction
 

@@ -29,6 +29,8 @@ class CurvePlot(QWidget):
         self._shown: tuple[Curve, ...] = ()
         self._labels = ("", "")
         self._y_range: tuple[float, float] | None = None
+        self.tells = True
+        """Whether a legend names the curves; not where something beside the plot does."""
         self.legend = QLabel()
         self.legend.setStyleSheet("font-size: 8pt")
         self.legend.setWordWrap(True)
@@ -163,7 +165,7 @@ class CurvePlot(QWidget):
             if curve.label
         ]
         self.legend.setText(" &nbsp; ".join(words))
-        self.legend.setVisible(bool(words))
+        self.legend.setVisible(bool(words) and self.tells)
 
     def _on_click(self, event: Any) -> None:
         if event.double():

@@ -14,7 +14,8 @@ from napari_ptycho.gui import canvas, origins
 from napari_ptycho.gui.canvas import LINKED, MADE, PLACE
 from napari_ptycho.gui.denoise_jobs import HalvesView, Request
 from napari_ptycho.gui.denoise_views import DenoiseView
-from napari_ptycho.gui.layers import ViewerLayers, colour_bar, name_on_top
+from napari_ptycho.gui.layers import ViewerLayers, colour_bar
+from napari_ptycho.gui.names import name_on_top
 from napari_ptycho.gui.settings import looks
 from napari_ptycho.gui.views import Limits, contrast
 from napari_ptycho.model import Reconstruction

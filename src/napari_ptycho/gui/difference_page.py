@@ -1,7 +1,7 @@
 """Page of the Inspect dock: what one layer has more or less than another."""
 
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from napari.layers import Layer
 from napari.viewer import Viewer
@@ -21,12 +21,23 @@ from napari_ptycho.gui.frc_jobs import AS_SHOWN, Planes, Subject
 from napari_ptycho.gui.inspect_page import Chosen, Page
 from napari_ptycho.gui.latest import Latest
 from napari_ptycho.gui.map_layer import MapLayer, MapLook
+from napari_ptycho.gui.names import short
 from napari_ptycho.gui.save_button import MAP_TIP, SaveButton
 from napari_ptycho.gui.saving import Savable, file_name
 from napari_ptycho.gui.widgets import Note
 
 HINT = "Choose a Reference above: the difference of the layer from it is shown."
-Answer = tuple[Difference, Layer, Pair | None]
+
+
+class Answer(NamedTuple):
+    """A difference, and what a layer of it needs."""
+
+    found: Difference
+    name: str
+    like: Layer
+    """Over which it lies."""
+    pixel_m: Pair | None
+    """Of that."""
 
 
 class DifferencePage(Page):
@@ -57,7 +68,7 @@ class DifferencePage(Page):
         self.rows.addStretch(1)
         self.map = MapLayer(viewer, self)
         self.map.gone.connect(self._on_gone)
-        self._like: tuple[Layer, Pair | None] | None = None
+        self._answer: Answer | None = None
         self.latest = Latest(self, "difference")
         self.latest.answered.connect(self._on_answer)
         self.latest.failed.connect(self._on_failed)
@@ -83,8 +94,7 @@ class DifferencePage(Page):
             self.refresh()
 
     def _on_answer(self, answer: Answer) -> None:
-        self.found, like, pixel = answer
-        self._like = like, pixel
+        self.found, self._answer = answer.found, answer
         self.note.show_lines([*self.found.lines(), *self.found.notes])
         self.save_button.setEnabled(True)
         self._show()
@@ -93,7 +103,7 @@ class DifferencePage(Page):
         self._clear("", sentence)
 
     def _clear(self, line: str, warning: str = "") -> None:
-        self.found = self._like = None
+        self.found = self._answer = None
         self.save_button.setEnabled(False)
         self.map.remove()
         self.note.show_lines([line] if line else [], [warning] if warning else [])
@@ -108,19 +118,20 @@ class DifferencePage(Page):
         self.show_button.setChecked(False)
 
     def _show(self) -> None:
-        if self.found is None or self._like is None or not self.show_button.isChecked():
+        answer = self._answer
+        if answer is None or not self.show_button.isChecked():
             return
-        like, pixel = self._like
+        found, name = answer.found, answer.name
         look = MapLook(
-            data=self.found.data,
-            name=f"{self.found.name} ({self.found.unit})" if self.found.unit else self.found.name,
+            data=found.data,
+            name=f"{name} ({found.unit})" if found.unit else name,
             role=canvas.DIFFERENCE,
-            limits=self.found.limits,
+            limits=found.limits,
             colormap=COLORMAP,
-            pixel_m=self.found.pixel_m,
-            like_m=pixel,
+            pixel_m=found.pixel_m,
+            like_m=answer.pixel_m,
         )
-        self.map.show(look, like)
+        self.map.show(look, answer.like)
 
     def _savable(self) -> Savable | None:
         found = self.found
@@ -144,4 +155,5 @@ class DifferencePage(Page):
 
 def _subtracted(planes: Planes, first: Layer, second: Layer, options: DifferenceOptions) -> Answer:
     image, reference = (planes.of(Subject(layer), AS_SHOWN) for layer in (first, second))
-    return difference(image, reference, options), second, reference.pixel_m
+    name = f"{canvas.DIFFERENCE}: {' - '.join(short((image.name, reference.name)))}"
+    return Answer(difference(image, reference, options), name, second, reference.pixel_m)

@@ -1,7 +1,8 @@
 """What the tools that draw on an image have in common: a layer of their own, while they are out.
 
 The layer of a tool lies over the layer it was begun on and has its pixels. A grid would show it in
-a cell of its own, so the grid is off while a tool is out, and what hides the image is hidden.
+a cell of its own, so the grid is off while a tool is out, and what hides the image is hidden. The
+name and the colour bar of the image show, those of what lies below it do not.
 """
 
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 from napari_ptycho.errors import OptionsError
 from napari_ptycho.gui import canvas
 from napari_ptycho.gui.canvas import PLACE
-from napari_ptycho.gui.restore import Restorer
+from napari_ptycho.gui.restore import OVERLAYS, Restorer
 
 PAUSE_MS = 50
 Corners = NDArray[np.float64]
@@ -86,7 +87,7 @@ class DrawTool(QObject):
         self._target, self._ending = None, False
 
     def _uncover(self, layer: Layer) -> None:
-        self._restorer.keep(("visible",))
+        self._restorer.keep(("visible", *OVERLAYS))
         if self._viewer.canvas.grid.enabled:
             self._viewer.canvas.grid.enabled = False
         layer.visible = True
@@ -94,6 +95,10 @@ class DrawTool(QObject):
         for other in above:
             if isinstance(other, Image):
                 other.visible = False
+        for other in self._viewer.layers:  # without the grid, those of all images share a corner
+            if other is not layer and isinstance(other, Image):
+                for name in OVERLAYS:
+                    getattr(other, name).visible = False
 
     def _in(self, layer: Layer) -> Corners:
         """Return the corners of the shape in the data pixels of a layer, (n, 2).

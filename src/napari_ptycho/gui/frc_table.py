@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from napari.viewer import Viewer
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QBrush, QColor, QGuiApplication
 from qtpy.QtWidgets import (
     QHBoxLayout,
@@ -19,6 +20,7 @@ from qtpy.QtWidgets import (
 
 from napari_ptycho.assess.correlation import Frc
 from napari_ptycho.gui.curve_colours import colour
+from napari_ptycho.gui.names import short
 from napari_ptycho.gui.save_button import SaveButton
 from napari_ptycho.gui.saving import Savable
 from napari_ptycho.gui.widgets import fit_rows, small_table
@@ -81,6 +83,7 @@ class FrcTable(QWidget):
         self.table.setToolTip("A row per curve; its tooltip has every convention.")
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
 
     def show_found(self, found: Sequence[Frc], curves: Sequence[Curve]) -> None:
         """Show a row per correlation; `curves` are what is saved and may be more."""
@@ -97,8 +100,9 @@ class FrcTable(QWidget):
             head.setToolTip(tip)
             self.table.setHorizontalHeaderItem(column, head)
         self.table.setRowCount(len(self.lines))
+        names = short([line.cells[0] for line in self.lines])
         for row, line in enumerate(self.lines):
-            for column, text in enumerate(line.cells):
+            for column, text in enumerate((names[row], *line.cells[1:])):
                 item = QTableWidgetItem(text)
                 item.setToolTip(line.tip)
                 if not column:

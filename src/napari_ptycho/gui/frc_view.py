@@ -1,6 +1,6 @@
 """Curves, sentences and numbers of Fourier ring correlations."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_ptycho.assess.correlation import Frc
 from napari_ptycho.gui.frc_table import FrcTable
+from napari_ptycho.gui.names import short
 from napari_ptycho.gui.widgets import Note
 from napari_ptycho.model import Curve
 
@@ -76,7 +77,7 @@ class FrcView(QWidget):
         """
         self.found = tuple(found)
         self.curves = tuple(curves) or tuple(one.curve for one in found)
-        told = [text for one in found for text in one.warnings]
+        told = _merged(found)
         notes = [f"- {text}" for one in found for text in one.notes]
         lines = list(sentences) or ([_sentence(found[0])] if len(found) == 1 else [])
         above, below = (lines, []) if len(lines) == 1 else ([], lines)
@@ -92,6 +93,7 @@ class FrcView(QWidget):
         kinds = {one.single for one in found}
         x_label = BOTH if len(kinds) > 1 else (SINGLE if kinds == {True} else PAIR)
         places = [one.crossing().first for one in found]
+        self.plot.tells = len(self.curves) > len(found)  # else the table names them
         self.plot.show_curves(
             self.curves,
             x_label,
@@ -101,6 +103,32 @@ class FrcView(QWidget):
             y_range=Y_RANGE,
         )
         self.plot.setVisible(bool(self.curves))
+
+
+def _merged(found: Sequence[Frc]) -> list[str]:
+    """Return the warnings; of those that say the same of several images one, which names them."""
+    names = {f"'{one.label}'": f"'{name}'" for one, name in zip(found, _short(found), strict=True)}
+    alike: dict[str, list[str]] = {}
+    for text in dict.fromkeys(text for one in found for text in one.warnings):
+        of, _, what = text.rpartition(": ")
+        alike.setdefault(what, []).append(of)
+    lines = []
+    for what, of_whom in alike.items():
+        if len(of_whom) > 1:
+            of_whom = [_renamed(of, names) for of in of_whom]
+        who = ", ".join(of_whom)
+        lines.append(f"{who}: {what}" if who else what)
+    return lines
+
+
+def _short(found: Sequence[Frc]) -> list[str]:
+    return short([one.label for one in found])
+
+
+def _renamed(text: str, names: Mapping[str, str]) -> str:
+    for name, shorter in names.items():
+        text = text.replace(name, shorter)
+    return text
 
 
 def _sentence(found: Frc) -> str:

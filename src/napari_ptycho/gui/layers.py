@@ -12,6 +12,7 @@ from napari.viewer import Viewer
 
 from napari_ptycho.errors import ScanError
 from napari_ptycho.gui import canvas
+from napari_ptycho.gui.names import name_on_top
 from napari_ptycho.gui.settings import looks
 from napari_ptycho.gui.spots import COLOURMAP, LEAST_PX
 from napari_ptycho.gui.views import ScanView
@@ -65,12 +66,6 @@ class ViewerLayers:
         name_on_top(layer)
         layer.events.visible.connect(self._on_visible)
         return layer
-
-
-def name_on_top(layer: Layer) -> None:
-    """Show the name of a layer at the top of its cell of the grid, small: it is often long."""
-    layer.name_overlay.font_size = canvas.NAME_PT[1]
-    layer.name_overlay.visible = True
 
 
 def colour_bar(layer: Image) -> None:

@@ -9,7 +9,8 @@ from napari.viewer import Viewer
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_ptycho.gui import canvas, contrast
-from napari_ptycho.gui.layers import colour_bar, name_on_top
+from napari_ptycho.gui.layers import colour_bar
+from napari_ptycho.gui.names import name_on_top
 from napari_ptycho.gui.restore import OVERLAYS, Restorer
 
 
@@ -55,7 +56,6 @@ class LinkedGrid(QObject):
                 colour_bar(layer)
         self._show_scale(layers)
         viewer.canvas.grid.enabled = True
-        canvas.fit_names(viewer)
         self._restorer.fit()
         self.layers = list(layers)
 

@@ -12,6 +12,7 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from napari_ptycho.assess.plane import Pair
 from napari_ptycho.gui import canvas
 from napari_ptycho.gui.canvas import PLACE
+from napari_ptycho.gui.names import name_on_top
 
 MOVED = 0.25  # share of the span by which limits must move before they are set again
 
@@ -87,7 +88,7 @@ class MapLayer(QObject):
         )
         self.layer = self._viewer.add_layer(layer)
         self._viewer.layers.selection = selected
-        layer.name_overlay.visible = True
+        name_on_top(layer)
         layer.events.visible.connect(self._on_visible)
         layer.colorbar.visible = True
         layer.colorbar.size, layer.colorbar.font_size = (12, 140), 8

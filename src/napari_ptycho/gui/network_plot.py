@@ -55,7 +55,7 @@ class TrainPlot(StackedPlot):
 
     def __init__(self, viewer: Viewer) -> None:
         super().__init__(viewer, TRAIN, COLOURS, "epoch", 280, BEST_AT, AXIS_WIDTH)
-        self.constant = self.mark(self.plots[0], 0, "a constant", 0.02)
+        self.constant = self.mark(self.plots[0], 0)
         self.follow_theme()
 
     def show_training(self, history: Curves, best: float, baseline: Mapping[str, float]) -> None:
@@ -66,19 +66,25 @@ class TrainPlot(StackedPlot):
             best: The epoch that is kept.
             baseline: What a constant reaches.
         """
-        self.show_values(history, best, history.get("epoch", ()))
         level = baseline.get("validation", math.nan)
         known = math.isfinite(level) and level > 0
         self.constant.setVisible(known)
         if known:
             self.constant.setValue(math.log10(level))
+        self.show_values(history, best, history.get("epoch", ()))
+
+    def _tell(self) -> None:
+        """Name the dotted line in the legend: beside it the name would lie on the curves."""
+        super()._tell()
+        if self.constant.isVisible():
+            level = f"┄ a constant {10 ** self.constant.value():.3g}"
+            self.legend.setText(f"{self.legend.text()} &nbsp; {level}")
 
     def follow_theme(self, event: Any = None) -> None:
         """Take the colours of the viewer's theme."""
         super().follow_theme(event)
         colour = get_theme(self._viewer.theme).text.as_hex()
         self.constant.setPen(pg.mkPen(colour, width=1, style=Qt.PenStyle.DotLine))
-        self.constant.label.setColor(colour)
 
 
 class TunePlot(StackedPlot):

@@ -6,9 +6,11 @@ from functools import partial
 from napari.layers import Layer
 from napari.utils.theme import get_theme
 from napari.viewer import Viewer
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QBrush, QColor, QGuiApplication
 from qtpy.QtWidgets import (
     QHBoxLayout,
+    QHeaderView,
     QPushButton,
     QTableWidget,
     QTableWidgetItem,
@@ -22,11 +24,13 @@ from napari_ptycho.gui.form import OptionsForm
 from napari_ptycho.gui.frc_jobs import AS_SHOWN, Planes, Subject
 from napari_ptycho.gui.inspect_page import Chosen, Page
 from napari_ptycho.gui.latest import Latest
+from napari_ptycho.gui.names import short
 from napari_ptycho.gui.save_button import SaveButton
 from napari_ptycho.gui.saving import Savable
 from napari_ptycho.gui.widgets import RED, Note, fit_rows, small_table
 
 HINT = "Choose a Reference above. More layers can be selected in the list of layers."
+LEAST_PX = 64  # of a column: four of them beside their names in a narrow dock
 Column = tuple[str, Metrics | str]
 """Name of a layer, and its numbers or why there are none."""
 
@@ -100,13 +104,14 @@ class NumbersPage(Page):
         rows = good[0][1].rows if good else ()
         self.table.setColumnCount(1 + len(good))
         self.table.setRowCount(len(rows))
-        for column, name in enumerate(["", *(name for name, _ in good)]):
-            item = QTableWidgetItem(name)
+        names = [name for name, _ in good]
+        for column, (name, title) in enumerate(zip(["", *names], ["", *short(names)], strict=True)):
+            item = QTableWidgetItem(title)
             item.setToolTip(name)
             self.table.setHorizontalHeaderItem(column, item)
         red = QBrush(QColor(RED[get_theme(self.viewer.theme).type]))
         for i, row in enumerate(rows):
-            self._put(i, 0, row.name, row.help)
+            self._put(i, 0, row.name, f"{row.name}: {row.help}")
             for column, (_, found) in enumerate(good, 1):
                 one = found.rows[i]
                 tip = "\n".join(filter(None, (f"{one.name}: {one.help}", one.warning)))
@@ -159,10 +164,16 @@ def _table() -> QTableWidget:
     table = QTableWidget(0, 1)
     small_table(table)
     table.setToolTip("A column per layer, against the reference; each number tells what it is.")
-    table.horizontalHeader().setMinimumSectionSize(40)
+    header = table.horizontalHeader()
+    header.setMinimumSectionSize(LEAST_PX)
+    header.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+    header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+    header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
     return table
 
 
 def _fit(table: QTableWidget) -> None:
-    """Make the table as high as its rows and its scroll bar."""
+    """Make columns as wide as their numbers, and the table as high as its rows and scroll bar."""
+    for column in range(1, table.columnCount()):
+        table.setColumnWidth(column, max(LEAST_PX, table.sizeHintForColumn(column)))
     fit_rows(table, table.horizontalScrollBar().sizeHint().height() + 4)

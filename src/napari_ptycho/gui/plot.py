@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 CURVE = {"dark": "#4fc3f7", "light": "#1f77b4"}
 AXIS_WIDTH, LEAST_HEIGHT = 52, 165
+WIDE = 66  # room for ticks as 0.0005 beside the name of the axis
 MANTISSAS = (1, 2, 5)
 LABEL_PX = 15
 
@@ -95,6 +96,7 @@ class LivePlot(QWidget):
         self._plot = self._canvas.addPlot(axisItems={"left": DecadeAxis("left")})
         self._plot.setLogMode(y=True)
         calm(self._plot)
+        self._plot.getAxis("left").setWidth(WIDE)
         self._canvas.setToolTip(f"{ERROR}\n{TIP}")
         self._plot.setLabel("left", name)
         self._plot.setLabel("bottom", "epoch")

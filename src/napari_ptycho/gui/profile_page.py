@@ -89,6 +89,7 @@ class ProfilePage(Page):
         if other.active:
             other.end()
             self._over = None
+            self._draw(Found())  # what was measured along the other one means nothing now
         if layer is None:
             self.leave()
             self._on_answer(Found())

@@ -10,6 +10,7 @@ from weakref import ReferenceType, WeakKeyDictionary, ref
 from napari.viewer import Viewer
 
 from napari_ptycho.gui import keys
+from napari_ptycho.gui.names import Names
 from napari_ptycho.gui.session import real_viewer
 
 if TYPE_CHECKING:
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
 
 
 class Tools:
-    """Made when they are first wanted."""
+    """Made when they are first wanted; only names on the canvas are fitted from the start."""
 
     def __init__(self, viewer: Viewer) -> None:
         self.viewer = viewer
+        self.names = Names(viewer)
 
     @cached_property
     def compare(self) -> "Compare":
