@@ -22,6 +22,7 @@ NAMES = (
     "networks",
     "formats",
     "orientation",
+    "reconstruction",
     "robustness",
     "scale",
 )

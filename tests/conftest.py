@@ -1,3 +1,4 @@
+import gc
 import os
 import subprocess
 import sys
@@ -28,6 +29,22 @@ def real_data():
     if not folder.is_dir():
         pytest.skip(f"no real data: {folder} is not there; set NAPARI_PTYCHO_DATA")
     return folder
+
+
+@pytest.fixture(scope="module")
+def rare_collections():
+    """Look for garbage less often, and not among what is imported.
+
+    napari makes a full collection for each layer that goes: with the modules of torch and napari
+    it takes a third of a second. Windows make new objects faster than the usual threshold is for.
+    """
+    before = gc.get_threshold()
+    gc.collect()  # what earlier tests have left is not kept
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+    yield
+    gc.set_threshold(*before)
+    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)

@@ -119,7 +119,7 @@ def simulated(name: str, options: SampleOptions | None = None) -> tuple[Scan, Re
         sweep_px=(0.0, 0.0) if small else (0.0, step[1]),
         seed=options.seed,
     )
-    scan = _spoilt(replace(scan, name=name, notes=(f"simulated: {options.as_dict()}",)), options)
+    scan = _spoilt(replace(scan, name=name, notes=(_words(options),)), options)
     truth = replace(
         first_guess(scan),
         positions_px=positions,
@@ -166,6 +166,19 @@ def small_scan(name: str, photons: float = 2e4, seed: int = 0) -> tuple[Scan, Re
     if guess.object.shape != truth.object.shape:
         raise AssertionError("the windows do not span the phantom")
     return scan, truth
+
+
+def _words(options: SampleOptions) -> str:
+    """Return what was simulated, as a sentence."""
+    parts = [
+        f"{options.lines} lines of {options.columns} patterns, {options.step_nm:g} nm apart",
+        f"{options.photons:g} photons per pattern",
+    ]
+    if options.position_error_nm:
+        parts.append(f"positions wrong by {options.position_error_nm:g} nm (rms)")
+    if options.saturation:
+        parts.append(f"saturated at {options.saturation:g} counts")
+    return f"Simulated: {', '.join(parts)}; seed {options.seed}."
 
 
 def _spoilt(scan: Scan, options: SampleOptions) -> Scan:

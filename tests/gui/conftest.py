@@ -1,6 +1,5 @@
 """Real napari windows, strict about what they leave behind."""
 
-import gc
 import os
 
 import pytest
@@ -32,14 +31,8 @@ def own_settings(tmp_path, monkeypatch):
 
 
 @pytest.fixture(autouse=True, scope="module")
-def short_collections():
-    """Leave what is imported out of the garbage collections: napari makes one per layer removed."""
-    import torch._dynamo  # the first optimiser imports it
-    import torch.optim  # noqa
-    import napari.qt
-
-    gc.collect()
-    gc.freeze()
+def _collect_rarely(rare_collections):
+    pass
 
 
 @pytest.fixture

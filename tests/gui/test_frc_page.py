@@ -1,8 +1,8 @@
 """The FRC page of the Inspect dock: real napari, real correlations."""
 
 import csv
-from html import unescape
 from dataclasses import replace
+from html import unescape
 
 import numpy as np
 import pytest

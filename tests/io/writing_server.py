@@ -46,7 +46,8 @@ def say(word):
 
 
 def write(thing, task):
-    """In the process of its own."""
+    """In the process of its own, which says its id first."""
+    say(os.getpid())
     if task["limit"]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (task["limit"], task["limit"]))
     try:
@@ -66,7 +67,6 @@ def serve():
         child = os.fork()
         if child == 0:
             write(known[task["kind"]], task)
-        say(child)
         _, status = os.waitpid(child, 0)
         say("killed" if os.WIFSIGNALED(status) else "done")
 

@@ -22,6 +22,11 @@ def pytest_collection_modifyitems(config, items):
                 item.add_marker(pytest.mark.timeout(0))
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _collect_rarely(rare_collections):
+    pass
+
+
 @pytest.fixture
 def hand(request, qtbot, make_napari_viewer):
     """A person at a new window; `request.param` is the name of the story."""

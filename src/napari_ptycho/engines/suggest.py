@@ -19,7 +19,7 @@ FULL_PIXELS = 3  # pixels at the very same largest count that look like saturati
 STEADY = 0.1  # flux that varies more from line to line is estimated
 JITTER_PX = 0.3  # a raster whose steps differ less is periodic
 FEW = 1.0  # photons of a pattern per pixel that the probe lights; below, full steps fit noise
-GENTLE = 0.3  # object_step where photons are few; both by benchmarks/dose.py
+GENTLE = 0.1  # steps of object and probe where photons are few; both by benchmarks/dose.py
 
 
 @dataclass(frozen=True)
@@ -71,10 +71,10 @@ def _chain(
     dose = photons_per_pixel(scan, mean)
     few = dose is not None and dose < FEW
     if few:
-        values["object_step"] = GENTLE
+        values["object_step"] = values["probe_step"] = GENTLE
         reasons.append(
-            f"small steps (object_step {GENTLE:g}): a pattern has {dose:.2g} photons per object "
-            "pixel that it lights; full steps would fit the noise of each pattern"
+            f"small steps (object_step, probe_step {GENTLE:g}): a pattern has {dose:.2g} photons "
+            "per object pixel that it lights; full steps would fit the noise of each pattern"
         )
     reason = why_not(scan, COARSE.reduction, outside_of(mean, COARSE.reduction))
     flat = scan.probe is None or curvature(scan) < 1e-3
@@ -89,7 +89,7 @@ def _chain(
         reason = "with so few photons it leads astray"
     if reason:
         reasons.append(f"no coarse stage: {reason}")
-        return (RpieOptions(epochs=60, **values),)
+        return (RpieOptions(epochs=30 if few else 60, **values),)  # more would learn more noise
     reasons.append("a coarse stage first: the light lies in the central half of the detector")
     coarse = {name: value for name, value in values.items() if name != "subpixel"}
     return replace(COARSE, **coarse), RpieOptions(epochs=30, **values)

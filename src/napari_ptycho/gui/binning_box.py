@@ -33,7 +33,7 @@ class BinningBox(QWidget):
     """Asks for a bin size and shows its report, which a thread computes.
 
     Rows x columns on a raster, else a number of positions that are neighbours along the path or in
-    space.
+    space. Its `buttons` lie in the footer of the dock, where they always show.
     """
 
     asked = Signal(object, str, int)
@@ -59,7 +59,8 @@ class BinningBox(QWidget):
             "current scan."
         )
         self.undo_button.setToolTip("Go back to the scan as it was before it was binned.")
-        self.note = Note(viewer)
+        self.note, self.buttons = Note(viewer), QWidget()
+        self.parts = (self, self.buttons)
         self._lay_out()
         self._later = QTimer(self, interval=PAUSE_MS, singleShot=True)
         self._later.timeout.connect(self._report)
@@ -71,7 +72,8 @@ class BinningBox(QWidget):
         self.runner.finished.connect(self._on_report)
 
     def _lay_out(self) -> None:
-        size, buttons = QHBoxLayout(), QHBoxLayout()
+        size, buttons = QHBoxLayout(), QHBoxLayout(self.buttons)
+        buttons.setContentsMargins(0, 0, 0, 0)
         size.addWidget(self.rows_box, 1)
         size.addWidget(self.cross)
         size.addWidget(self.columns_box, 1)
@@ -82,7 +84,6 @@ class BinningBox(QWidget):
         layout.addLayout(size)
         layout.addWidget(self.neighbours)
         layout.addWidget(self.every_box)
-        layout.addLayout(buttons)
         layout.addWidget(self.note)
 
     def size(self) -> Any:

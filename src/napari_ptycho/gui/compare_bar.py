@@ -15,7 +15,7 @@ from napari_ptycho.gui.keys import key_of
 from napari_ptycho.gui.phase_colours import COLOURS
 from napari_ptycho.gui.tools import tools_of
 
-STYLE = "font-size: 8pt; padding: 3px"
+STYLE = "font-size: 8pt; padding: 3px 1px"
 COLOUR_TIPS = {
     "grey": "Grey, between the limits of the contrast.",
     "perceptual": "Viridis: equal steps of phase look equal.",
@@ -42,9 +42,9 @@ class CompareBar(QWidget):
         row.setContentsMargins(8, 0, 8, 4)
         row.setSpacing(4)
         for button in (*self.buttons.values(), self.phase_button):
-            row.addWidget(button, 1)
+            row.addWidget(button, len(button.text()))  # a wide word needs more room
         row.addWidget(self.choice_button)
-        row.addWidget(self.complex_button, 1)
+        row.addWidget(self.complex_button, len(self.complex_button.text()))
         for button in self.findChildren(QPushButton):
             button.setStyleSheet(STYLE)
             button.setMinimumWidth(18)

@@ -6,7 +6,7 @@ from napari.layers import Layer
 from napari.viewer import Viewer
 from qtpy.QtCore import QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
-from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QPushButton
+from qtpy.QtWidgets import QCheckBox, QDockWidget, QHBoxLayout, QPushButton, QWidget
 
 from napari_ptycho.gui.compare import BLINK, CURTAIN, GRID, CompareOptions
 from napari_ptycho.gui.compare_bar import tip_of
@@ -29,6 +29,7 @@ class ComparePage(Page):
         super().__init__(viewer, chosen)
         tools = tools_of(viewer)
         self.compare, self.looks = tools.compare, tools.looks
+        self._holder: QDockWidget | None = None
         self.buttons = {name: self._button(name) for name in (CURTAIN, BLINK, GRID)}
         row = QHBoxLayout()
         for button in self.buttons.values():
@@ -106,9 +107,22 @@ class ComparePage(Page):
         """While it shows, the keys and the other docks compare what is chosen here."""
         super().showEvent(event)
         self.compare.watch(self)
+        self._follow_dock()
         self.compare.offer(self.chosen.several)
         self.link_box.setChecked(looks().link_before_after)
         self.bars_box.setChecked(looks().colour_bars)
+
+    def _follow_dock(self) -> None:
+        """Notice that another dock comes to the front: Qt hides no widget of a dock behind it."""
+        holder: QWidget | None = self
+        while holder is not None and not isinstance(holder, QDockWidget):
+            holder = holder.parentWidget()
+        if holder is not None and holder is not self._holder:
+            self._holder = holder
+            holder.visibilityChanged.connect(self._on_front)
+
+    def _on_front(self, on: bool) -> None:
+        self.compare.offer(self.chosen.several if on and self.isVisible() else None)
 
     def hideEvent(self, event: QHideEvent) -> None:
         """Notice that the dock was closed: with the last one a comparison ends."""

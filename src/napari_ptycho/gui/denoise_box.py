@@ -50,7 +50,8 @@ class DenoiseBox(QWidget):
     def _lay_out(self) -> None:
         tips = {
             self.start_button: "Denoise the layer from the beginning.",
-            self.stop_button: "End after this update; the best output so far is kept.",
+            self.stop_button: "End after this update; the best output so far is kept. A "
+            "classical method is left at once, with nothing.",
             self.continue_button: "As many iterations more as Iterations says, with the "
             "same network.",
             self.discard_button: "Remove the denoised layers and forget the result.",

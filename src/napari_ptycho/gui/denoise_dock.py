@@ -68,7 +68,7 @@ class DenoiseDock(Dock):
         self.form.halves_asked.connect(self.make_halves)
         self.table.cleared.connect(self._clear_scores)
         box.start_button.clicked.connect(self.start)
-        box.stop_button.clicked.connect(self.runner.stop)
+        box.stop_button.clicked.connect(self.runner.end)
         box.continue_button.clicked.connect(self.go_on)
         box.discard_button.clicked.connect(self.discard)
         box.adopt_button.clicked.connect(self.adopt)
@@ -222,7 +222,7 @@ class DenoiseDock(Dock):
         """Stop, remove the layers of the run and forget what it reached."""
         if self.runner.running:
             self._discarding = True
-            self.runner.stop()
+            self.runner.end()
         elif self._source is not None:
             rows = self._scores.get(self._source, [])
             del rows[self._row : self._row + 1]

@@ -52,6 +52,7 @@ class Runner(QObject):
         self.last: Any = None
         """The newest update of the running or last job."""
         self._task: worker.Task | None = None
+        self._plain = False  # it is a function, that can only be left
         self._bars: list[progress] = []
         self._due = self._began = self._announce = 0.0
         self._abandoned = Event()
@@ -94,7 +95,7 @@ class Runner(QObject):
             title: What the activity dock calls it.
             total: The updates' total, for the progress bar.
         """
-        return self._launch(worker.iterate(make_job), title, total)
+        return self._launch(worker.iterate(make_job), title, total, plain=False)
 
     def call(self, function: Callable[[], Any], title: str, compute: bool = False) -> bool:
         """Run a plain function in the thread; its value comes with `finished`.
@@ -104,7 +105,7 @@ class Runner(QObject):
             title: What the activity dock calls it.
             compute: Whether it uses torch.
         """
-        return self._launch(worker.call(function, compute), title, 0)
+        return self._launch(worker.call(function, compute), title, 0, plain=True)
 
     def stop(self) -> None:
         """End the job at its next update; what it reached is kept."""
@@ -122,14 +123,24 @@ class Runner(QObject):
             self.last = None
             self.finished.emit("stopped", None)
 
+    def end(self) -> None:
+        """What a button *Stop* does: stop a job, leave a plain function."""
+        if self._plain:
+            self.leave()
+        else:
+            self.stop()
+
     def wait(self, seconds: float) -> bool:
         """Block until the thread has ended (only for closing the window); False if it has not."""
         return self._task is None or self._task.ended.wait(seconds)
 
-    def _launch(self, body: Callable[[worker.Task], None], title: str, total: float) -> bool:
+    def _launch(
+        self, body: Callable[[worker.Task], None], title: str, total: float, plain: bool
+    ) -> bool:
         if self._task is not None:
             show_info(f"{self._task.title} is still running: stop it first, or wait for it.")
             return False
+        self._plain = plain
         self.last = None
         self.interval_ms, self._due = FLOOR_MS, 0.0
         self._task = worker.Task(title, total, self._abandoned)

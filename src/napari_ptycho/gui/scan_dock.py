@@ -44,8 +44,7 @@ class ScanDock(Dock):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(real_viewer(napari_viewer))
-        self.session = session_of(self.viewer)
-        self.layers = ScanLayers(self.viewer)
+        self.session, self.layers = session_of(self.viewer), ScanLayers(self.viewer)
         self.runner = Runner(self)
         self.runner.finished.connect(self._on_finished)
         self.table, self.form, self.bar = SummaryTable(self.viewer), GeometryForm(), OpenBar()
@@ -87,6 +86,7 @@ class ScanDock(Dock):
             self.rows.addWidget(widget)
         self.rows.addStretch(1)
         self.footer.setContentsMargins(8, 4, 8, 8)
+        self.footer.addWidget(self.binning.buttons)
         self.footer.addWidget(self.save_button)
 
     @cached_property
@@ -292,7 +292,7 @@ class ScanDock(Dock):
         self.binning.show_scan(unbinned, binned=view is not unbinned)
 
     def _parts(self) -> list[QWidget]:
-        return [self.form, self.binning, *([self.frames] if "frames" in vars(self) else [])]
+        return [self.form, *self.binning.parts, *([self.frames] if "frames" in vars(self) else [])]
 
     def _enable(self, on: bool) -> None:
         self.stop_button.setVisible(self.runner.running)
