@@ -1,11 +1,14 @@
 """The Denoise dock on plain images: real napari, real networks, small and few iterations."""
 
+from threading import Event
+
 import numpy as np
 import pytest
 from qtpy.QtWidgets import QMessageBox
 
 from napari_ptycho import io
 from napari_ptycho.denoise import ARCHITECTURES, DenoiseOptions
+from napari_ptycho.errors import OptionsError
 from napari_ptycho.gui import canvas
 from napari_ptycho.phantoms import noisy
 
@@ -162,6 +165,26 @@ def test_an_image_without_contrast_is_one_sentence(images):
     assert len(images.notifications()) == 1
     assert "nothing to denoise" in images.notifications()[0]
     assert images.names() == ["star", "clean"]
+
+
+def test_a_classical_method_can_be_left(images, monkeypatch):
+    free = Event()
+
+    def slow(*how, **more):
+        free.wait(30)
+        raise OptionsError("nobody hears this")
+
+    monkeypatch.setattr("napari_ptycho.gui.denoise_jobs.classical", slow)
+    images.form.method.setCurrentText("Total variation")
+    images.dock.box.start_button.click()
+    assert images.dock.box.stop_button.isEnabled()
+    images.click(images.dock.box.stop_button)
+    assert not images.dock.runner.running
+    assert images.dock.box.start_button.isEnabled()
+    free.set()
+    images.qtbot.wait(100)
+    assert images.notifications() == []
+    assert images.rows() == 0
 
 
 @pytest.mark.parametrize("method", ["Total variation", "Non-local means", "Wavelet"])

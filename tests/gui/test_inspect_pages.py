@@ -2,6 +2,8 @@
 
 import csv
 import time
+from pkgutil import resolve_name
+from threading import Event
 
 import h5py
 import numpy as np
@@ -392,6 +394,34 @@ def test_a_map_of_two_halves_and_of_one_image(window, tmp_path):
 
 
 # -- all of them
+
+
+@pytest.mark.parametrize(
+    ("title", "computes"),
+    [("Difference", "difference_page.difference"), ("Numbers", "numbers_page.metrics")],
+)
+def test_what_takes_long_can_be_left_and_asked_again(two, monkeypatch, title, computes):
+    where = f"napari_ptycho.gui.{computes}"
+    free, quick = Event(), resolve_name(where)
+
+    def slow(*how):
+        free.wait(30)
+        return quick(*how)
+
+    monkeypatch.setattr(where, slow)
+    page = two.dock.open_page(title)
+    assert page.stop_button.isHidden()
+    two.qtbot.waitUntil(lambda: not page.stop_button.isHidden(), timeout=5000)
+    page.stop_button.click()
+    assert page.stop_button.isHidden()
+    assert "Stopped" in text(page.note)
+    free.set()
+    two.qtbot.wait(200)
+    assert "Stopped" in text(page.note)  # the answer of what was left is dropped
+    page.refresh()
+    two.settle(page)
+    assert "Stopped" not in text(page.note)
+    assert page.save_button.isEnabled()
 
 
 def test_pages_without_a_layer_do_nothing_and_the_newest_question_is_answered(window):

@@ -77,6 +77,16 @@ def test_the_own_chain_waits_and_the_scan_gets_its_suggestion(again):
     assert dock.stages.stages() == (RpieOptions(epochs=42),)
 
 
+def test_the_chain_of_a_recipe_waits_but_not_for_the_next_time(again):
+    dock = again("Reconstruct")
+    dock.stages.form.fields["epochs"].setValue(42)
+    dock.show_own((RpieOptions(epochs=7),))
+    assert dock.presets.combo.currentText() == OWN
+    dock = again("Reconstruct")
+    pick(dock.presets.combo, OWN)
+    assert dock.stages.stages() == (RpieOptions(epochs=42),)
+
+
 def test_a_preset_that_was_chosen_is_chosen_again(again):
     dock = again("Reconstruct")
     title = dock.presets.combo.itemText(1)

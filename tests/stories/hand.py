@@ -12,7 +12,8 @@ from qtpy.QtWidgets import QAbstractButton, QComboBox, QScrollArea, QTabBar
 from napari_ptycho.gui.app import open_dock, open_docks
 
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "stories"
-SIZE = (1480, 900)
+SIZE, SHORT_SIZE = (1480, 900), (1100, 700)
+"""Of the window, in pixels; software draws a smaller one faster."""
 
 
 class Hand:
@@ -26,7 +27,7 @@ class Hand:
     def __init__(self, qtbot, viewer, pictures=None, story=""):
         self.qtbot, self.viewer = qtbot, viewer
         self.pictures, self.story = pictures, story
-        self.viewer.window.resize(*SIZE)
+        self.viewer.window.resize(*self.length(SIZE, SHORT_SIZE))
         open_docks(viewer)
         self.words = []  # what was pressed, in order: the tutorial must name it
         self.shots = []
@@ -37,7 +38,7 @@ class Hand:
         return self.pictures is not None
 
     def length(self, full, short):
-        """So many epochs or iterations: of the tutorial, or of the quick test."""
+        """What is that of the tutorial, or that of the quick test."""
         return full if self.full else short
 
     # -- what a person does

@@ -196,7 +196,7 @@ def _bin(walk):
     hand.until(lambda: f"{len(scan)} -&gt; {len(scan) // 4}" in said.text())
     assert "x 2.00" in said.text()
     hand.look("binning")
-    walk.press(dock.binning, "Bin", dock.runner, "bin")
+    walk.press(dock.binning.buttons, "Bin", dock.runner, "bin")
     binned = walk.session.scan
     assert len(binned) == len(scan) / 4
     assert binned.patterns[:].sum() == scan.patterns[:].sum()

@@ -79,7 +79,7 @@ class Walk:
         """Keep one pattern in so many."""
         scan = self.hand.dock("Scan")
         scan.binning.every_box.setValue(every)
-        self.hand.press(scan.binning, "Bin")
+        self.hand.press(scan.binning.buttons, "Bin")
         self.hand.done(scan.runner)
         assert len(self.session.scan) == -(-516 // every)
 
@@ -190,7 +190,7 @@ def _sparse(walk):
     rows.insert(0, ("all", 516, _overlap(walk, 1), *cells))
     header = ["patterns", "number", "overlap", "prediction, RMSE in rad", "its correlation"]
     hand.table("sparse", [*header, "rPIE, RMSE in rad", "its correlation"], rows)
-    hand.press(hand.dock("Scan").binning, "Unbinned")
+    hand.press(hand.dock("Scan").binning.buttons, "Unbinned")
     assert len(walk.session.scan) == 516
 
 

@@ -20,6 +20,7 @@ from napari_ptycho.gui.form import OptionsForm
 from napari_ptycho.gui.frc_jobs import AS_SHOWN, Planes, Subject
 from napari_ptycho.gui.inspect_page import Chosen, Page
 from napari_ptycho.gui.latest import Latest
+from napari_ptycho.gui.leave_button import LEFT, LeaveButton
 from napari_ptycho.gui.map_layer import MapLayer, MapLook
 from napari_ptycho.gui.names import short
 from napari_ptycho.gui.save_button import MAP_TIP, SaveButton
@@ -70,6 +71,9 @@ class DifferencePage(Page):
         self.map.gone.connect(self._on_gone)
         self._answer: Answer | None = None
         self.latest = Latest(self, "difference")
+        self.stop_button = LeaveButton(self.latest)
+        self.stop_button.clicked.connect(lambda: self._clear(LEFT))
+        self.rows.insertWidget(self.rows.indexOf(self.note), self.stop_button)
         self.latest.answered.connect(self._on_answer)
         self.latest.failed.connect(self._on_failed)
         chosen.changed.connect(self._on_changed)

@@ -31,6 +31,7 @@ from napari_ptycho.gui.honest_box import HonestBox
 from napari_ptycho.gui.inspect_page import Chosen, Page
 from napari_ptycho.gui.latest import Latest
 from napari_ptycho.gui.layer_choice import is_plane
+from napari_ptycho.gui.leave_button import LEFT, LeaveButton
 from napari_ptycho.gui.widgets import Choice, form_rows
 from napari_ptycho.model import Reconstruction
 
@@ -63,6 +64,7 @@ class FrcPage(Page):
         self.view = FrcView(viewer)
         self.honest_box = HonestBox(viewer, chosen)
         self.latest = Latest(self, "FRC")
+        self.stop_button = LeaveButton(self.latest)
         self.result: Any = None
         self.honest: Honest | None = None
         self._honest_of: Reconstruction | None = None
@@ -89,6 +91,7 @@ class FrcPage(Page):
         boxes: list[QWidget] = [self.form, self.fold, self.canvas]
         for widget in (*boxes, self.honest_button, self.honest_box):
             self.rows.addWidget(widget)
+        self.rows.addWidget(self.stop_button)
         self.rows.addWidget(self.view, 1)
         self.honest_box.setVisible(False)
 
@@ -103,6 +106,7 @@ class FrcPage(Page):
         self.honest_box.start_button.clicked.connect(self._on_honest)
         self.honest_box.reached.connect(self._on_reached)
         self.latest.answered.connect(self._on_found)
+        self.stop_button.clicked.connect(lambda: self._show_nothing(LEFT))
 
     # -- what is asked for
 

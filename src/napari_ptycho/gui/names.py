@@ -4,7 +4,7 @@ napari does not shorten a name that is wider than its cell of the grid: it runs 
 """
 
 from collections.abc import Sequence
-from os.path import commonprefix
+from itertools import takewhile
 from typing import Any
 from weakref import WeakSet
 
@@ -12,8 +12,6 @@ import numpy as np
 from napari.layers import Layer
 from napari.viewer import Viewer
 from qtpy.QtCore import QObject, QTimer
-
-from napari_ptycho.gui import canvas
 
 LARGEST_PT, LEAST_PT = 8.0, 5.0
 """Sizes of names on the canvas; they are often long."""
@@ -39,7 +37,10 @@ def short(names: Sequence[str]) -> list[str]:
     "phase" and "DIP". A single name stays as it is.
     """
     parts = [name.split(BETWEEN) for name in names]
-    shared = len(commonprefix(parts)) if len(set(names)) > 1 else 0
+    shared = 0
+    if len(set(names)) > 1:
+        same = takewhile(lambda at: len(set(at)) == 1, zip(*parts, strict=False))
+        shared = len(list(same))
     return [BETWEEN.join(one[shared:] or one[-1:]) for one in parts]
 
 

@@ -24,6 +24,7 @@ from napari_ptycho.gui.form import OptionsForm
 from napari_ptycho.gui.frc_jobs import AS_SHOWN, Planes, Subject
 from napari_ptycho.gui.inspect_page import Chosen, Page
 from napari_ptycho.gui.latest import Latest
+from napari_ptycho.gui.leave_button import LEFT, LeaveButton
 from napari_ptycho.gui.names import short
 from napari_ptycho.gui.save_button import SaveButton
 from napari_ptycho.gui.saving import Savable
@@ -62,6 +63,9 @@ class NumbersPage(Page):
         self.rows.addWidget(self.note)
         self.rows.addStretch(1)
         self.latest = Latest(self, "numbers")
+        self.stop_button = LeaveButton(self.latest)
+        self.stop_button.clicked.connect(self._on_left)
+        self.rows.insertWidget(self.rows.indexOf(self.note), self.stop_button)
         self.latest.answered.connect(self._on_answer)
         viewer.events.theme.connect(self._draw)
         self._on_answer(())
@@ -97,6 +101,10 @@ class NumbersPage(Page):
     def _on_answer(self, columns: Sequence[Column]) -> None:
         self.columns = tuple(columns)
         self._draw()
+
+    def _on_left(self) -> None:
+        self._on_answer(())
+        self.note.show_lines([LEFT])
 
     def _draw(self, event: object = None) -> None:
         good = [(name, found) for name, found in self.columns if isinstance(found, Metrics)]

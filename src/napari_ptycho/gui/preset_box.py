@@ -77,9 +77,13 @@ class PresetBox(QWidget):
         self.chosen.emit(advice.suggestion.stages)
 
     def set_own(self, stages: Stages) -> None:
-        """The user has edited the chain; it is kept while he looks at others."""
-        self._own = stages
+        """The user has edited the chain; it is kept while he looks at others, and for next time."""
         kept.kept().put(CHAIN, as_tables(stages))
+        self.show_own(stages)
+
+    def show_own(self, stages: Stages) -> None:
+        """The chain is the user's, but not edited here: of a recipe. Next time it is forgotten."""
+        self._own = stages
         self.combo.setCurrentText(OWN)
         self.note.show_lines()
 

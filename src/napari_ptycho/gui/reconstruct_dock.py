@@ -142,9 +142,10 @@ class ReconstructDock(Dock):
         self._later.start()
 
     def show_own(self, stages: Stages) -> None:
-        """Show a chain as the user's own: no suggestion replaces it."""
+        """Show a chain as the user's own, as a recipe has it: no suggestion replaces it."""
         self.stages.show_stages(stages)
-        self._on_edited()
+        self.presets.show_own(stages)
+        self._later.start()
 
     def _on_edited(self) -> None:
         self.presets.set_own(self.stages.stages())
