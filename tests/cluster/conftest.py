@@ -9,12 +9,12 @@ from napari_ptycho.recipes.tasks import Task
 
 
 @contextmanager
-def started():
-    """Give a cluster of two worker processes of two threads, each for one scan at a time."""
+def started(workers=2):
+    """Give a cluster of worker processes of two threads, each for one scan at a time."""
     with (
         dask.config.set({"distributed.deploy.lost-worker-timeout": "5 minutes"}),
         LocalCluster(
-            n_workers=2,
+            n_workers=workers,
             threads_per_worker=2,
             resources={"SCAN": 1},
             scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
@@ -36,6 +36,13 @@ def scheduler():
 def own_cluster():
     """For what a cluster does not recover from."""
     with started() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def own_worker():
+    """The same with one worker, where one is enough: each takes seconds to start."""
+    with started(1) as cluster:
         yield cluster
 
 

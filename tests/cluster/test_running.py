@@ -137,11 +137,11 @@ def test_one_scan_at_a_time_for_each_worker(two_workers, tasks):
         assert all(end <= after for (_, end), (after, _) in itertools.pairwise(alone))
 
 
-def test_a_scheduler_that_dies_is_told(own_cluster, tasks):
+def test_a_scheduler_that_dies_is_told(own_worker, tasks):
     reports = []
-    for event in run_there(tasks, own_cluster.scheduler_address, never, do=working(100_000)):
+    for event in run_there(tasks, own_worker.scheduler_address, never, do=working(100_000)):
         if event.report is None:
-            own_cluster.close()
+            own_worker.close()
         else:
             reports.append(event.report)
     assert sorted(report.output for report in reports) == [task.output for task in tasks]
@@ -165,14 +165,14 @@ def test_a_stop_ends_what_runs_and_what_waits(two_workers, tasks):
         assert ("before it began" in report.message) == (output not in running)
 
 
-def test_a_stop_does_not_wait_for_workers_that_are_gone(own_cluster, tasks):
+def test_a_stop_does_not_wait_for_workers_that_are_gone(own_worker, tasks):
     gone, states = [], []
-    address = own_cluster.scheduler_address
+    address = own_worker.scheduler_address
     for event in run_there(tasks, address, lambda: bool(gone), do=working(100_000)):
         if event.report is not None:
             states.append(event.report.state)
         elif not gone:
-            own_cluster.scale(0)
+            own_worker.scale(0)
             gone.append(event)
     assert states == ["stopped"] * len(tasks)
 

@@ -7,7 +7,7 @@ import pytest
 
 from napari_ptycho.engines import RpieOptions, reconstruct
 from napari_ptycho.engines.presets import COARSE
-from napari_ptycho.engines.suggest import FEW, photons_per_pixel, suggest
+from napari_ptycho.engines.suggest import photons_per_pixel, suggest
 from napari_ptycho.job import run_to_end
 from napari_ptycho.prepare.start import mean_pattern
 from napari_ptycho.samples import SampleOptions, simulated, small_scan
@@ -48,6 +48,13 @@ def test_the_reason_tells_the_photons_of_a_lit_pixel():
     assert any("no coarse stage: with so few photons" in reason for reason in told)
 
 
+@pytest.mark.parametrize(("photons", "step"), [(300, 0.1), (1000, 0.3)])
+def test_steps_grow_with_the_photons(photons, step):
+    assert suggest(small_scan("star", photons=photons)[0]).stages == (
+        RpieOptions(epochs=30, object_step=step, probe_step=step),
+    )
+
+
 @pytest.mark.parametrize("name", ["star", "fibres"])
 def test_many_photons_keep_the_full_steps_and_the_coarse_stage(name):
     assert suggest(small_scan(name, photons=3000)[0]).stages == FULL_STEPS
@@ -72,7 +79,7 @@ def test_the_dose_is_the_photons_over_the_pixels_that_the_probe_lights(make):
 
 def test_the_dose_is_not_told_where_it_is_not_known(make):
     scan, _ = make(photons=30)
-    assert dose(scan) < FEW
+    assert dose(scan) < 1
     assert dose(replace(scan, probe=None)) is None
     assert dose(replace(scan, patterns=scan.patterns * 0.37)) is None
     near, _ = make(geometry=NEAR)
@@ -80,6 +87,6 @@ def test_the_dose_is_not_told_where_it_is_not_known(make):
     hole = np.ones(scan.frame_shape, bool)
     hole[3, 4] = False
     dead = np.where(hole, scan.patterns, 0.5)
-    assert dose(replace(scan, patterns=dead, valid=hole)) < FEW
+    assert dose(replace(scan, patterns=dead, valid=hole)) < 1
     every = np.broadcast_to(hole, dead.shape)
-    assert dose(replace(scan, patterns=dead, valid=every)) < FEW
+    assert dose(replace(scan, patterns=dead, valid=every)) < 1

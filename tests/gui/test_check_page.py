@@ -196,7 +196,9 @@ def test_a_report_is_saved_and_notes_stay(checking, tv, tmp_path):
     assert "how the image was made is not known" in checking.page.status.text()
 
 
-def test_a_plain_image_is_checked_beside_the_layer_of_its_original(checking, raw):
+def test_a_plain_image_is_checked_beside_its_original_and_one_of_nan_is_refused_in_red(
+    checking, raw, notifications
+):
     phase = plane_of(with_blob(raw)).data + 0.3
     layer = checking.viewer.add_image(phase, name="predicted")
     checking.choose(layer)
@@ -210,6 +212,12 @@ def test_a_plain_image_is_checked_beside_the_layer_of_its_original(checking, raw
     small = checking.viewer.add_image(phase[2:], name="cut")
     checking.choose(small, checking.viewer.layers[RAW])
     assert "with the same pixels" in checking.page.about.text()
+    broken = checking.viewer.add_image(np.full(raw.object.shape, np.nan), name="broken")
+    checking.choose(broken, checking.viewer.layers[RAW])
+    assert checking.run() is None
+    assert "pixels are NaN or infinite" in checking.page.status.text()
+    assert any("broken" in message for message in notifications())
+    assert checking.page.start_button.isEnabled()
 
 
 def test_what_cannot_be_checked_says_why(checking, raw, tv):
@@ -242,15 +250,6 @@ def test_without_layers_it_asks_for_one(qtbot, make_napari_viewer):
     page = open_dock(make_napari_viewer(), "Inspect").open_page("Check")
     assert "Choose a denoised or predicted layer." in page.about.text()
     assert not page.start_button.isEnabled()
-
-
-def test_an_image_that_is_none_is_refused_in_red(checking, raw, notifications):
-    layer = checking.viewer.add_image(np.full(raw.object.shape, np.nan), name="broken")
-    checking.choose(layer, checking.viewer.layers[RAW])
-    assert checking.run() is None
-    assert "pixels are NaN or infinite" in checking.page.status.text()
-    assert any("broken" in message for message in notifications())
-    assert checking.page.start_button.isEnabled()
 
 
 def test_it_can_be_stopped_and_started_again(checking, tv):

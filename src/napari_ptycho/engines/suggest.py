@@ -18,8 +18,9 @@ LOOKED_AT = 64  # frames that are looked at, evenly over the scan
 FULL_PIXELS = 3  # pixels at the very same largest count that look like saturation
 STEADY = 0.1  # flux that varies more from line to line is estimated
 JITTER_PX = 0.3  # a raster whose steps differ less is periodic
-FEW = 1.0  # photons of a pattern per pixel that the probe lights; below, full steps fit noise
-GENTLE = 0.1  # steps of object and probe where photons are few; both by benchmarks/dose.py
+GENTLE = ((1.0, 0.1), (3.0, 0.3))
+"""Photons of a pattern per pixel that its probe lights, and the steps of object and probe below so
+many, by benchmarks/dose.py: full steps fit the noise of each pattern."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +70,11 @@ def _chain(
     scan: Scan, mean: NDArray[Any], values: dict[str, Any], reasons: list[str]
 ) -> tuple[EngineOptions, ...]:
     dose = photons_per_pixel(scan, mean)
-    few = dose is not None and dose < FEW
-    if few:
-        values["object_step"] = values["probe_step"] = GENTLE
+    step = next((step for most, step in GENTLE if dose is not None and dose < most), None)
+    if step is not None:
+        values["object_step"] = values["probe_step"] = step
         reasons.append(
-            f"small steps (object_step, probe_step {GENTLE:g}): a pattern has {dose:.2g} photons "
+            f"small steps (object_step, probe_step {step:g}): a pattern has {dose:.2g} photons "
             "per object pixel that it lights; full steps would fit the noise of each pattern"
         )
     reason = why_not(scan, COARSE.reduction, outside_of(mean, COARSE.reduction))
@@ -85,11 +86,12 @@ def _chain(
         )
         first = RpieOptions(epochs=40, object_alpha=1.0, anneal=0.0, **values)
         return first, RpieOptions(epochs=60, **values)
-    if few:
+    if step is not None:
         reason = "with so few photons it leads astray"
     if reason:
         reasons.append(f"no coarse stage: {reason}")
-        return (RpieOptions(epochs=30 if few else 60, **values),)  # more would learn more noise
+        epochs = 60 if step is None else 30  # more of few photons would learn more noise
+        return (RpieOptions(epochs=epochs, **values),)
     reasons.append("a coarse stage first: the light lies in the central half of the detector")
     coarse = {name: value for name, value in values.items() if name != "subpixel"}
     return replace(COARSE, **coarse), RpieOptions(epochs=30, **values)
