@@ -168,11 +168,12 @@ def beside(viewer: Viewer) -> Iterator[list[Layer]]:
     viewer.canvas.grid.enabled = False
     viewer.canvas.grid.stride = 1
     shown: list[Layer] = []
-    yield shown
-    for layer in viewer.layers:
-        if layer in shown or ROLE in layer.metadata:
-            layer.visible = layer in shown
-    place(viewer)
+    with viewer.layers.batched_update():  # the canvas is laid out, and emptied of what went, once
+        yield shown
+        for layer in viewer.layers:
+            if layer in shown or ROLE in layer.metadata:
+                layer.visible = layer in shown
+        place(viewer)
     if all(ROLE in layer.metadata or layer in shown for layer in viewer.layers):
         viewer.canvas.overlays.scale_bar.gridded = True
         viewer.canvas.grid.enabled = True
