@@ -3,7 +3,8 @@
 Each sample is a process of its own: napari starts and shows its window, a plugin with an empty dock
 opens it twice (the first time napari imports what it needs for any dock), then one of our docks is
 opened as the first of ours. What the second empty dock took is napari's share and is taken off.
-Times end when the events that the dock caused are handled. Needs a display:
+Times end when the events that the dock caused are handled. The first process is not counted: there
+Python compiles what an installation has compiled. Needs a display:
 
     xvfb-run -a -s "-screen 0 1600x1000x24" python benchmarks/startup.py
 
@@ -12,6 +13,7 @@ Prints a table in Markdown; exits 1 if the median CPU time of a dock reaches 0.3
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -70,7 +72,9 @@ def sample(dock: str) -> dict[str, Any]:
 def measured(dock: str, samples: int) -> list[dict[str, Any]]:
     """Return samples of one dock, each from a fresh process."""
     command = [sys.executable, "-W", "ignore", __file__, "--dock", dock]
-    return [json.loads(subprocess.check_output(command, text=True)) for _ in range(samples)]
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
+    taken = [subprocess.check_output(command, env=environment) for _ in range(samples + 1)]
+    return [json.loads(one) for one in taken[1:]]
 
 
 def row(dock: str, samples: list[dict[str, Any]]) -> tuple[float, str]:

@@ -163,7 +163,7 @@ def apart(kind: str, given: argparse.Namespace) -> list[Look]:
     """Soak in a process of its own, with folders of its own; return what it counted."""
     looks: list[Look] = []
     with tempfile.TemporaryDirectory() as folder:
-        kept = {name: f"{folder}/{name}" for name in ("AUTOSAVES", "JOBS", "PRESETS")}
+        kept = {name: f"{folder}/{name}" for name in ("AUTOSAVES", "JOBS", "LAYOUTS", "WINDOW")}
         own = {f"NAPARI_PTYCHO_{name}": path for name, path in kept.items()}
         own |= {"NAPARI_CONFIG": f"{folder}/napari.yaml"}
         words = [sys.executable, __file__, "--cycles", given.cycles, "--seed", given.seed]

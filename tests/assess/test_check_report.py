@@ -96,5 +96,10 @@ def test_a_report_that_fails_leaves_the_old_one(tmp_path):
 
 def test_colours_end_where_the_map_tells_or_the_values_do():
     values = np.full((20, 20), 0.5)
-    assert [limits_of(name, values) for name in LOOKS] == [(-10, 10), (0, 60), (-8, 8), (0, 0.5)]
+    ends = {"score": (-10, 10), "local grid": (0, 60), "blobs": (-8, 8)}
+    assert {name: limits_of(name, values) for name in LOOKS} == {
+        "lattice": (0, 0.5),
+        **ends,
+        "spread": (0, 0.5),
+    }
     assert limits_of("spread", np.zeros((20, 20)))[1] > 0

@@ -48,8 +48,13 @@ class CompareBar(QWidget):
         for button in self.findChildren(QPushButton):
             button.setStyleSheet(STYLE)
             button.setMinimumWidth(18)
+        # timers of its own: QTimer.singleShot never lets go of a widget that is closed before it
+        self._later = QTimer(self, interval=0, singleShot=True)
+        self._later.timeout.connect(self.refresh)
+        self._hidden = QTimer(self, interval=0, singleShot=True)
+        self._hidden.timeout.connect(self._on_hidden)
         self.compare.changed.connect(self.refresh)
-        self.looks.complex.changed.connect(self._later)
+        self.looks.complex.changed.connect(self._later.start)
         self.refresh()
 
     def _button(self, name: str) -> QPushButton:
@@ -115,9 +120,6 @@ class CompareBar(QWidget):
         parts: list[Any] = [*self.buttons.values(), self.phase_button, self.complex_button]
         self.setVisible(bool(active) or any(part.isEnabled() for part in parts))
 
-    def _later(self) -> None:
-        QTimer.singleShot(0, self, self.refresh)
-
     def showEvent(self, event: QShowEvent) -> None:
         """From here a comparison can be ended."""
         super().showEvent(event)
@@ -126,7 +128,7 @@ class CompareBar(QWidget):
     def hideEvent(self, event: QHideEvent) -> None:
         """Notice that the dock was closed: with the last one a comparison ends."""
         super().hideEvent(event)
-        QTimer.singleShot(0, self, self._on_hidden)
+        self._hidden.start()
 
     def _on_hidden(self) -> None:
         self.compare.unwatch(self)

@@ -30,6 +30,8 @@ class ComparePage(Page):
         tools = tools_of(viewer)
         self.compare, self.looks = tools.compare, tools.looks
         self._holder: QDockWidget | None = None
+        self._hidden = QTimer(self, interval=0, singleShot=True)
+        self._hidden.timeout.connect(self._on_hidden)
         self.buttons = {name: self._button(name) for name in (CURTAIN, BLINK, GRID)}
         row = QHBoxLayout()
         for button in self.buttons.values():
@@ -128,7 +130,7 @@ class ComparePage(Page):
         """Notice that the dock was closed: with the last one a comparison ends."""
         super().hideEvent(event)
         self.compare.offer(None)
-        QTimer.singleShot(0, self, self._on_hidden)
+        self._hidden.start()
 
     def _on_hidden(self) -> None:
         self.compare.unwatch(self)
