@@ -106,6 +106,16 @@ def test_a_reconstruction_and_its_scan(star_file, tmp_path, capsys):
     )
 
 
+def test_a_scan_is_kept_and_binned_as_the_reconstruction_was(star_file, tmp_path):
+    recon, out = tmp_path / "r.h5", tmp_path / "d.h5"
+    sampled = ("--every", "2", "--bin", "2", "--epochs", "1", "--device", "cpu")
+    assert run("reconstruct", star_file, *sampled, "-o", recon) == 0
+    assert run("denoise", recon, *FEW, "--scan", star_file, "-o", out) == 0
+    made, half = (io.read_reconstruction(path) for path in (recon, out))
+    np.testing.assert_array_equal(half.positions_px, made.positions_px)
+    assert half.provenance["denoised"][0]["halves"]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

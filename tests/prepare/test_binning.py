@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from napari_ptycho.errors import OptionsError, ScanError
 from napari_ptycho.model import Geometry, Scan
 from napari_ptycho.prepare import bin_positions
-from napari_ptycho.prepare.binning import bin_as
 from napari_ptycho.prepare.groups import group
 
 from . import trajectories
@@ -242,45 +241,3 @@ def test_sums_of_wide_counts_in_memory_stay_narrow_where_they_fit():
     assert bin_positions(scan, 4).patterns.dtype == np.uint32
     lazy = Scan(da.from_array(patterns), positions_px=scan.positions_px)
     assert bin_positions(lazy, 4).patterns.dtype == np.uint64
-
-
-@pytest.mark.parametrize(
-    "how",
-    [
-        [((2, 3), "path")],
-        [(4, "path")],
-        [(4, "space")],
-        [((2, 2), "path"), (3, "path")],
-        [((1, 2), "path"), (2, "space"), (2, "path")],
-        [],
-    ],
-)
-@pytest.mark.parametrize("kept", [0, 1])
-def test_a_scan_is_binned_as_another_one_was(how, kept):
-    """Whatever was done, in its order; and what was done before is not done again."""
-    scan = trajectories.scan_at(trajectories.raster(8, 12), sources={"patterns": "file: data"})
-    done = scan
-    for size, neighbours in how:
-        done = bin_positions(done, size, neighbours)
-    partly = scan
-    for size, neighbours in how[:kept]:
-        partly = bin_positions(partly, size, neighbours)
-    again = bin_as(partly, done.sources)
-    np.testing.assert_array_equal(again.patterns, done.patterns)
-    np.testing.assert_array_equal(again.positions_px, done.positions_px)
-    assert again.sources == done.sources
-
-
-def test_what_was_binned_further_is_left_alone():
-    scan = trajectories.scan_at(trajectories.raster(8, 12))
-    twice = bin_positions(bin_positions(scan, (2, 2)), (2, 1))
-    thrice = bin_positions(twice, 2)
-    assert bin_as(thrice, twice.sources) is thrice
-    assert bin_as(thrice, {}) is thrice
-
-
-def test_a_scan_that_cannot_be_binned_so_is_refused():
-    scan = trajectories.scan_at(trajectories.raster(8, 12))
-    blocks = bin_positions(scan, (2, 2)).sources
-    with pytest.raises(ScanError, match="raster"):
-        bin_as(trajectories.scan_at(trajectories.fermat(96)), blocks)

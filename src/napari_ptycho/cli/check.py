@@ -8,7 +8,7 @@ import typer
 
 from napari_ptycho.cli import show
 from napari_ptycho.cli.flags import Device, Json, Overwrite, Threads, check_output, pairs
-from napari_ptycho.cli.reading import ReadFlags, read_scan
+from napari_ptycho.cli.reading import ReadFlags, read_scan_of
 
 if TYPE_CHECKING:  # --help must open at once
     from napari_ptycho.assess.plane import Plane
@@ -32,7 +32,7 @@ class CheckFlags(ReadFlags):
     ]
     scan: Annotated[
         Path | None,
-        typer.Option(metavar="SCAN", help="Its scan. Binned here as it was for DENOISED."),
+        typer.Option(metavar="SCAN", help="Its scan. Kept and binned here as it was."),
     ] = None
     original: Annotated[
         Path | None,
@@ -57,7 +57,6 @@ def check(flags: CheckFlags) -> int:
     from napari_ptycho import assess, device, io
     from napari_ptycho.assess.check_options import CheckOptions
     from napari_ptycho.assess.check_report import write_report
-    from napari_ptycho.prepare.binning import bin_as
 
     options = CheckOptions.from_words(pairs(flags.set_ or (), "--set"))
     if flags.output is not None:
@@ -68,8 +67,7 @@ def check(flags: CheckFlags) -> int:
     scan = None
     if flags.scan is not None:
         of = original if original is not None else denoised
-        binned = getattr(of, "provenance", {}).get("scan_sources", {})
-        scan = bin_as(read_scan(flags.scan, flags), binned)
+        scan = read_scan_of(of, flags.scan, flags)
     found: Check | None = None
     with device.threads(flags.threads), show.Bar("check", 100) as bar:
         for update in assess.check(denoised, original, scan, options, device=flags.device):

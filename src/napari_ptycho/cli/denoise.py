@@ -20,7 +20,7 @@ from napari_ptycho.cli.flags import (
     replaced,
 )
 from napari_ptycho.cli.interrupt import STOPPED, driven, nothing_reached
-from napari_ptycho.cli.reading import ReadFlags, read_scan
+from napari_ptycho.cli.reading import ReadFlags, read_scan_of
 from napari_ptycho.cli.resuming import AutosaveEvery, Restart, announced, autosave_of, left_behind
 from napari_ptycho.denoise.options import (
     ARCHITECTURES,
@@ -83,7 +83,7 @@ class DenoiseFlags(ReadFlags):
     scan: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="The scan of the reconstruction, of which halves are made."
+            metavar="FILE", help="Its scan, of which halves are made. Binned here as it was."
         ),
     ] = None
     ensemble: Annotated[
@@ -198,7 +198,8 @@ def _job(
         return
     if io.is_image(flags.file) or flags.second is not None:
         raise OptionsError("--scan makes halves of a reconstruction; leave it out, or --second")
-    scan, whole = read_scan(flags.scan, flags), io.read_reconstruction(flags.file)
+    whole = io.read_reconstruction(flags.file)
+    scan = read_scan_of(whole, flags.scan, flags)
     truth = _other(flags, flags.reference)
     yield from denoise_reconstruction(
         whole, flags.channel, options, scan, truth, flags.device, **saved

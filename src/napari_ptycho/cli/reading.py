@@ -95,6 +95,25 @@ def read_scan(path: Path, flags: ReadFlags, geometry: Mapping[str, Any] | None =
     return io.read_scan(path, **how_read(flags, geometry))
 
 
+def read_scan_of(made: object, path: Path, flags: ReadFlags) -> "Scan":
+    """Read the scan of which something was made, kept and binned as it was then.
+
+    Args:
+        made: A reconstruction, or what else has a provenance; without one, the scan as it is.
+        path: The scan, whole or as it was then.
+        flags: Of any command.
+
+    Raises:
+        OptionsError: As `read_scan`.
+        FileError: As `read_scan`.
+        ScanError: It lacks what a scan needs, or is no raster that could be binned so.
+    """
+    from napari_ptycho.prepare.repeat import sampled_as
+
+    sources = getattr(made, "provenance", {}).get("scan_sources", {})
+    return sampled_as(read_scan(path, flags), sources)
+
+
 def how_read(flags: ReadFlags, geometry: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return what the flags say of reading, as `io.read_scan` and `io.open_growing` take it.
 

@@ -27,7 +27,7 @@ from napari_ptycho.cli.network import (
     probe_of,
     progress,
 )
-from napari_ptycho.cli.reading import ReadFlags, read_scan
+from napari_ptycho.cli.reading import ReadFlags, read_scan_of
 from napari_ptycho.cli.resuming import AutosaveEvery, Restart, announced, autosave_of, left_behind
 from napari_ptycho.errors import OptionsError
 from napari_ptycho.networks.architectures import ARCHITECTURES, ArchitectureName
@@ -184,7 +184,6 @@ def pairs_of(flags: TrainFlags) -> "Pairs":
     """
     from napari_ptycho import io, networks
     from napari_ptycho.networks.images import read
-    from napari_ptycho.prepare.binning import bin_as
 
     if flags.simulate:
         simulation = SimulationOptions.from_words(pairs(flags.sim_set or (), "--sim-set"))
@@ -196,9 +195,7 @@ def pairs_of(flags: TrainFlags) -> "Pairs":
     for file, of in zip(flags.reconstructions or (), flags.scan or (), strict=True):
         with show.busy(f"reading {of.name}"):
             reconstruction = io.read_reconstruction(file)
-            scan = read_scan(of, flags)
-        sources = reconstruction.provenance.get("scan_sources", {})
-        known.append((bin_as(scan, sources), reconstruction))
+            known.append((read_scan_of(reconstruction, of, flags), reconstruction))
     return networks.pairs_of(known, flags.validation, flags.lines)
 
 

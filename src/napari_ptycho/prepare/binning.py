@@ -7,8 +7,6 @@ is for this (`benchmarks/binning.py` compares it with reading the file alone).
 """
 
 import math
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,7 +20,6 @@ from napari_ptycho.model.arrays import Bools, Ints
 from napari_ptycho.prepare.groups import Groups, Neighbours, Size, check_size, group
 from napari_ptycho.prepare.lazy import promised, read, runs
 
-LABEL = re.compile(r"binned (\d+x\d+|\d+)( along the path| in space)? from")
 BLOCK_BYTES = 16 * 2**20
 BLOCK_BYTES_MOST = 256 * 2**20
 RUN = 256
@@ -86,21 +83,6 @@ def size_label(size: Size, neighbours: str = "path") -> str:
     if isinstance(size, tuple):
         return f"{size[0]}x{size[1]}"
     return f"{size} {'in space' if neighbours == 'space' else 'along the path'}"
-
-
-def bin_as(scan: Scan, sources: Mapping[str, str]) -> Scan:
-    """Bin a scan as the one was whose `sources` these are; what was not binned stays as it is.
-
-    Raises:
-        ScanError: As `bin_positions`.
-    """
-    found = LABEL.findall(sources.get("patterns", ""))
-    done = len(LABEL.findall(scan.sources.get("patterns", "")))
-    for word, way in reversed(found[: max(0, len(found) - done)]):
-        rows, _, columns = word.partition("x")
-        size = (int(rows), int(columns)) if columns else int(rows)
-        scan = bin_positions(scan, size, "space" if way == " in space" else "path")
-    return scan
 
 
 def _note(groups: Groups, label: str) -> str:

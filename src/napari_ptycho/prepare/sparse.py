@@ -32,8 +32,12 @@ def keep_every(scan: Scan, every: int) -> Scan:
         return scan
     frames = np.arange(0, len(scan), every)
     note = f"Of {len(scan)} patterns, {len(frames)} were kept: 1 in {every} along the path."
+    came = scan.sources.get("patterns", "unknown")
     return replace(
-        take(scan, frames), name=f"{scan.name} · 1 in {every}", notes=(*scan.notes, note)
+        take(scan, frames),
+        sources={**scan.sources, "patterns": f"kept 1 in {every} from {came}"},
+        name=f"{scan.name} · 1 in {every}",
+        notes=(*scan.notes, note),
     )
 
 
