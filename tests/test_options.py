@@ -30,6 +30,19 @@ def test_describe_tells_all_a_form_needs():
     assert len(describe(Made)) == len(fields(Made))
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [
+        (0, 2**31 - 1, "0 to 2,147,483,647"),
+        (0.001, 0.5, "0.001 to 0.5"),
+        (-9999, 10_000, "-9999 to 10,000"),
+        (0, 1e12, "0 to 1e+12"),
+    ],
+)
+def test_a_range_is_told_as_a_person_reads_it(low, high, text):
+    assert Range(low, high).text == text
+
+
 @dataclass(frozen=True)
 class Bare(Options):
     """No annotation."""

@@ -42,6 +42,14 @@ class Range:
     unit: str = ""
     """Where the name has no suffix that says it; "" then is a number without a unit."""
 
+    @property
+    def text(self) -> str:
+        """The range as a person reads it: "0.001 to 1", "1 to 1,000,000"."""
+        return " to ".join(
+            f"{end:,.0f}" if end == int(end) and 1e4 <= abs(end) < 1e10 else f"{end:g}"
+            for end in (self.low, self.high)
+        )
+
 
 @dataclass(frozen=True)
 class Parameter:

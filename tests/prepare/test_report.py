@@ -156,6 +156,7 @@ def test_lines_and_json():
     report = binning_report(probed(2.0), 5)
     lines = report.lines()
     assert "Patterns   256 -> 64 (16 smaller)" in lines
+    assert "Counts     4,096 -> 16,384 per pattern" in lines
     assert all(len(line) < 60 for line in lines)
     assert json.loads(json.dumps(report.as_dict()))["frames"] == [256, 64]
 

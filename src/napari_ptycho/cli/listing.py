@@ -200,7 +200,7 @@ def allowed(parameter: Parameter) -> str:
     if parameter.range is None:
         return "text" if parameter.kind is str else "true, false"
     unit = f" {parameter.unit}" if parameter.unit and " " not in parameter.unit else ""
-    return f"{parameter.range.low:g} to {parameter.range.high:g}{unit}"
+    return f"{parameter.range.text}{unit}"
 
 
 def _as_dict(parameter: Parameter) -> dict[str, Any]:

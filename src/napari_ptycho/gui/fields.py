@@ -11,7 +11,7 @@ from qtpy.QtWidgets import (
     QSpinBox,
 )
 
-from napari_ptycho.gui.offer_box import OfferBox
+from napari_ptycho.gui.typed_choice import TypedChoice
 from napari_ptycho.options import Parameter, Value
 
 Field = QSpinBox | QDoubleSpinBox | QCheckBox | QComboBox | QLineEdit
@@ -35,7 +35,9 @@ def make(parameter: Parameter) -> Field:
     allowed = parameter.range
     if isinstance(spin, QDoubleSpinBox):
         spin.setDecimals(_decimals(parameter))
-    low, high, step = (-1e9, 1e9, 1.0) if allowed is None else _three(allowed)
+    low, high, step = -1e9, 1e9, 1.0
+    if allowed is not None:
+        low, high, step = allowed.low, allowed.high, allowed.step
     if isinstance(spin, QSpinBox):
         spin.setRange(round(low), round(high))
         spin.setSingleStep(max(1, round(step)))
@@ -43,10 +45,6 @@ def make(parameter: Parameter) -> Field:
         spin.setRange(low, high)
         spin.setSingleStep(step)
     return spin
-
-
-def _three(allowed: Any) -> tuple[float, float, float]:
-    return allowed.low, allowed.high, allowed.step
 
 
 def _decimals(parameter: Parameter) -> int:
@@ -64,7 +62,7 @@ def _digits(number: float) -> int:
 def tooltip(parameter: Parameter) -> str:
     """Return what a parameter is, its range, unit, default and source."""
     allowed = parameter.range
-    span = "" if allowed is None else f"\nFrom {allowed.low:g} to {allowed.high:g}."
+    span = "" if allowed is None else f"\nFrom {allowed.text}."
     if parameter.kind in (int, float):
         span += f"\nUnit: {parameter.unit}." if parameter.unit else f"\n{NO_UNIT}"
     default = parameter.default if parameter.default != "" else "empty"
@@ -101,7 +99,7 @@ def set_value(field: Field, value: Value) -> None:
 
 def changed_of(field: Field) -> Any:
     """Return the signal that says that a field was edited."""
-    if isinstance(field, OfferBox):
+    if isinstance(field, TypedChoice):
         return field.edited
     if isinstance(field, QLineEdit):
         return field.editingFinished

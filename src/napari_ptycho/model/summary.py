@@ -90,6 +90,11 @@ def _patterns(scan: Scan) -> Row:
     return Row("patterns", value, "", scan.sources.get("patterns", ""))
 
 
+def count_text(mean: float) -> str:
+    """Return a mean number of counts as "461,023" or "1.43"."""
+    return f"{mean:,.0f}" if mean >= 100 else f"{mean:.3g}"
+
+
 def _counts(scan: Scan) -> Row:
     frames, block = scan.beginning(FIRST_BYTES)
     counts = np.sum(block * scan.valid_of(frames), axis=(1, 2), dtype=np.float64)
@@ -98,7 +103,7 @@ def _counts(scan: Scan) -> Row:
     looked = "computed" if len(block) == len(scan) else f"computed from {len(block)} patterns"
     return Row(
         "counts per pattern",
-        f"{mean:,.0f}" if mean >= 100 else f"{mean:.3g}",
+        count_text(mean),
         "counts",
         looked,
         warning,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from napari_ptycho.model import Scan
 from napari_ptycho.model.arrays import Floats
+from napari_ptycho.model.summary import count_text
 from napari_ptycho.prepare import text
 from napari_ptycho.prepare.binning import size_label, sum_dtype
 from napari_ptycho.prepare.coherence import Decoherence, decoherence
@@ -81,7 +82,7 @@ class BinningReport:
         rows = {
             "Bin": self.label,
             "Patterns": f"{self.frames[0]} -> {self.frames[1]}{smaller}",
-            "Counts": f"{self.counts[0]:.3g} -> {self.counts[1]:.3g} per pattern",
+            "Counts": " -> ".join(count_text(counts) for counts in self.counts) + " per pattern",
             "SNR": f"x {self.snr_gain:.2f}",
             "Step": " -> ".join(text.length(step, self.unit) for step in self.step),
             "Overlap": overlap,
