@@ -246,7 +246,7 @@ def test_notes_of_a_run_are_shown(docks, monkeypatch):
 
 
 def test_of_many_notes_the_newest_show():
-    from napari_ptycho.gui.run_box import newest
+    from napari_ptycho.gui.run_bar import newest
 
     notes = [f"epoch {i}" for i in range(9)]
     assert newest(notes) == ["(5 earlier notes)", *notes[-4:]]

@@ -7,10 +7,10 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_ptycho.gui.app import open_dock
+from napari_ptycho.gui.canvas import is_plane
 from napari_ptycho.gui.compare_page import ComparePage
 from napari_ptycho.gui.curtain import HANDLE, on_pixels_of
 from napari_ptycho.gui.inspect_page import Chosen
-from napari_ptycho.gui.layer_choice import is_plane
 
 from .mouse import Mouse
 

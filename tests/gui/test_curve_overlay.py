@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from napari_ptycho.gui import canvas
+from napari_ptycho.gui.canvas import is_plane
 from napari_ptycho.gui.curve_colours import colour
 from napari_ptycho.gui.curve_overlay import EDGE_PX, SIZE, CurveOverlay
 from napari_ptycho.gui.gl_programs import keep_programs
-from napari_ptycho.gui.layer_choice import is_plane
 from napari_ptycho.model import Curve
 
 from .conftest import make_scan

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from qtpy.QtGui import QTextDocument
 
 from napari_ptycho.gui.curve_colours import COLOURS
 from napari_ptycho.gui.curve_plot import CurvePlot
@@ -57,6 +58,25 @@ def test_curves_thresholds_marks_and_bands(plot):
     assert x1 >= 0.5
     box = plot.bands[0].boundingRect()  # 0.4 at the right end, 1.1 at the left
     assert (box.top(), box.bottom()) == pytest.approx((0.4, 1.1))
+
+
+def test_a_name_longer_than_the_plot_is_shortened_in_the_middle(plot):
+    begin, end = "a_measured_star_with_a_name_that_never_ends_", "·phase"
+    long = begin + "and_no_blank_" * 8 + end
+    plot.show_curves([curve(label=long), curve(label="short")], "x", "y")
+    plot.legend.resize(320, 60)
+    text = QTextDocument()
+    text.setHtml(plot.legend.text())
+    first, last = text.toPlainText().split("━")[1:]
+    assert first.split()[0].startswith(begin[:10])
+    assert first.split()[0].endswith(end)
+    assert "…" in first
+    assert last.split() == ["short"]
+    assert plot.legend.fontMetrics().horizontalAdvance(f"━ {first.strip()}") <= 320
+    assert plot.legend.toolTip() == long
+    plot.legend.resize(4000, 60)
+    assert long in plot.legend.text()
+    assert plot.legend.toolTip() == ""
 
 
 def test_fewer_curves_and_none_leave_nothing_behind(plot):

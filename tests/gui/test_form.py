@@ -69,7 +69,7 @@ def test_a_field_holds_to_its_range_and_tells_it(qtbot):
     form.fields["count"].setValue(10**6)
     assert form.options().count == 100_000
     assert "How many." in form.fields["count"].toolTip()
-    assert "From 1 to 100000." in form.fields["count"].toolTip()
+    assert "From 1 to 100,000." in form.fields["count"].toolTip()
 
 
 def test_less_used_parameters_fold(qtbot):

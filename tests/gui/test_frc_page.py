@@ -135,8 +135,8 @@ def test_a_mode_brings_its_options_and_sifrc_aligns_nothing(stars):
     page, (a, b) = stars
     page.field("threshold", "0.5")
     page.field("mode", "siFRC")
-    assert page.page.options() == FrcOptions.of("siFRC", threshold="0.5")
-    assert page.page.options().window == MODES["siFRC"].defaults["window"]
+    assert page.page.form.options() == FrcOptions.of("siFRC", threshold="0.5")
+    assert page.page.form.options().window == MODES["siFRC"].defaults["window"]
     b.data = np.roll(b.data, 2, 0)
     page.choose(a, b)
     planes = [Plane(layer.data) for layer in (a, b)]
@@ -373,12 +373,12 @@ def test_honest_halves_stop_and_why_there_are_none(measured):
     one.choose(docks.viewer.layers["weave · phase"])
     assert box.start_button.isEnabled()
     box.denoise.setCurrentText(SAME)
-    box.start(page.options())
+    box.start(page.form.options())
     assert "was not denoised by a network" in box.status.text()
     docks.show(rows=5, columns=5, name="other")
     assert not box.start_button.isEnabled()
     assert "is not a reconstruction of the scan 'other'" in box.start_button.toolTip()
-    box.start(page.options())
+    box.start(page.form.options())
     assert "is not a reconstruction of the scan" in box.status.text()
     docks.session.view = None
     box.follow()

@@ -13,7 +13,7 @@ from napari_ptycho.gui import app, hooks
 from napari_ptycho.gui.app import open_docks
 from napari_ptycho.samples import SAMPLES
 
-from .conftest import make_scan
+from .conftest import make_scan, suppress_deleted
 
 PLUGIN = "napari-ptycho"
 
@@ -79,6 +79,22 @@ def test_a_sample_that_cannot_be_opened_leaves_no_layer(docks, qtbot, monkeypatc
         docks.viewer.open_sample(PLUGIN, "siemens-real")
     assert docks.names() == []
     assert notifications() == ["siemens-real: not on this machine, and there is no network"]
+
+
+def test_what_napari_opens_brings_the_docks_that_it_needs(make_napari_viewer, qtbot, scan_file):
+    def docks(viewer):
+        return {name for name in app.DOCKS if app.found_dock(viewer, name) is not None}
+
+    viewer = make_napari_viewer()
+    viewer.open(scan_file, plugin=PLUGIN)
+    scan = app.found_dock(viewer, "Scan")
+    qtbot.waitUntil(lambda: scan.session.scan is not None, timeout=60_000)
+    assert docks(viewer) == {"Scan", "Reconstruct"}
+    other = make_napari_viewer()
+    other.open_sample(PLUGIN, "star-noisy")
+    assert docks(other) == {"Denoise"}
+    with suppress_deleted():
+        app.found_dock(viewer, "Reconstruct").adviser.runner.wait(30)
 
 
 def test_dropping_a_file_on_the_dock_opens_it(docks, qtbot, scan_file):

@@ -398,7 +398,11 @@ def test_a_map_of_two_halves_and_of_one_image(window, tmp_path):
 
 @pytest.mark.parametrize(
     ("title", "computes"),
-    [("Difference", "difference_page.difference"), ("Numbers", "numbers_page.metrics")],
+    [
+        ("Difference", "difference_page.difference"),
+        ("Profile", "profile_page._found"),
+        ("Numbers", "numbers_page.metrics"),
+    ],
 )
 def test_what_takes_long_can_be_left_and_asked_again(two, monkeypatch, title, computes):
     where = f"napari_ptycho.gui.{computes}"
@@ -410,10 +414,10 @@ def test_what_takes_long_can_be_left_and_asked_again(two, monkeypatch, title, co
 
     monkeypatch.setattr(where, slow)
     page = two.dock.open_page(title)
-    assert page.stop_button.isHidden()
-    two.qtbot.waitUntil(lambda: not page.stop_button.isHidden(), timeout=5000)
-    page.stop_button.click()
-    assert page.stop_button.isHidden()
+    assert page.busy.isHidden()
+    two.qtbot.waitUntil(lambda: not page.busy.isHidden(), timeout=5000)
+    page.busy.stop_button.click()
+    assert page.busy.isHidden()
     assert "Stopped" in text(page.note)
     free.set()
     two.qtbot.wait(200)

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 from napari_ptycho.denoise import DenoiseOptions
 from napari_ptycho.engines import RpieOptions
 from napari_ptycho.gui import asking, canvas, kept
-from napari_ptycho.gui.app import open_dock
+from napari_ptycho.gui.app import found_dock, open_dock, open_docks
 from napari_ptycho.gui.preset_box import OWN, SUGGESTED
 
 
@@ -21,10 +21,10 @@ from napari_ptycho.gui.preset_box import OWN, SUGGESTED
 def again(make_napari_viewer):
     """Open a dock in a window of its own, as after a restart: from the file alone."""
 
-    def opened(name):
+    def opened(name, **viewer):
         kept.kept().flush()
         kept._all.clear()
-        return open_dock(make_napari_viewer(), name)
+        return open_dock(make_napari_viewer(**viewer), name)
 
     return opened
 
@@ -104,12 +104,33 @@ def test_the_page_of_inspect_comes_back(again):
     assert list(dock.pages) == ["Profile"]  # no other page was made for it
 
 
+def test_compare_comes_back_and_decides_what_is_compared_only_in_front(again):
+    again("Inspect").open_page("Compare")
+    dock = again("Inspect", show=True)
+    assert list(dock.pages) == ["Compare"]
+    compare = dock.pages["Compare"].compare
+    assert compare.offered is not None
+    open_dock(dock.viewer, "Scan")
+    assert compare.offered is None
+    open_dock(dock.viewer, "Inspect")
+    assert compare.offered is not None
+
+
+def test_compare_decides_nothing_where_all_docks_are_opened_at_once(again, make_napari_viewer):
+    again("Inspect").open_page("Compare")
+    kept.kept().flush()
+    viewer = make_napari_viewer(show=True)
+    open_docks(viewer)
+    compare = found_dock(viewer, "Inspect").pages["Compare"].compare
+    assert compare.offered is None
+
+
 def test_frc_values_that_another_mode_brings_are_not_taken_for_choices(again):
     page = again("Inspect").open_page("FRC")
     page.form.fields["mode"].setCurrentText("siFRC")
     page.form.fields["window"].setCurrentText("none")
-    before = page.options()
-    assert again("Inspect").open_page("FRC").options() == before
+    before = page.form.options()
+    assert again("Inspect").open_page("FRC").form.options() == before
 
 
 def test_reset_forgets(again, qtbot):

@@ -8,13 +8,13 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_ptycho.gui import canvas
+from napari_ptycho.gui.canvas import is_plane
 from napari_ptycho.gui.denoise_layers import DenoisedLayers
 from napari_ptycho.gui.hues import circle, in_colour
 from napari_ptycho.gui.keys import key_of
-from napari_ptycho.gui.layer_choice import is_plane
 from napari_ptycho.gui.phase_colours import COLOURS
 from napari_ptycho.gui.result_layers import ReconstructionLayers
-from napari_ptycho.gui.settings import looks
+from napari_ptycho.gui.settings import liked
 from napari_ptycho.gui.tools import tools_of
 from napari_ptycho.gui.views import picture
 from napari_ptycho.prepare import first_guess
@@ -91,7 +91,7 @@ def test_phases_get_the_next_colours_and_new_ones_the_last(looking):
     assert seen == [COLOURS["perceptual"], COLOURS["cyclic"], COLOURS["grey"]]
     assert looking.amplitude.colormap.name == "gray"
     looking.looks.colour_phases("cyclic")
-    assert looks().phase_colours == "cyclic"
+    assert liked().phase_colours == "cyclic"
     other = replace(looking.first, name="other")
     ReconstructionLayers(looking.viewer).begin(picture(other))
     assert looking.layer("phase").colormap.name == COLOURS["cyclic"]
@@ -176,7 +176,7 @@ def test_before_and_after_share_their_contrast_until_they_are_unlinked(looking):
     assert tuple(after.contrast_limits) == (-0.2, 0.2)
     after.contrast_limits = (-0.1, 0.1)
     assert tuple(looking.phase.contrast_limits) == (-0.1, 0.1)
-    looks_kept = looks().link_before_after
+    looks_kept = liked().link_before_after
     assert looks_kept
 
 

@@ -1,8 +1,11 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from napari_ptycho.engines import RpieOptions
 from napari_ptycho.gui import canvas
+from napari_ptycho.gui.app import DOCKS, found_dock, open_dock
 from napari_ptycho.live import WatchOptions
 from tests.live.unveiled import Unveiled
 
@@ -75,6 +78,30 @@ def test_layers_grow_with_the_scan(watching):
     assert layer(docks, canvas.PHASE).data.shape == found.object.shape > early
     assert docks.scan.bar.isEnabled()
     assert docks.reconstruct.box.continue_button.isEnabled()
+
+
+def test_watching_opens_the_docks_that_it_asks_and_no_other(make_napari_viewer, monkeypatch):
+    viewer = make_napari_viewer()
+    watcher = open_dock(viewer, "Scan").watcher
+    asked = []
+    monkeypatch.setattr(watcher.runner, "start", lambda job, *_: asked.append(job.args[0]))
+
+    def docks():
+        return {name for name in DOCKS if found_dock(viewer, name) is not None}
+
+    watcher.watch(Path("scan.h5"), predict=False, reconstruct=False)
+    assert docks() == {"Scan"}
+    watcher.watch(Path("scan.h5"), predict=True, reconstruct=False)
+    assert docks() == {"Scan", "Network"}
+    form = found_dock(viewer, "Network").form
+    assert asked[-1].network is form.network.current
+    form.device.setCurrentText("cpu")
+    watcher.watch(Path("scan.h5"), predict=True, reconstruct=False)
+    assert asked[-1].device == "cpu"
+    watcher.watch(Path("scan.h5"), predict=False, reconstruct=True)
+    assert docks() == {"Scan", "Network", "Reconstruct"}
+    assert asked[-1].network is None
+    assert asked[-1].stages == found_dock(viewer, "Reconstruct").stages.stages()
 
 
 def test_stopping_keeps_what_has_come(watching):

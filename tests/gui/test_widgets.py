@@ -99,7 +99,7 @@ def test_edits_name_the_field_of_the_geometry(qtbot, field, text, name, value):
 
 def test_the_plot_takes_data_and_follows_the_theme(qtbot):
     viewer = ViewerModel()
-    plot = LivePlot(viewer, "error")
+    plot = LivePlot(viewer)
     qtbot.addWidget(plot)
     plot.show_curve([0.1, 0.01, 0.001])
     x, y = plot.curve.getOriginalDataset()

@@ -18,10 +18,15 @@ SHARE, LARGEST = 0.94, (1800, 1120)
 """Of the screen that a first window takes, and the most (width, height) in pixels."""
 
 
-def open_docks(viewer: Viewer) -> tuple[Any, Any]:
-    """Return the Scan and the Reconstruct dock of a viewer; open what is not open, in tabs."""
+def open_docks(viewer: Viewer, count: int = len(DOCKS)) -> tuple[Any, Any]:
+    """Return the Scan and the Reconstruct dock of a viewer; open what is not open, in tabs.
+
+    Args:
+        viewer: Whose.
+        count: So many of `DOCKS` are open then, `FIRST` at least.
+    """
     before = len(viewer.window.dock_widgets)
-    docks = [_open(viewer, name) for name in DOCKS]
+    docks = [_open(viewer, name) for name in DOCKS[:count]]
     if len(viewer.window.dock_widgets) > before:
         docks[FIRST - 1][0].raise_()
         _tighten(docks[0][0].parent())

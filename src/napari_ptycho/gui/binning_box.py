@@ -4,7 +4,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from napari.viewer import Viewer
-from qtpy.QtCore import QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -16,6 +16,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_ptycho.gui.fields import NO_UNIT
+from napari_ptycho.gui.leave_row import LEFT, LeaveRow
+from napari_ptycho.gui.pause import Pause
 from napari_ptycho.gui.runner import Runner
 from napari_ptycho.gui.views import ScanView
 from napari_ptycho.gui.widgets import Note
@@ -59,11 +61,10 @@ class BinningBox(QWidget):
             "current scan."
         )
         self.undo_button.setToolTip("Go back to the scan as it was before it was binned.")
-        self.note, self.buttons = Note(viewer), QWidget()
+        self.busy, self.note, self.buttons = LeaveRow(self.runner), Note(viewer), QWidget()
         self.parts = (self, self.buttons)
         self._lay_out()
-        self._later = QTimer(self, interval=PAUSE_MS, singleShot=True)
-        self._later.timeout.connect(self._report)
+        self._later = Pause(self, PAUSE_MS, self._report)
         for spin in (self.rows_box, self.columns_box, self.every_box):
             spin.valueChanged.connect(self._later.start)
         self.neighbours.currentIndexChanged.connect(self._later.start)
@@ -84,6 +85,7 @@ class BinningBox(QWidget):
         layout.addLayout(size)
         layout.addWidget(self.neighbours)
         layout.addWidget(self.every_box)
+        layout.addWidget(self.busy)
         layout.addWidget(self.note)
 
     def size(self) -> Any:
@@ -141,7 +143,10 @@ class BinningBox(QWidget):
         )
 
     def _on_report(self, outcome: str, report: Any) -> None:
-        if self._stale:
+        if outcome == "stopped":
+            self._stale = False
+            self.note.show_lines([LEFT])
+        elif self._stale:
             self._stale = False
             self._report()
         elif outcome == "done":

@@ -20,8 +20,8 @@ class Blink(QObject):
     ended = Signal()
     """It is over, by `end` or because too few layers are left."""
 
-    def __init__(self, viewer: Viewer, parent: QObject | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
         self._viewer = viewer
         self.layers: list[Layer] = []
         """Those that blink; none while nothing does."""

@@ -6,9 +6,10 @@ import numpy as np
 import pyqtgraph as pg
 from napari.utils.theme import get_theme
 from napari.viewer import Viewer
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_ptycho.gui.browser_view import Preview
+from napari_ptycho.gui.layouts import stack
 from napari_ptycho.gui.plot import CURVE, paint_axes
 from napari_ptycho.gui.widgets import Note
 from napari_ptycho.prepare.cutting import Window
@@ -46,13 +47,8 @@ class PreviewPane(QWidget):
         self.start = self.path_plot.plot(symbol="o", symbolSize=8, pen=None)
         self.note, self.facts = Note(viewer), Note(viewer, small=True)
         self.remarks = Note(viewer, small=True)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(self.note)
-        layout.addWidget(self._canvas, 1)
-        layout.addWidget(self.facts)
-        layout.addWidget(self.remarks)
+        layout = stack(self, self.note, self._canvas, self.facts, self.remarks, spacing=4)
+        layout.setStretchFactor(self._canvas, 1)
         viewer.events.theme.connect(self.follow_theme)
         self.follow_theme()
 

@@ -12,11 +12,11 @@ gives their own pixels.)
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from napari.layers import Layer
+from napari.layers import Image, Layer
 from napari.utils.notifications import show_info
 from napari.viewer import Viewer
 from numpy.typing import NDArray
@@ -36,19 +36,29 @@ TOOL = "tool"
 PASSING = "napari_ptycho_passing"
 """Key of the metadata of layers that are there only for a while: nothing offers them."""
 MADE = "napari_ptycho_denoised"
-"""Key of the metadata of denoised layers: of what, which channel, by which method."""
+"""Key of the metadata of denoised layers: a `Made`."""
 PLACE = ("scale", "translate", "rotate", "shear", "units", "axis_labels")
 """What a layer needs to lie where another one lies, beside its `affine`."""
 LINKED = ("contrast_limits", "gamma", "colormap")
 """What linked layers share."""
 DIFFERENCE, RESOLUTION = "difference", "resolution"
-RECONSTRUCTION = (PHASE, AMPLITUDE, PROBE, REFINED)
+OBJECT = (PHASE, AMPLITUDE)
+RECONSTRUCTION = (*OBJECT, PROBE, REFINED)
 RESTORED = (DENOISED, SPREAD, CHECK)
 MAPS = (DIFFERENCE, RESOLUTION)
 NETWORK = (SAMPLES, PATCHES)
 OURS = (*SCAN, *RECONSTRUCTION, COMPLEX, *NETWORK, *RESTORED, *MAPS)
 Pair = Sequence[float] | NDArray[np.float64]
 Thing = Scan | Reconstruction | None
+
+
+class Made(NamedTuple):
+    """How a denoised layer was made."""
+
+    of: str
+    """Name of the image or reconstruction."""
+    channel: str
+    method: str
 
 
 def metadata(
@@ -71,9 +81,44 @@ def held_by(layer: Layer) -> Thing:
     return held
 
 
+def shown_by(layer: Layer | None) -> Reconstruction | None:
+    """Return the reconstruction that a layer shows; None for other layers, and for none."""
+    held = None if layer is None else held_by(layer)
+    return held if isinstance(held, Reconstruction) else None
+
+
+def made_of(layer: Layer) -> Made | None:
+    """Return how a denoised layer was made; None for others."""
+    made = layer.metadata.get(MADE)
+    return Made(*made) if made else None
+
+
 def find(layers: Iterable[Layer], roles: Sequence[str]) -> list[Layer]:
     """Return our layers with these roles."""
     return [layer for layer in layers if layer.metadata.get(ROLE) in roles]
+
+
+def place_of(layer: Layer) -> dict[str, Any]:
+    """Return what a new layer needs to lie where another one lies."""
+    return {name: getattr(layer, name) for name in (*PLACE, "affine")}
+
+
+def passing(over: Layer) -> dict[str, Any]:
+    """Return the metadata of a layer that is there for a while; over ours it takes its units."""
+    ours = {**over.metadata, ROLE: TOOL} if ROLE in over.metadata else {}
+    return {**ours, PASSING: True}
+
+
+def layer_of(layers: Iterable[Layer], of: Thing, role: str) -> Layer | None:
+    """Return the layer with this role that shows this very thing; None if there is none."""
+    found = (layer for layer in find(layers, (role,)) if held_by(layer) is of)
+    return None if of is None else next(found, None)
+
+
+def is_plane(layer: Layer) -> bool:
+    """Whether a layer shows one image, and to stay: two-dimensional, in grey."""
+    flat = isinstance(layer, Image) and layer.ndim == 2 and not layer.multiscale
+    return flat and not layer.rgb and PASSING not in layer.metadata
 
 
 def place(viewer: Viewer, coming: Thing = None) -> str:

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Layer
-from napari.viewer import Viewer
 
 from napari_ptycho.assess.check_report import LOOKS, limits_of
 from napari_ptycho.assess.verdict import Check
@@ -26,9 +25,6 @@ MADE = "napari_ptycho_checked"
 
 class CheckLayers(ViewerLayers):
     """Maps, places and frames of the newest check of each image."""
-
-    def __init__(self, viewer: Viewer) -> None:
-        super().__init__(viewer)
 
     def show(self, found: Check, of: Reconstruction) -> None:
         """Show a check in place of an earlier one of the same image.
@@ -108,6 +104,7 @@ class CheckLayers(ViewerLayers):
 
     def _add_places(self, found: Check, of: Reconstruction) -> None:
         centres = np.array([(place.y, place.x) for place in found.invented], float)
+        meta = self._meta(found, of, PLACES)
         layer = self._viewer.add_points(
             centres,
             name=f"{found.name} · {PLACES}",
@@ -122,8 +119,8 @@ class CheckLayers(ViewerLayers):
                 "size": 9,
                 "translation": np.array([-12, 0]),
             },
-            metadata=self._meta(found, of, PLACES),
-            **canvas.placing(self._viewer, self._meta(found, of, PLACES), 2),
+            metadata=meta,
+            **canvas.placing(self._viewer, meta, 2),
         )
         self._ready(layer)
         layer.name_overlay.visible = False

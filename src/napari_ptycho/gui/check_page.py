@@ -6,17 +6,7 @@ from typing import Any
 
 from napari.utils.theme import get_theme
 from napari.viewer import Viewer
-from qtpy.QtGui import QBrush, QColor
-from qtpy.QtWidgets import (
-    QHBoxLayout,
-    QHeaderView,
-    QLabel,
-    QProgressBar,
-    QPushButton,
-    QTableWidget,
-    QTableWidgetItem,
-    QVBoxLayout,
-)
+from qtpy.QtWidgets import QHeaderView, QLabel, QPushButton, QTableWidget, QVBoxLayout
 
 from napari_ptycho.assess.check_options import CheckOptions
 from napari_ptycho.assess.verdict import LIMITS, Check
@@ -27,13 +17,14 @@ from napari_ptycho.gui.check_layers import CheckLayers
 from napari_ptycho.gui.fold import Fold
 from napari_ptycho.gui.form import OptionsForm
 from napari_ptycho.gui.inspect_page import Chosen, Page
+from napari_ptycho.gui.layouts import button_row
+from napari_ptycho.gui.run_bar import RunBar
 from napari_ptycho.gui.runner import Runner
 from napari_ptycho.gui.save_button import SaveButton
 from napari_ptycho.gui.saving import Savable
-from napari_ptycho.gui.widgets import RED, Note, fit_rows, form_rows, small_table
+from napari_ptycho.gui.widgets import RED, Note, fit_rows, form_rows, put, small_table
 from napari_ptycho.job import Update
 
-BAR = 1000
 COLOURS = {
     "supported": "#2e7d32",
     "neutral": "#8a6d00",
@@ -61,9 +52,7 @@ class CheckPage(Page):
         self.stop_button.setToolTip("End now, without a verdict; the last whole check is kept.")
         self.save_button = SaveButton(self._savable)
         self.save_button.setToolTip("Write the report: a page (.html) or data (.json).")
-        self.bar = QProgressBar()
-        self.bar.setRange(0, BAR)
-        self.bar.setToolTip("How far it is: reconstructing, denoising and judging.")
+        self.bar = RunBar("How far it is: reconstructing, denoising and judging.")
         self.form = OptionsForm(CheckOptions)
         kept.form(self.form, "Inspect.Check")
         self.verdict, self.sentence = QLabel(), Note(viewer)
@@ -80,10 +69,6 @@ class CheckPage(Page):
     def _lay_out(self) -> None:
         options = form_rows()
         options.addRow(self.form)
-        buttons = QHBoxLayout()
-        for button in (self.start_button, self.stop_button, self.save_button):
-            button.setMinimumWidth(40)
-            buttons.addWidget(button)
         found = QVBoxLayout()
         for widget in (self.verdict, self.sentence, self.table):
             found.addWidget(widget)
@@ -91,7 +76,7 @@ class CheckPage(Page):
         fold = Fold("Options", options)
         kept.opened(fold, "Inspect.check options")
         self.rows.addWidget(fold)
-        self.rows.addLayout(buttons)
+        self.rows.addLayout(button_row(self.start_button, self.stop_button, self.save_button))
         self.rows.addWidget(self.bar)
         self.rows.addWidget(self.status)
         self.rows.addLayout(found)
@@ -119,7 +104,7 @@ class CheckPage(Page):
             self._enable()
 
     def _on_update(self, update: Update[Check]) -> None:
-        self.bar.setValue(round(BAR * update.done / update.total))
+        self.bar.show_update(update)
         self.status.show_lines([update.result.doing] if update.result.doing else [])
 
     def _on_finished(self, outcome: str, value: Any) -> None:
@@ -137,7 +122,7 @@ class CheckPage(Page):
 
     def _show(self, found: Check) -> None:
         self.found = found
-        self.bar.setValue(BAR)
+        self.bar.setValue(self.bar.maximum())
         self.verdict.setText(found.verdict.upper())
         self.verdict.setStyleSheet(
             f"background: {COLOURS[found.verdict]}; color: white; font-weight: bold; "
@@ -204,15 +189,11 @@ class EvidenceTable(QTableWidget):
     def show_check(self, found: Check) -> None:
         """Show the evidence of a check."""
         self._found = found
-        red = QBrush(QColor(RED[get_theme(self._viewer.theme).type]))
+        red = RED[get_theme(self._viewer.theme).type]
         self.setRowCount(len(found.evidence))
         for row, one in enumerate(found.evidence):
             for column, text in enumerate((one.test, one.sentence)):
-                item = QTableWidgetItem(text)
-                item.setToolTip(one.sentence)
-                if one.alarm:
-                    item.setForeground(red)
-                self.setItem(row, column, item)
+                put(self, row, column, text, one.sentence, red if one.alarm else "")
         self.setVisible(True)
         fit_rows(self)
 

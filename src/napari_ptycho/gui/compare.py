@@ -9,11 +9,12 @@ from weakref import WeakSet
 from napari.layers import Image, Layer
 from napari.utils.notifications import show_info
 from napari.viewer import Viewer
-from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from napari_ptycho.gui import canvas, origins
-from napari_ptycho.gui.layer_choice import is_plane
+from napari_ptycho.gui.canvas import is_plane
+from napari_ptycho.gui.pause import Pause
 from napari_ptycho.options import Options, Range
 
 CURTAIN, BLINK, GRID = "Curtain", "Blink", "Grid"
@@ -59,11 +60,10 @@ class Compare(QObject):
         """What is, or was last, compared."""
         self._name = ""
         self._seen: WeakSet[QWidget] = WeakSet()  # where a comparison can be ended
-        self._pause = QTimer(self, interval=PAUSE_MS, singleShot=True)
-        self._pause.timeout.connect(self.changed)
+        self._pause = Pause(self, PAUSE_MS, self.changed)
         layers = viewer.layers
         for events in (layers.events.inserted, layers.events.removed, layers.selection.events):
-            getattr(events, "changed", events).connect(self._soon)
+            getattr(events, "changed", events).connect(self._pause.soon)
 
     @cached_property
     def tools(self) -> dict[str, Any]:
@@ -156,7 +156,7 @@ class Compare(QObject):
     def offer(self, offered: Callable[[], list[Layer]] | None) -> None:
         """Compare what a page offers, as long as it shows; None: what is selected again."""
         self.offered = offered
-        self._soon()  # the rows of all docks follow: another one may show next
+        self._pause.soon()  # the rows of all docks follow: another one may show next
 
     # -- where it can be ended
 
@@ -171,10 +171,6 @@ class Compare(QObject):
         self._seen.discard(widget)
         if not self._seen:
             self.end()
-
-    def _soon(self, event: Any = None) -> None:
-        if not self._pause.isActive():
-            self._pause.start()
 
 
 def is_image(layer: Layer) -> bool:

@@ -6,12 +6,12 @@ The same row lies in every dock in which results arise. All rows of a viewer sho
 from typing import Any
 
 from napari.viewer import Viewer
-from qtpy.QtCore import QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QHBoxLayout, QMenu, QPushButton, QWidget
 
 from napari_ptycho.gui.compare import BLINK, CURTAIN, GRID, NOTHING, TIPS
 from napari_ptycho.gui.keys import key_of
+from napari_ptycho.gui.pause import Pause
 from napari_ptycho.gui.phase_colours import COLOURS
 from napari_ptycho.gui.tools import tools_of
 
@@ -48,11 +48,8 @@ class CompareBar(QWidget):
         for button in self.findChildren(QPushButton):
             button.setStyleSheet(STYLE)
             button.setMinimumWidth(18)
-        # timers of its own: QTimer.singleShot never lets go of a widget that is closed before it
-        self._later = QTimer(self, interval=0, singleShot=True)
-        self._later.timeout.connect(self.refresh)
-        self._hidden = QTimer(self, interval=0, singleShot=True)
-        self._hidden.timeout.connect(self._on_hidden)
+        # of its own: QTimer.singleShot never lets go of a widget that is closed before it
+        self._later, self._hidden = Pause(self, 0, self.refresh), Pause(self, 0, self._on_hidden)
         self.compare.changed.connect(self.refresh)
         self.looks.complex.changed.connect(self._later.start)
         self.refresh()

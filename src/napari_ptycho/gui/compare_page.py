@@ -1,10 +1,9 @@
 """Page of the Inspect dock: layers under a curtain, blinking, or beside each other."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from napari.layers import Layer
 from napari.viewer import Viewer
-from qtpy.QtCore import QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QCheckBox, QDockWidget, QHBoxLayout, QPushButton, QWidget
 
@@ -12,7 +11,8 @@ from napari_ptycho.gui.compare import BLINK, CURTAIN, GRID, CompareOptions
 from napari_ptycho.gui.compare_bar import tip_of
 from napari_ptycho.gui.form import OptionsForm
 from napari_ptycho.gui.inspect_page import Chosen, Page
-from napari_ptycho.gui.settings import looks
+from napari_ptycho.gui.pause import Pause
+from napari_ptycho.gui.settings import liked
 from napari_ptycho.gui.tools import tools_of
 from napari_ptycho.gui.widgets import Note
 
@@ -22,16 +22,12 @@ BUTTON_PX = 44
 class ComparePage(Page):
     """Compares layers by eye. What it shows stays while other pages are looked at."""
 
-    title: ClassVar[str] = "Compare"
-    tip: ClassVar[str] = "Curtain, blinking, or a linked grid."
-
     def __init__(self, viewer: Viewer, chosen: Chosen) -> None:
         super().__init__(viewer, chosen)
         tools = tools_of(viewer)
         self.compare, self.looks = tools.compare, tools.looks
         self._holder: QDockWidget | None = None
-        self._hidden = QTimer(self, interval=0, singleShot=True)
-        self._hidden.timeout.connect(self._on_hidden)
+        self._hidden = Pause(self, 0, self._on_hidden)
         self.buttons = {name: self._button(name) for name in (CURTAIN, BLINK, GRID)}
         row = QHBoxLayout()
         for button in self.buttons.values():
@@ -69,18 +65,12 @@ class ComparePage(Page):
         button.clicked.connect(lambda _: self.toggle(name))
         return button
 
-    def options(self) -> CompareOptions:
-        """Return the parameters as they stand."""
-        options = self.form.options()
-        assert isinstance(options, CompareOptions)  # the form's class
-        return options
-
     def toggle(self, name: str) -> None:
         """Begin "Curtain", "Blink" or "Grid" with the layers that are chosen now; or end it."""
         self.compare.toggle(name, self.chosen.several())
 
     def _on_options(self) -> None:
-        self.compare.set_options(self.options())
+        self.compare.set_options(self.form.options())
 
     def refresh(self) -> None:
         """Say what is, or would be, compared."""
@@ -111,8 +101,8 @@ class ComparePage(Page):
         self.compare.watch(self)
         self._follow_dock()
         self.compare.offer(self.chosen.several)
-        self.link_box.setChecked(looks().link_before_after)
-        self.bars_box.setChecked(looks().colour_bars)
+        self.link_box.setChecked(liked().link_before_after)
+        self.bars_box.setChecked(liked().colour_bars)
 
     def _follow_dock(self) -> None:
         """Notice that another dock comes to the front: Qt hides no widget of a dock behind it."""

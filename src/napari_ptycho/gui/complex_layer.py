@@ -11,11 +11,12 @@ import numpy as np
 from napari.layers import Image, Layer
 from napari.viewer import Viewer
 from numpy.typing import NDArray
-from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_ptycho.gui import canvas
 from napari_ptycho.gui.hues import in_colour
 from napari_ptycho.gui.names import name_on_top
+from napari_ptycho.gui.pause import Pause
 from napari_ptycho.gui.views import tiled
 from napari_ptycho.model import Reconstruction
 
@@ -35,8 +36,7 @@ class ComplexLayers(QObject):
         super().__init__()
         self._viewer = viewer
         self._followed: list[Layer] = []
-        self._later = QTimer(self, interval=0, singleShot=True)
-        self._later.timeout.connect(self.refresh)
+        self._later = Pause(self, 0, self.refresh)  # once for all that has changed by then
         viewer.layers.events.inserted.connect(self._on_layers)
         viewer.layers.events.removed.connect(self._on_layers)
         self._on_layers()
@@ -48,7 +48,7 @@ class ComplexLayers(QObject):
     def source(self) -> Layer | None:
         """Return what a complex layer would be made from: selected, else shown; an object first."""
         layers = canvas.find(self._viewer.layers, FROM)
-        layers = [one for one in layers if isinstance(canvas.held_by(one), Reconstruction)]
+        layers = [one for one in layers if canvas.shown_by(one) is not None]
         selection = self._viewer.layers.selection
         hued = [one for one in self.layers() if one in selection]
         selected = [one for one in layers if one in selection or any(_same(h, one) for h in hued)]
@@ -104,8 +104,7 @@ class ComplexLayers(QObject):
         return in_colour(phase.data, shown.data, _brightest(shown, shown.data))
 
     def _part(self, of: Reconstruction, role: str) -> Layer | None:
-        layers = canvas.find(self._viewer.layers, (role,))
-        return next((one for one in layers if canvas.held_by(one) is of), None)
+        return canvas.layer_of(self._viewer.layers, of, role)
 
     def refresh(self) -> None:
         """Bring the complex layers up to date."""
@@ -130,18 +129,13 @@ class ComplexLayers(QObject):
         for layer in self._followed:
             if layer not in wanted:
                 for one in _events(layer):
-                    one.disconnect(self._soon)
+                    one.disconnect(self._later.soon)
         for layer in wanted:
             if layer not in self._followed:
                 for one in _events(layer):
-                    one.connect(self._soon)
+                    one.connect(self._later.soon)
         self._followed = wanted
         self.changed.emit()
-
-    def _soon(self, event: Any = None) -> None:
-        """Draw once for all that has changed by now; it counts as a cost of the update."""
-        if not self._later.isActive():
-            self._later.start()
 
     def _on_visible(self, event: Any = None) -> None:
         canvas.refresh_scale_bar(self._viewer)
@@ -160,8 +154,8 @@ def _brightest(shown: Layer | None, amplitude: NDArray[Any]) -> float:
 
 def _same(layer: Layer, source: Layer) -> bool:
     """Whether a complex layer shows what another layer shows a part of."""
-    mine, other = canvas.held_by(layer), canvas.held_by(source)
-    if not isinstance(mine, Reconstruction) or not isinstance(other, Reconstruction):
+    mine, other = canvas.shown_by(layer), canvas.shown_by(source)
+    if mine is None or other is None:
         return False
     probe = source.metadata[canvas.ROLE] == canvas.PROBE
     return mine.name == other.name and layer.metadata[OF_PROBE] == probe

@@ -8,12 +8,10 @@ import numpy as np
 from napari.experimental import layers_linked
 from napari.layers import Image, Layer
 
-from napari_ptycho.gui import canvas
 from napari_ptycho.gui.canvas import LINKED
 from napari_ptycho.gui.phase_colours import WHOLE, is_cyclic, is_phase, set_limits
-from napari_ptycho.gui.planes import area_of
+from napari_ptycho.gui.planes import area_of, whole_of
 from napari_ptycho.gui.views import Limits
-from napari_ptycho.model import Reconstruction
 
 PERCENT = (0.5, 99.5)
 KEPT = ("contrast_limits_range", *LINKED)
@@ -32,9 +30,8 @@ def common_limits(layers: Iterable[Layer]) -> Limits:
     if is_cyclic(layers[0]) and all(map(is_phase, layers)):
         return WHOLE
     for layer in layers:
-        data, held = np.asarray(layer.data), canvas.held_by(layer)
-        lit = isinstance(held, Reconstruction) and held.object.shape == data.shape
-        data = data[area_of(held)] if lit else data.ravel()  # type: ignore[arg-type] # asked
+        data, held = np.asarray(layer.data), whole_of(layer)
+        data = data.ravel() if held is None else data[area_of(held)]
         data = data[:: max(1, -(-data.size // MOST_PIXELS))]
         data = data[np.isfinite(data)]
         if data.size:

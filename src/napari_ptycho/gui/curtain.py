@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_ptycho.gui import canvas
-from napari_ptycho.gui.canvas import PLACE
 from napari_ptycho.gui.contrast import common_limits, look_of
 from napari_ptycho.gui.draw_tools import LINE_PX, YELLOW
 from napari_ptycho.gui.layers import colour_bar
@@ -32,8 +31,8 @@ class Curtain(QObject):
     ended = Signal()
     """It is over, by `end` or because a layer is gone."""
 
-    def __init__(self, viewer: Viewer, parent: QObject | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
         self._viewer = viewer
         self.layer: Image | None = None
         """Shows both images; None while there is no curtain."""
@@ -79,10 +78,7 @@ class Curtain(QObject):
         self._images = images
         kind = np.result_type(*images, np.float32)
         self._at = images[0].shape[int(not down)] // 2
-        place = {name: getattr(first, name) for name in PLACE}
-        meta: dict[str, Any] = {canvas.PASSING: True}
-        if canvas.ROLE in first.metadata:  # it takes the units that the first layer will take
-            meta = {**first.metadata, canvas.ROLE: canvas.TOOL, canvas.PASSING: True}
+        place, meta = canvas.place_of(first), canvas.passing(first)
         look = look_of(first) | {"contrast_limits": limits}
         for layer in viewer.layers:
             if isinstance(layer, Image):
@@ -100,9 +96,8 @@ class Curtain(QObject):
             metadata=dict(meta),
             **place,
         )
-        for one in (self.layer, self.handle):
-            one.affine = first.affine
-            viewer.add_layer(one)
+        viewer.add_layer(self.layer)
+        viewer.add_layer(self.handle)
         self._restorer.fit()
         colour_bar(self.layer)
         canvas.refresh_scale_bar(viewer)
@@ -194,10 +189,9 @@ def on_pixels_of(first: Layer, second: Layer) -> NDArray[Any]:
     corners = np.array([(0.0, 0.0), (1.0, 0.0), (0.0, 1.0)])
     there = np.array([second.world_to_data(first.data_to_world(one))[-2:] for one in corners])
     matrix = np.stack((there[1] - there[0], there[2] - there[0]), axis=1)
-    if np.allclose(matrix, np.eye(2)) and np.allclose(there[0], 0, atol=1e-6):
-        same = source.shape == first.data.shape
-        if same:
-            return source
+    same = source.shape == first.data.shape and np.allclose(matrix, np.eye(2))
+    if same and np.allclose(there[0], 0, atol=1e-6):
+        return source
     kind = np.result_type(source, np.float32)
     return np.asarray(
         scipy.ndimage.affine_transform(

@@ -1,8 +1,7 @@
 """A small plot on the canvas that keeps its place and size on the screen.
 
 It is a shapes layer in pixels of the screen. When the camera moves, only its affine map changes, at
-most in a quarter of the time. While the canvas is a grid or three-dimensional, it
-hides.
+most in a quarter of the time. While the canvas is a grid or three-dimensional, it hides.
 """
 
 import time
@@ -14,10 +13,11 @@ from napari.layers import Shapes
 from napari.utils.theme import get_theme
 from napari.viewer import Viewer
 from numpy.typing import NDArray
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
 
 from napari_ptycho.gui import canvas
 from napari_ptycho.gui.curve_colours import colour
+from napari_ptycho.gui.pause import Pause
 from napari_ptycho.gui.restore import select
 from napari_ptycho.model import Curve
 
@@ -53,8 +53,7 @@ class CurveOverlay(QObject):
         self.layer: Shapes | None = None
         self._items: Sequence[Item] = ()
         self._hiding = self._fitting = False
-        self._pause = QTimer(self, interval=PAUSE_MS, singleShot=True)
-        self._pause.timeout.connect(self._place)
+        self._pause = Pause(self, PAUSE_MS, self._place)
         camera = viewer.scene.camera.events
         for event in (camera.zoom, camera.center, viewer.canvas.events.size):
             event.connect(self._soon)
@@ -156,8 +155,8 @@ class CurveOverlay(QObject):
         self._pause.setInterval(min(max(PAUSE_MS, round(3 * spent_ms)), LONGEST_MS))
 
     def _soon(self, event: Any = None) -> None:
-        if self.layer is not None and not self._pause.isActive():
-            self._pause.start()
+        if self.layer is not None:
+            self._pause.soon()
 
     def _on_layers(self, event: Any) -> None:
         if self.layer is None:

@@ -1,7 +1,6 @@
 """A plot of some curves with thresholds, marks and bands; pyqtgraph, in the colours of napari."""
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -9,9 +8,11 @@ import pyqtgraph as pg
 from napari.utils.theme import get_theme
 from napari.viewer import Viewer
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_ptycho.gui.curve_colours import colour
+from napari_ptycho.gui.curve_legend import CurveLegend
+from napari_ptycho.gui.layouts import stack
 from napari_ptycho.gui.plot import TIP, calm, paint_axes
 from napari_ptycho.model import Curve
 
@@ -23,19 +24,15 @@ MARGIN = 0.05
 class CurvePlot(QWidget):
     """Curves over the same axes. Everything in it is made once and then fed with new data."""
 
-    def __init__(self, viewer: Viewer, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
         self._viewer = viewer
         self._shown: tuple[Curve, ...] = ()
         self._labels = ("", "")
         self._y_range: tuple[float, float] | None = None
         self.tells = True
         """Whether a legend names the curves; not where something beside the plot does."""
-        self.legend = QLabel()
-        self.legend.setStyleSheet("font-size: 8pt")
-        self.legend.setWordWrap(True)
-        self.legend.setTextFormat(Qt.TextFormat.RichText)
-        self.legend.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.legend = CurveLegend()
         self._canvas = pg.GraphicsLayoutWidget()
         self._canvas.ci.layout.setContentsMargins(2, 2, 6, 0)
         self._canvas.setToolTip(TIP)
@@ -47,11 +44,7 @@ class CurvePlot(QWidget):
         """Texts at the thresholds."""
         self.marks: list[Any] = []
         self.bands: list[Any] = []
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
-        layout.addWidget(self.legend)
-        layout.addWidget(self._canvas, 1)
+        stack(self, self.legend, self._canvas, spacing=2).setStretch(1, 1)
         self._canvas.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
         self.setMinimumHeight(LEAST_HEIGHT)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
@@ -159,13 +152,9 @@ class CurvePlot(QWidget):
 
     def _tell(self) -> None:
         """Say which colour is which curve."""
-        words = [
-            f'<span style="color:{self.colour(i)}">━&nbsp;{escape(curve.label)}</span>'
-            for i, curve in enumerate(self._shown)
-            if curve.label
-        ]
-        self.legend.setText(" &nbsp; ".join(words))
-        self.legend.setVisible(bool(words) and self.tells)
+        names = [(self.colour(i), one.label) for i, one in enumerate(self._shown) if one.label]
+        self.legend.show_names(names)
+        self.legend.setVisible(bool(names) and self.tells)
 
     def _on_click(self, event: Any) -> None:
         if event.double():

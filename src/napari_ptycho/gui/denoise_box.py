@@ -5,18 +5,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from napari.viewer import Viewer
-from qtpy.QtWidgets import (
-    QHBoxLayout,
-    QProgressBar,
-    QPushButton,
-    QSizePolicy,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QPushButton, QSizePolicy, QWidget
 
 from napari_ptycho.gui.history_bar import HistoryBar
+from napari_ptycho.gui.layouts import button_row, stack
 from napari_ptycho.gui.pace import ITERATIONS, Pace
-from napari_ptycho.gui.run_box import BAR, newest
+from napari_ptycho.gui.run_bar import RunBar, newest
 from napari_ptycho.gui.save_button import SaveButton
 from napari_ptycho.gui.saving import Savable
 from napari_ptycho.gui.widgets import Note
@@ -39,9 +33,7 @@ class DenoiseBox(QWidget):
         self.discard_button = QPushButton("Discard")
         self.adopt_button = QPushButton("Start from this")
         self.save_button = SaveButton(savable)
-        self.bar = QProgressBar()
-        self.bar.setRange(0, BAR)
-        self.bar.setToolTip("Iterations that are done; it may stop earlier by its rule.")
+        self.bar = RunBar("Iterations that are done; it may stop earlier by its rule.")
         self.status, self.grid = Note(viewer), Note(viewer, small=True)
         self.history = HistoryBar()
         self._lay_out()
@@ -60,20 +52,12 @@ class DenoiseBox(QWidget):
             self.save_button: "Write what is shown, with settings and curves: a reconstruction in "
             "the form that the ending of the file chooses, a plain image as TIFF.",
         }
-        self._rows = layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 4, 8, 8)
-        layout.setSpacing(4)
-        row = QHBoxLayout()
-        for number, (button, tip) in enumerate(tips.items()):
-            if number in (0, 4):
-                row = QHBoxLayout()
-                layout.addLayout(row)
+        for button, tip in tips.items():
             button.setToolTip(tip)
-            button.setMinimumWidth(40)
-            row.addWidget(button)
-        for widget in (self.bar, self.status, self.grid):
-            layout.addWidget(widget)
-        layout.addWidget(self.history)
+        first, second = list(tips)[:4], list(tips)[4:]
+        told = self.bar, self.status, self.grid, self.history
+        self._rows = stack(self, button_row(*first), button_row(*second), *told, spacing=4)
+        self._rows.setContentsMargins(8, 4, 8, 8)
 
     @cached_property
     def plot(self) -> "DenoisePlot":
@@ -106,13 +90,13 @@ class DenoiseBox(QWidget):
 
     def show_preparing(self, update: Update[Any]) -> None:
         """Show what is done before the first iteration: the newest note says it."""
-        self.bar.setValue(round(BAR * update.done / max(update.total, 1)))
+        self.bar.show_update(update)
         self.status.show_lines(update.notes[-1:], newest(update.notes[:-1]))
 
     def show_update(self, update: Update[Any]) -> None:
         """Show how far the run is."""
         self._pace = self._pace or Pace(unit=ITERATIONS)
-        self.bar.setValue(round(BAR * update.done / max(update.total, 1)))
+        self.bar.show_update(update)
         self.status.show_lines([self._pace.text(update)], newest(update.notes))
         self.show_result(update.result.denoised)
 

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Layer
 from napari.viewer import Viewer
 from qtpy.QtCore import QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QFormLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_ptycho.denoise import ARCHITECTURES, RULES, ClassicalOptions, DenoiseOptions
 from napari_ptycho.device import CHOICES
 from napari_ptycho.gui import canvas, kept
 from napari_ptycho.gui.denoise_jobs import PLAIN, Request, belongs, wants_second
-from napari_ptycho.gui.form import LABELS_PX, OptionsForm
-from napari_ptycho.gui.layer_choice import LayerChoice, is_plane
-from napari_ptycho.gui.widgets import Choice, Note, form_rows
+from napari_ptycho.gui.form import OptionsForm, lined_up
+from napari_ptycho.gui.layer_choice import LayerChoice
+from napari_ptycho.gui.layouts import stack
+from napari_ptycho.gui.widgets import Choice, Note
 from napari_ptycho.model import Reconstruction, Scan
 from napari_ptycho.recipes.recipe import DenoiseStep
 
@@ -38,7 +39,7 @@ Find = Callable[[Reconstruction], "Halves | None"]
 def is_source(layer: Layer) -> bool:
     """Whether a layer can be denoised: a plain image, or phase or amplitude of a reconstruction."""
     role = layer.metadata.get(canvas.ROLE)
-    return is_plane(layer) and role in (None, canvas.PHASE, canvas.AMPLITUDE)
+    return canvas.is_plane(layer) and role in (None, canvas.PHASE, canvas.AMPLITUDE)
 
 
 class DenoiseForm(QWidget):
@@ -93,18 +94,16 @@ class DenoiseForm(QWidget):
         beside.setSpacing(4)
         beside.addWidget(self.second)
         beside.addWidget(self.halves_button)
-        self._rows = form_rows()
-        fields: tuple[tuple[str, Any], ...] = (
-            ("Layer", self.layer),
-            ("Channel", self.channel),
-            ("Reference", self.reference),
-            ("Second copy", beside),
-            ("Method", self.method),
-            ("Device", self.device),
+        self._rows = lined_up(
+            {
+                "Layer": self.layer,
+                "Channel": self.channel,
+                "Reference": self.reference,
+                "Second copy": beside,
+                "Method": self.method,
+                "Device": self.device,
+            }
         )
-        for name, field in fields:
-            self._rows.addRow(name, field)
-            self._rows.labelForField(field).setMinimumWidth(LABELS_PX)
         for parameter, helps in (
             ("architecture", {name: f"{a.title}. {a.help}" for name, a in ARCHITECTURES.items()}),
             ("stop", RULES),
@@ -112,12 +111,7 @@ class DenoiseForm(QWidget):
             box: Any = self.network.fields[parameter]
             for i in range(box.count()):
                 box.setItemData(i, helps[box.itemText(i)], Qt.ItemDataRole.ToolTipRole)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addLayout(self._rows)
-        for widget in (self.network, self.classical, self.note):
-            layout.addWidget(widget)
+        stack(self, self._rows, self.network, self.classical, self.note, spacing=4)
 
     def _connect(self) -> None:
         architecture: Any = self.network.fields["architecture"]
@@ -139,18 +133,14 @@ class DenoiseForm(QWidget):
     @property
     def reconstruction(self) -> Reconstruction | None:
         """What the chosen layer shows; None for a plain image."""
-        return _shown(self.layer.layer)
+        return canvas.shown_by(self.layer.layer)
 
     def options(self) -> DenoiseOptions | ClassicalOptions:
         """Return the options of the chosen method."""
         method = METHODS[self.method.currentText()]
-        options = self.network.options()
-        if method:
-            options = ClassicalOptions.from_dict(
-                {**self.classical.options().as_dict(), "method": method}
-            )
-        assert isinstance(options, DenoiseOptions | ClassicalOptions)  # the forms' classes
-        return options
+        if not method:
+            return self.network.options()
+        return ClassicalOptions.from_dict({**self.classical.options().as_dict(), "method": method})
 
     def set_options(self, options: DenoiseOptions) -> None:
         """Show these options of a network."""
@@ -239,8 +229,8 @@ class DenoiseForm(QWidget):
         network = not METHODS[self.method.currentText()]
         self.network.setVisible(network)
         self.classical.setVisible(not network)
-        _show_row(self._rows, self.channel, self.reconstruction is not None)
-        _show_row(self._rows, self.device, network)
+        self._rows.setRowVisible(self.channel, self.reconstruction is not None)
+        self._rows.setRowVisible(self.device, network)
         self.halves_button.setVisible(self.reconstruction is not None)
         self.halves_button.setEnabled(belongs(self.scan, self.reconstruction))
         lines = [] if self.layer.layer is not None else ["Open an image, or reconstruct a scan."]
@@ -274,26 +264,14 @@ class DenoiseForm(QWidget):
         ]
 
 
-def _shown(layer: Layer | None) -> Reconstruction | None:
-    held = None if layer is None else canvas.held_by(layer)
-    return held if isinstance(held, Reconstruction) else None
-
-
 def _thing(layer: Layer | None) -> Any:
     """Return what a layer gives as second copy or reference: its reconstruction, or its image."""
     if layer is None:
         return None
-    of = _shown(layer)
+    of = canvas.shown_by(layer)
     role = layer.metadata.get(canvas.ROLE)
     return of if of is not None and role in (canvas.PHASE, canvas.AMPLITUDE) else layer.data
 
 
 def _size(layer: Layer) -> str:
     return " x ".join(str(side) for side in layer.data.shape)
-
-
-def _show_row(rows: QFormLayout, field: QWidget, on: bool) -> None:
-    label = rows.labelForField(field)
-    for widget in (label, field):
-        if widget is not None:
-            widget.setVisible(on)

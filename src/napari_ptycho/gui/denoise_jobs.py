@@ -187,7 +187,7 @@ def _reference(request: Request) -> Any:
     """Return the reference as an image of the channel."""
     reference = request.reference
     if not isinstance(reference, Reconstruction):
-        return None if reference is None else np.asarray(reference)
+        return _plain(reference)
     flat = flatten(reference)
     if request.channel == "complex":
         return flat

@@ -11,13 +11,13 @@ from napari.layers import Image, Layer
 from napari.viewer import Viewer
 
 from napari_ptycho.gui import canvas, origins
-from napari_ptycho.gui.canvas import LINKED, MADE, PLACE
+from napari_ptycho.gui.canvas import LINKED, MADE
 from napari_ptycho.gui.denoise_jobs import HalvesView, Request
 from napari_ptycho.gui.denoise_views import DenoiseView
 from napari_ptycho.gui.layers import ViewerLayers, colour_bar
 from napari_ptycho.gui.names import name_on_top
-from napari_ptycho.gui.settings import looks
-from napari_ptycho.gui.views import Limits, contrast
+from napari_ptycho.gui.settings import liked
+from napari_ptycho.gui.views import Limits, contrast, spread_limits
 from napari_ptycho.model import Reconstruction
 
 SPREAD = canvas.SPREAD
@@ -86,8 +86,7 @@ class DenoisedLayers(ViewerLayers):
         """Show the spread of an ensemble."""
         if view.spread is None:
             return
-        lit = view.spread[view.spread > 0]
-        limits = (0.0, max(contrast(lit)[1], 1e-9)) if lit.size else (0.0, 1.0)
+        limits = spread_limits(view.spread)
         layer = self._old(SPREAD)
         if layer is None:
             layer = self._add(SPREAD, view.spread, limits)
@@ -110,7 +109,7 @@ class DenoisedLayers(ViewerLayers):
 
     def show_halves(self, view: HalvesView) -> None:
         """Show the phases of both half reconstructions, hidden at first."""
-        like = self._shows(view.of, canvas.PHASE)
+        like = canvas.layer_of(self._viewer.layers, view.of, canvas.PHASE)
         for half, phase in zip(view.halves, view.pictures, strict=True):
             name = f"{half.name} · {canvas.PHASE}"
             for old in [layer for layer in self._viewer.layers if layer.name == name]:
@@ -128,9 +127,9 @@ class DenoisedLayers(ViewerLayers):
 
     # -- one layer
 
-    def _key(self, channel: str) -> tuple[str, str, str]:
+    def _key(self, channel: str) -> canvas.Made:
         assert self._request is not None  # a run has begun
-        return self._base, channel, self._request.label
+        return canvas.Made(self._base, channel, self._request.label)
 
     def _name(self, channel: str) -> str:
         base, _, label = self._key(channel)
@@ -143,11 +142,6 @@ class DenoisedLayers(ViewerLayers):
         ours = (one for one in self._viewer.layers if one.metadata.get(MADE) == key)
         return next((one for one in ours if one.name.startswith(name)), None)
 
-    def _shows(self, of: Reconstruction | None, channel: str) -> Image | None:
-        """Return the layer that shows a channel of a reconstruction."""
-        found = canvas.find(self._viewer.layers, (channel,))
-        return next((layer for layer in found if canvas.held_by(layer) is of), None)
-
     def _like(self, channel: str) -> Layer | None:
         """Return the layer that shows a channel before it is denoised."""
         source = self._source
@@ -155,7 +149,7 @@ class DenoisedLayers(ViewerLayers):
             return source
         if source.metadata.get(canvas.ROLE) == channel:
             return source
-        return self._shows(canvas.held_by(source), channel)  # type: ignore[arg-type]
+        return canvas.layer_of(self._viewer.layers, canvas.held_by(source), channel)
 
     def _add(self, channel: str, data: Any, limits: Limits) -> Image:
         assert self._request is not None  # a run has begun
@@ -179,10 +173,8 @@ class DenoisedLayers(ViewerLayers):
     def _add_plain(self, data: Any, look: dict[str, Any]) -> Image:
         """Add a layer that lies where its source does."""
         source = self._source
-        place = {} if source is None else {name: getattr(source, name) for name in PLACE}
+        place = {} if source is None else canvas.place_of(source)
         layer = Image(data, multiscale=False, rgb=False, **place, **look)
-        if source is not None:
-            layer.affine = source.affine
         colour_bar(layer)
         return self._ready(self._viewer.add_layer(layer))
 
@@ -193,7 +185,7 @@ class DenoisedLayers(ViewerLayers):
         layer.contrast_limits_range = source.contrast_limits_range
         for name in LINKED:
             setattr(layer, name, getattr(source, name))
-        if looks().link_before_after:
+        if liked().link_before_after:
             self._viewer.layers.link_layers([source, layer], LINKED)
 
 

@@ -77,10 +77,8 @@ class DenoisePlot(StackedPlot):
                 low, high = min(low, noise_db), max(high, noise_db)
             margin = 0.06 * max(high - low, 0.5)
             self.above.setYRange(low - margin, high + margin, padding=0)
-            above = (
-                0 if noise_db >= high else 1
-            )  # the label lies below the line where it is the top
-            self.noise.label.anchors = [(0, above), (0, above)]
+            anchor = (0, 0 if noise_db >= high else 1)  # below the line where that is the top
+            self.noise.label.anchors = [anchor, anchor]
             self.noise.label.updatePosition()
 
     def show_cursor(self, iteration: int | None) -> None:

@@ -5,13 +5,15 @@ from functools import partial
 from typing import Any
 
 from napari.viewer import Viewer
-from qtpy.QtCore import QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_ptycho.errors import PtychoError
 from napari_ptycho.gui import preparing
 from napari_ptycho.gui.form import OptionsForm
+from napari_ptycho.gui.leave_row import LEFT, LeaveRow
 from napari_ptycho.gui.mask_layer import MaskLayer
+from napari_ptycho.gui.pause import Pause
 from napari_ptycho.gui.runner import Runner
 from napari_ptycho.gui.views import ScanView
 from napari_ptycho.gui.widgets import Choice, Note
@@ -44,9 +46,10 @@ class DetectorBox(QWidget):
         self.layer = MaskLayer(viewer, self)
         self.auto_button, self.paint_button = QPushButton("Auto centre"), QPushButton("Mask…")
         self.apply_button, self.back_button = QPushButton("Apply"), QPushButton("As read")
+        self.busy, self.finding = LeaveRow(self.runner), LeaveRow(self.finder)
         self.note = Note(viewer)
         self._lay_out()
-        self._later = QTimer(self, interval=PAUSE_MS, singleShot=True)
+        self._later = Pause(self, PAUSE_MS, self._report)
         self._connect()
 
     def _lay_out(self) -> None:
@@ -64,7 +67,8 @@ class DetectorBox(QWidget):
                 row.addWidget(widget)
             layout.addLayout(row)
             if self.auto_button in widgets:
-                layout.addWidget(self.note)
+                for below in (self.finding, self.busy, self.note):
+                    layout.addWidget(below)
         for button, tip in (
             (self.auto_button, "Find zero frequency: the centroid of what is bright on average."),
             (
@@ -78,7 +82,6 @@ class DetectorBox(QWidget):
             button.setToolTip(tip)
 
     def _connect(self) -> None:
-        self._later.timeout.connect(self._report)
         self.form.changed.connect(self._later.start)
         self.sizes.activated.connect(self._on_size)
         self.auto_button.clicked.connect(self._on_auto)
@@ -95,6 +98,7 @@ class DetectorBox(QWidget):
             self.form.set_options(DetectorOptions())
             self._offer(min(view.scan.frame_shape))
             self.note.show_lines()
+            self.finder.leave()  # the centre of other frames is not asked for any more
         self._view = view
         near = view.scan.geometry.propagation == "near"
         self.auto_button.setEnabled(not near)
@@ -108,7 +112,7 @@ class DetectorBox(QWidget):
 
     def options(self) -> DetectorOptions:
         """Return the options as they stand."""
-        return DetectorOptions.from_dict(self.form.options().as_dict())
+        return self.form.options()
 
     def _offer(self, largest: int) -> None:
         self.sizes.clear()
@@ -157,6 +161,10 @@ class DetectorBox(QWidget):
         self.runner.call(partial(_checked, self._view, self.options()), "look at the patterns")
 
     def _on_report(self, outcome: str, found: Any) -> None:
+        if outcome == "stopped":
+            self._stale = False
+            self.note.show_lines([LEFT])
+            return
         if self._stale:
             self._stale = False
             self._report()

@@ -1,7 +1,7 @@
 """Page of the Inspect dock: what one layer has more or less than another."""
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from napari.layers import Layer
 from napari.viewer import Viewer
@@ -13,18 +13,17 @@ from napari_ptycho.assess.differences import (
     DifferenceOptions,
     difference,
 )
-from napari_ptycho.assess.export import MAP_FILTER, write_map
 from napari_ptycho.assess.plane import Pair
 from napari_ptycho.gui import canvas, kept
 from napari_ptycho.gui.form import OptionsForm
-from napari_ptycho.gui.frc_jobs import AS_SHOWN, Planes, Subject
 from napari_ptycho.gui.inspect_page import Chosen, Page
 from napari_ptycho.gui.latest import Latest
-from napari_ptycho.gui.leave_button import LEFT, LeaveButton
-from napari_ptycho.gui.map_layer import MapLayer, MapLook
+from napari_ptycho.gui.leave_row import LEFT, LeaveRow
+from napari_ptycho.gui.map_layer import MapLayer, MapLook, savable_map
 from napari_ptycho.gui.names import short
+from napari_ptycho.gui.planes import Planes
 from napari_ptycho.gui.save_button import MAP_TIP, SaveButton
-from napari_ptycho.gui.saving import Savable, file_name
+from napari_ptycho.gui.saving import Savable
 from napari_ptycho.gui.widgets import Note
 
 HINT = "Choose a Reference above: the difference of the layer from it is shown."
@@ -47,7 +46,6 @@ class DifferencePage(Page):
     def __init__(self, viewer: Viewer, chosen: Chosen) -> None:
         super().__init__(viewer, chosen)
         self.found: Difference | None = None
-        self.planes = Planes()
         self.form = OptionsForm(DifferenceOptions, hidden=("of",))
         kept.form(self.form, "Inspect.Difference")
         self.form.changed.connect(self.refresh)
@@ -62,18 +60,17 @@ class DifferencePage(Page):
         buttons = QHBoxLayout()
         buttons.addWidget(self.show_button, 1)
         buttons.addWidget(self.save_button)
-        self.note = Note(viewer)
+        self.latest = Latest(self, "difference")
+        self.busy, self.note = LeaveRow(self.latest), Note(viewer)
         self.rows.addWidget(self.form)
         self.rows.addLayout(buttons)
+        self.rows.addWidget(self.busy)
         self.rows.addWidget(self.note)
         self.rows.addStretch(1)
         self.map = MapLayer(viewer, self)
         self.map.gone.connect(self._on_gone)
         self._answer: Answer | None = None
-        self.latest = Latest(self, "difference")
-        self.stop_button = LeaveButton(self.latest)
-        self.stop_button.clicked.connect(lambda: self._clear(LEFT))
-        self.rows.insertWidget(self.rows.indexOf(self.note), self.stop_button)
+        self.busy.stop_button.clicked.connect(lambda: self._clear(LEFT))
         self.latest.answered.connect(self._on_answer)
         self.latest.failed.connect(self._on_failed)
         chosen.changed.connect(self._on_changed)
@@ -86,12 +83,9 @@ class DifferencePage(Page):
             self.latest.forget()
             self._clear(HINT)
             return
-        self.latest.ask(partial(_subtracted, self.planes, first, second, self._options()))
-
-    def _options(self) -> DifferenceOptions:
-        options = self.form.options()
-        assert isinstance(options, DifferenceOptions)  # the form's class
-        return options
+        self.latest.ask(
+            partial(_subtracted, self.chosen.planes, first, second, self.form.options())
+        )
 
     def _on_changed(self) -> None:
         if self.show_button.isChecked() and not self.isVisible():  # else the dock refreshes
@@ -141,23 +135,10 @@ class DifferencePage(Page):
         found = self.found
         if found is None:
             return None
-        fields: dict[str, Any] = {
-            "pixel_m": found.pixel_m,
-            "title": found.name,
-            "unit": found.unit,
-            "limits": found.limits,
-            "colormap": COLORMAP,
-            "about": found.about(),
-        }
-        return Savable(
-            "Save the difference",
-            file_name(found.name, ".png"),
-            MAP_FILTER,
-            partial(write_map, image=found.data, **fields),
-        )
+        return savable_map("difference", found, found.name, COLORMAP)
 
 
 def _subtracted(planes: Planes, first: Layer, second: Layer, options: DifferenceOptions) -> Answer:
-    image, reference = (planes.of(Subject(layer), AS_SHOWN) for layer in (first, second))
+    image, reference = (planes.of(layer) for layer in (first, second))
     name = f"{canvas.DIFFERENCE}: {' - '.join(short((image.name, reference.name)))}"
     return Answer(difference(image, reference, options), name, second, reference.pixel_m)

@@ -12,11 +12,11 @@ import numpy as np
 from napari.layers import Image, Layer
 from napari.viewer import Viewer
 from numpy.typing import NDArray
-from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_ptycho.errors import OptionsError
 from napari_ptycho.gui import canvas
-from napari_ptycho.gui.canvas import PLACE
+from napari_ptycho.gui.pause import Pause
 from napari_ptycho.gui.restore import OVERLAYS, Restorer
 
 PAUSE_MS = 50
@@ -41,8 +41,7 @@ class DrawTool(QObject):
         self._target: Layer | None = None
         self._restorer = Restorer(viewer)
         self._ending = False
-        self._pause = QTimer(self, interval=PAUSE_MS, singleShot=True)
-        self._pause.timeout.connect(self.changed)
+        self._pause = Pause(self, PAUSE_MS, self.changed)
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.scene.camera.events.zoom.connect(self._on_zoom)
 
@@ -61,18 +60,13 @@ class DrawTool(QObject):
         self.selected = tuple(one for one in viewer.layers if one in viewer.layers.selection)
         self._target = layer
         self._uncover(layer)
-        place: dict[str, Any] = {name: getattr(layer, name) for name in PLACE}
-        meta: dict[str, Any] = {}
-        if canvas.ROLE in layer.metadata:  # it takes the units that the layer will take
-            meta = {**layer.metadata, canvas.ROLE: canvas.TOOL}
-        place |= {"metadata": {**meta, canvas.PASSING: True}, "name": self.title}
-        self.layer = viewer.add_layer(self._make(place))
-        self.layer.affine = layer.affine
-        self.layer.events.data.connect(self._soon)
+        how = {**canvas.place_of(layer), "metadata": canvas.passing(layer), "name": self.title}
+        self.layer = viewer.add_layer(self._make(how))
+        self.layer.events.data.connect(self._pause.soon)
         self.layer.mouse_drag_callbacks.append(self._on_drag)
         self._on_zoom()
         self._select()
-        self._soon()
+        self._pause.soon()
 
     def end(self) -> None:
         """Take the shape away, and show again what was shown before."""
@@ -116,13 +110,9 @@ class DrawTool(QObject):
     def _on_drag(self, layer: Layer, event: Any) -> Iterator[None]:
         yield
         while event.type == "mouse_move":
-            self._soon()
+            self._pause.soon()
             yield
-        self._soon()
-
-    def _soon(self, event: Any = None) -> None:
-        if not self._pause.isActive():
-            self._pause.start()
+        self._pause.soon()
 
     def _on_removed(self, event: Any) -> None:
         if self.layer is not None and event.value is self.layer:

@@ -88,9 +88,9 @@ class LineTool(DrawTool):
                 moved = before[shape] + np.array(layer.world_to_data(event.position)) - began
                 layer.data = [*before[:shape], moved, *before[shape + 1 :]]
                 layer.selected_data = {shape}
-            self._soon()
+            self._pause.soon()
             yield
-        self._soon()
+        self._pause.soon()
 
 
 class PointTool(DrawTool):
@@ -142,11 +142,11 @@ class PointTool(DrawTool):
             moved = moved or np.hypot(*(np.array(event.pos) - began)) > CLICK_PX
             if near:
                 layer.data = [layer.world_to_data(event.position)]
-                self._soon()
+                self._pause.soon()
             yield
         if near or not moved:
             layer.data = [layer.world_to_data(event.position)]
-            self._soon()
+            self._pause.soon()
 
 
 def _shape(corners: Any, kind: str, how: dict[str, Any]) -> Shapes:

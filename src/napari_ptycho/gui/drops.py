@@ -7,10 +7,11 @@ TIFF are everybody's. Who has our docks open need not be asked. What is not ours
 from collections.abc import Sequence
 from pathlib import Path
 
-from qtpy.QtCore import QEvent, QObject, QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QEvent, QObject, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QMainWindow, QWidget
 
+from napari_ptycho.gui.pause import Pause
 from napari_ptycho.gui.sniffing import is_ours
 
 
@@ -23,9 +24,7 @@ class Drops(QObject):
     def __init__(self, dock: QWidget) -> None:
         super().__init__(dock)
         self._dock = dock
-        self._later = QTimer(self, singleShot=True, interval=0)
-        self._later.timeout.connect(self.watch)
-        self._later.start()  # the dock is put into its window after it was made
+        Pause(self, 0, self.watch).start()  # the dock is put into its window after it was made
 
     def watch(self) -> None:
         """Watch the window that the dock lies in now; watching it again changes nothing."""

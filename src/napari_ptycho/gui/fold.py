@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QFormLayout, QLabel, QSizePolicy, QWidget
 from superqt import QCollapsible
 
 CLOSED, OPEN, MARK = "▸", "▾", "•"
+FLAT = "text-align: left; border: none; outline: none; background: transparent; padding: 2px 0"
 
 
 class Fold(QCollapsible):
@@ -30,12 +31,19 @@ class Fold(QCollapsible):
         button = self.toggleButton()
         button.setIconSize(QSize(1, 1))
         button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        button.setStyleSheet(
-            "text-align: left; border: none; outline: none; background: transparent; padding: 2px 0"
-        )
+        button.setStyleSheet(FLAT)
         self.toggled.connect(self._draw)
-        self.collapse(animate=False)
+        self.open(False)
         self._draw()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its rows show."""
+        return bool(self.isExpanded())
+
+    def open(self, on: bool = True) -> None:
+        """Show or hide its rows."""
+        self.expand(animate=False) if on else self.collapse(animate=False)
 
     def mark(self, changed: Sequence[str]) -> None:
         """Name the parameters in here that are not at their defaults, as "batch = 64"."""
@@ -43,7 +51,7 @@ class Fold(QCollapsible):
         self._draw()
 
     def _draw(self, _: bool = False) -> None:
-        arrow = OPEN if self.isExpanded() else CLOSED
+        arrow = OPEN if self.is_open else CLOSED
         self.setText(f"{arrow} {self.title}" + f" {MARK}" * bool(self._changed))
         lines = "".join(f"<br>{escape(line)}" for line in self._changed)
         changed = f"<br>Not the default:{lines}" if lines else ""

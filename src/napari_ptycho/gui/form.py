@@ -1,15 +1,16 @@
 """A form from an Options class: `describe()` is all it knows about the parameters."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from qtpy.QtCore import QEvent, QObject, Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QLayout, QWidget
 
 from napari_ptycho.errors import OptionsError
 from napari_ptycho.gui.fields import Field, changed_of, make, set_value, tooltip, value_of
 from napari_ptycho.gui.fold import Fold
-from napari_ptycho.gui.offer_box import OfferBox
+from napari_ptycho.gui.layouts import stack
+from napari_ptycho.gui.typed_choice import TypedChoice
 from napari_ptycho.gui.widgets import form_rows
 from napari_ptycho.options import UNITS, Options, Parameter, Value, describe
 
@@ -17,9 +18,10 @@ ADVANCED = "Advanced"
 ACRONYMS = {"ssim": "SSIM", "psnr": "PSNR", "frc": "FRC", "sifrc": "siFRC"}
 LABELS_PX = 92
 """Least width of the labels, so that forms below each other line up."""
+Edited = TypeVar("Edited", bound=Options)
 
 
-class OptionsForm(QWidget):
+class OptionsForm(QWidget, Generic[Edited]):
     """Edits the parameters of one Options class; starts from its defaults. `kept` remembers."""
 
     changed = Signal()
@@ -29,11 +31,10 @@ class OptionsForm(QWidget):
 
     def __init__(
         self,
-        cls: type[Options],
+        cls: type[Edited],
         main: Sequence[str] = (),
         hidden: Sequence[str] = (),
         offered: Sequence[str] = (),
-        parent: QWidget | None = None,
     ) -> None:
         """Build the form.
 
@@ -42,10 +43,9 @@ class OptionsForm(QWidget):
             main: Parameters that show at once. The others fold: under the name of their group, or
                 under "Advanced" where they have none. Empty shows all that have no group.
             hidden: Parameters that have a field but no row: something else chooses them.
-            offered: Texts of which some are offered to choose from: `OfferBox`es.
-            parent: The widget this one lies in.
+            offered: Texts of which some are offered to choose from: `TypedChoice`es.
         """
-        super().__init__(parent)
+        super().__init__()
         self._offered = tuple(offered)
         self.cls = cls
         self.fields: dict[str, Field] = {}
@@ -60,9 +60,8 @@ class OptionsForm(QWidget):
         self._seen = self._values()
 
     def _lay_out(self) -> None:
-        titles = sorted(
-            dict.fromkeys(self._places.values()), key=_last
-        )  # "" first, "Advanced" last
+        # "" first, "Advanced" last
+        titles = sorted(dict.fromkeys(self._places.values()), key=_last)
         groups: dict[str, QFormLayout] = {title: form_rows() for title in titles}
         for parameter in self._parameters.values():
             field = self._field(parameter)
@@ -73,9 +72,7 @@ class OptionsForm(QWidget):
             rows = groups[self._places[parameter.name]]
             rows.addRow(label(parameter.name, parameter.unit), field)
             rows.labelForField(field).setMinimumWidth(LABELS_PX)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
+        layout = stack(self, spacing=2)
         for title, rows in groups.items():
             if title:
                 self.folds[title] = Fold(title, rows)
@@ -83,7 +80,7 @@ class OptionsForm(QWidget):
             else:
                 layout.addLayout(rows)
 
-    def options(self) -> Options:
+    def options(self) -> Edited:
         """Return the parameters as they stand.
 
         Raises:
@@ -91,7 +88,7 @@ class OptionsForm(QWidget):
         """
         return self.cls(**self._values())
 
-    def set_options(self, options: Options) -> None:
+    def set_options(self, options: Edited) -> None:
         """Show these parameters; `changed` is for the user's edits only."""
         self._silent = True
         for name, value in options.as_dict().items():
@@ -165,7 +162,7 @@ class OptionsForm(QWidget):
             fold.mark([f"{n} = {v}" for n, v in values.items() if v != defaults[n]])
 
     def _field(self, parameter: Parameter) -> Field:
-        field = OfferBox() if parameter.name in self._offered else make(parameter)
+        field = TypedChoice() if parameter.name in self._offered else make(parameter)
         set_value(field, parameter.default)
         field.setToolTip(tooltip(parameter))
         field.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -188,6 +185,15 @@ class OptionsForm(QWidget):
             event.ignore()
             return True
         return False
+
+
+def lined_up(fields: Mapping[str, QWidget | QLayout]) -> QFormLayout:
+    """Return rows, by their labels, that line up with the forms above and below them."""
+    rows = form_rows()
+    for name, field in fields.items():
+        rows.addRow(name, field)
+        rows.labelForField(field).setMinimumWidth(LABELS_PX)
+    return rows
 
 
 def label(name: str, unit: str = "") -> str:

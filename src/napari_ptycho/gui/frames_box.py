@@ -2,10 +2,11 @@
 
 from napari.viewer import Viewer
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_ptycho.gui import kept
 from napari_ptycho.gui.detector_box import DetectorBox
+from napari_ptycho.gui.layouts import stack
 from napari_ptycho.gui.orientation_box import OrientationBox
 from napari_ptycho.gui.section import Section
 from napari_ptycho.gui.views import ScanView
@@ -20,9 +21,7 @@ class FramesBox(QWidget):
     def __init__(self, viewer: Viewer) -> None:
         super().__init__()
         self.detector, self.orientation = DetectorBox(viewer), OrientationBox(viewer)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
+        layout = stack(self, spacing=2)
         self.sections: dict[str, Section] = {}
         boxes = (
             ("Detector", self.detector, "Centre, cut, rebin and mask the patterns."),

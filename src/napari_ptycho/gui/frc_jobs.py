@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy
@@ -12,18 +11,16 @@ from napari.layers import Layer
 from napari_ptycho.assess.correlation import Frc, frc
 from napari_ptycho.assess.frc_options import FrcOptions
 from napari_ptycho.assess.pairing import AlignOptions
-from napari_ptycho.assess.plane import Plane, plane_of
+from napari_ptycho.assess.plane import Plane
 from napari_ptycho.assess.rings import windowed
 from napari_ptycho.errors import PtychoError
-from napari_ptycho.gui import canvas
-from napari_ptycho.gui.planes import ROLES, plane_of_layer
-from napari_ptycho.model import Curve, Reconstruction
+from napari_ptycho.gui.planes import AS_SHOWN, Planes
+from napari_ptycho.model import Curve
 from napari_ptycho.model.arrays import Floats
 
 if TYPE_CHECKING:
     from napari_ptycho.assess.two_halves import Honest
 
-AS_SHOWN = "as shown"
 CHANNELS = (AS_SHOWN, "complex", "phasor")
 SHARE = (2.0, 99.9)  # percentiles of the contrast of a spectrum
 Box = tuple[slice, slice]
@@ -68,18 +65,19 @@ class Found:
     curves: tuple[Frc, ...] = ()
     errors: tuple[str, ...] = ()
     """Sentences."""
-    spectrum: "Power | None" = None
+    spectrum: Power | None = None
     """Of the first image."""
 
 
-def found(request: Request, planes: "Planes") -> Found:
+def found(request: Request, planes: Planes) -> Found:
     """Correlate what was asked for; what does not work is told in `errors`."""
     images: list[Plane] = []
     curves: list[Frc] = []
     errors: list[str] = []
     for subject in request.subjects:
         try:
-            images.append(planes.of(subject, request.channel))
+            plane = planes.of(subject.layer, request.channel)
+            images.append(plane if subject.box is None else plane.cut(*subject.box))
             if not request.pair:
                 curves.append(frc(images[-1], None, request.options))
         except PtychoError as error:
@@ -99,34 +97,6 @@ def power(plane: Plane) -> Power:
     data = np.log10(np.maximum(spectrum, spectrum.max() * 1e-12))
     low, high = (float(value) for value in np.percentile(data, SHARE))
     return Power(np.asarray(data), (low, max(high, low + 1e-6)))
-
-
-class Planes:
-    """The images behind layers; of a reconstruction kept, for its phase takes long to unwrap."""
-
-    def __init__(self) -> None:
-        self._kept: WeakKeyDictionary[Reconstruction, dict[str, Plane]] = WeakKeyDictionary()
-
-    def of(self, subject: Subject, channel: str) -> Plane:
-        """Return what is inspected of a layer.
-
-        Raises:
-            OptionsError: It is no image that can be inspected.
-        """
-        plane = self._whole(subject.layer, channel)
-        return plane if subject.box is None else plane.cut(*subject.box)
-
-    def _whole(self, layer: Layer, channel: str) -> Plane:
-        held: Any = canvas.held_by(layer)
-        role = ROLES.get(layer.metadata.get(canvas.ROLE, ""), "")
-        wanted = role if channel == AS_SHOWN else channel
-        whole = isinstance(held, Reconstruction) and layer.data.shape == held.object.shape
-        if not whole or not wanted:
-            return plane_of_layer(layer)
-        kept = self._kept.setdefault(held, {})
-        if wanted not in kept:
-            kept[wanted] = plane_of_layer(layer) if wanted == role else plane_of(held, wanted)
-        return replace(kept[wanted], name=layer.name)
 
 
 def with_choice(honest: "Honest", options: FrcOptions) -> "Honest":

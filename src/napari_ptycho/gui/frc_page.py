@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Layer
 from napari.viewer import Viewer
-from qtpy.QtCore import QSignalBlocker, QTimer
+from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_ptycho.assess.frc_options import FrcOptions
@@ -14,12 +14,10 @@ from napari_ptycho.assess.pairing import AlignOptions
 from napari_ptycho.errors import OptionsError
 from napari_ptycho.gui import canvas, kept
 from napari_ptycho.gui.fold import Fold
-from napari_ptycho.gui.form import LABELS_PX, OptionsForm
+from napari_ptycho.gui.form import OptionsForm, lined_up
 from napari_ptycho.gui.frc_canvas import FrcCanvas
 from napari_ptycho.gui.frc_jobs import (
-    AS_SHOWN,
     CHANNELS,
-    Planes,
     Request,
     Subject,
     found,
@@ -30,8 +28,9 @@ from napari_ptycho.gui.frc_view import FrcView
 from napari_ptycho.gui.honest_box import HonestBox
 from napari_ptycho.gui.inspect_page import Chosen, Page
 from napari_ptycho.gui.latest import Latest
-from napari_ptycho.gui.layer_choice import is_plane
-from napari_ptycho.gui.leave_button import LEFT, LeaveButton
+from napari_ptycho.gui.leave_row import LEFT, LeaveRow
+from napari_ptycho.gui.pause import Pause
+from napari_ptycho.gui.planes import AS_SHOWN
 from napari_ptycho.gui.widgets import Choice, form_rows
 from napari_ptycho.model import Reconstruction
 
@@ -64,13 +63,12 @@ class FrcPage(Page):
         self.view = FrcView(viewer)
         self.honest_box = HonestBox(viewer, chosen)
         self.latest = Latest(self, "FRC")
-        self.stop_button = LeaveButton(self.latest)
+        self.busy = LeaveRow(self.latest)
         self.result: Any = None
         self.honest: Honest | None = None
         self._honest_of: Reconstruction | None = None
-        self._planes = Planes()
         self._mode, self._paired, self._out = "standard", False, False
-        self._pause = QTimer(self, interval=PAUSE_MS, singleShot=True)
+        self._pause = Pause(self, PAUSE_MS, self._start)
         self._lay_out()
         self._connect()
         kept.form(self.form, "Inspect.FRC")
@@ -78,11 +76,7 @@ class FrcPage(Page):
         kept.opened(self.fold, "Inspect.alignment")
 
     def _lay_out(self) -> None:
-        rows = form_rows()
-        rows.addRow("What", self.what)
-        rows.addRow("Channel", self.channel)
-        for field in (self.what, self.channel):
-            rows.labelForField(field).setMinimumWidth(LABELS_PX)
+        rows = lined_up({"What": self.what, "Channel": self.channel})
         alignment = form_rows()
         alignment.addRow(self.align)
         self.fold = Fold("Bring onto each other", alignment)
@@ -91,12 +85,11 @@ class FrcPage(Page):
         boxes: list[QWidget] = [self.form, self.fold, self.canvas]
         for widget in (*boxes, self.honest_button, self.honest_box):
             self.rows.addWidget(widget)
-        self.rows.addWidget(self.stop_button)
+        self.rows.addWidget(self.busy)
         self.rows.addWidget(self.view, 1)
         self.honest_box.setVisible(False)
 
     def _connect(self) -> None:
-        self._pause.timeout.connect(self._start)
         self.what.currentTextChanged.connect(self._on_what)
         self.channel.currentTextChanged.connect(self._ask)
         self.form.changed.connect(self._on_options)
@@ -106,13 +99,9 @@ class FrcPage(Page):
         self.honest_box.start_button.clicked.connect(self._on_honest)
         self.honest_box.reached.connect(self._on_reached)
         self.latest.answered.connect(self._on_found)
-        self.stop_button.clicked.connect(lambda: self._show_nothing(LEFT))
+        self.busy.stop_button.clicked.connect(lambda: self._show_nothing(LEFT))
 
     # -- what is asked for
-
-    def options(self) -> FrcOptions:
-        """Return how it is correlated."""
-        return FrcOptions.from_dict(self.form.options().as_dict())
 
     def refresh(self) -> None:
         """Follow the chosen layers."""
@@ -121,8 +110,8 @@ class FrcPage(Page):
             with QSignalBlocker(self.what):
                 self.what.setCurrentText(TWO if paired else ONE)
         self._paired = paired
-        held = [canvas.held_by(layer) for layer in self.chosen.several()]
-        self.channel.setEnabled(any(isinstance(one, Reconstruction) for one in held))
+        held = [canvas.shown_by(layer) for layer in self.chosen.several()]
+        self.channel.setEnabled(any(one is not None for one in held))
         self.honest_box.follow()
         self._out = True
         self._on_what()
@@ -140,7 +129,7 @@ class FrcPage(Page):
         if what == ALL:
             several = self.chosen.several()
             before = self.canvas.selected
-            return several + [one for one in before if is_plane(one) and one not in several]
+            return several + [one for one in before if canvas.is_plane(one) and one not in several]
         wanted = (first, other) if what == TWO else (first,)
         return [layer for layer in wanted if layer is not None]
 
@@ -156,7 +145,7 @@ class FrcPage(Page):
             self._ask()
 
     def _on_options(self) -> None:
-        options = self.options()
+        options = self.form.options()
         if options.mode != self._mode:
             self._mode = options.mode
             chosen = {"threshold": options.threshold}
@@ -168,8 +157,8 @@ class FrcPage(Page):
             self._pause.stop()
             self.latest.forget()
             self._show_honest()
-        elif not self._pause.isActive():
-            self._pause.start()
+        else:
+            self._pause.soon()
 
     def _start(self) -> None:
         """Begin to correlate, now or when the thread is free; tell what is missing."""
@@ -182,15 +171,14 @@ class FrcPage(Page):
             return
         try:
             subjects = tuple(Subject(one, self.canvas.box(one)) for one in layers)
-            options = self.options()
+            options = self.form.options()
         except OptionsError as error:
             self._show_nothing("", [str(error)])
             return
-        align = AlignOptions.from_dict(self.align.options().as_dict())
-        wanted = None if options.mode == "siFRC" else align
+        wanted = None if options.mode == "siFRC" else self.align.options()
         channel, spectral = self.channel.currentText(), self.canvas.spectral.isChecked()
         request = Request(subjects, pair, options, wanted, channel, spectral)
-        self.latest.ask(partial(found, request, self._planes))
+        self.latest.ask(partial(found, request, self.chosen.planes))
 
     # -- what came of it
 
@@ -211,7 +199,7 @@ class FrcPage(Page):
         if result is None:
             self.view.clear()
         else:
-            result = with_choice(result, self.options())
+            result = with_choice(result, self.form.options())
             curves = [one for one in (result.raw, result.different, result.same) if one is not None]
             named = renamed(curves, result.curves())
             self.view.show_found(named, result.curves(), result.sentences())
@@ -221,7 +209,7 @@ class FrcPage(Page):
         channel = "" if self.channel.currentText() == AS_SHOWN else "complex"
         self.honest, self._honest_of = None, self.honest_box.reconstruction
         self._show_honest()
-        self.honest_box.start(self.options(), channel)
+        self.honest_box.start(self.form.options(), channel)
 
     def _on_reached(self, result: Any) -> None:
         if self.honest is None or len(result.curves()) > len(self.honest.curves()):

@@ -1,20 +1,17 @@
 """The power spectrum of an image beside it, with a ring where its FRC falls."""
 
-from typing import Any
-
 import numpy as np
 from napari.layers import Image, Layer, Shapes
 from napari.viewer import Viewer
 
 from napari_ptycho.gui import canvas
-from napari_ptycho.gui.canvas import PLACE
+from napari_ptycho.gui.draw_tools import YELLOW
 from napari_ptycho.gui.frc_jobs import Box, Power
 from napari_ptycho.gui.restore import Restorer, select
 from napari_ptycho.model.arrays import Floats
 
 NAME, RING = "power spectrum", "resolution ring"
-GAP, RING_PX = 0.05, 2.0
-COLOUR = "#ffd600"
+GAP = 0.05
 
 
 class Spectrum:
@@ -82,10 +79,7 @@ class Spectrum:
             if layer is not source and canvas.PASSING not in layer.metadata:
                 layer.visible = False
         selected = [layer for layer in viewer.layers if layer in viewer.layers.selection]
-        place: dict[str, Any] = {name: getattr(source, name) for name in PLACE}
-        meta: dict[str, Any] = {canvas.PASSING: True}
-        if canvas.ROLE in source.metadata:  # it takes the units that its source will take
-            meta |= {**source.metadata, canvas.ROLE: canvas.TOOL}
+        place, meta = canvas.place_of(source), canvas.passing(source)
         self.image = Image(
             power.data,
             name=NAME,
@@ -99,14 +93,13 @@ class Spectrum:
             [_ellipse(power.data.shape, 0.25)],
             shape_type="ellipse",
             name=RING,
-            edge_color=COLOUR,
+            edge_color=YELLOW,
             face_color="transparent",
             edge_width=max(power.data.shape) / 200,
             metadata={**meta},
             **place,
         )
         for layer in (self.image, self.ring):
-            layer.affine = source.affine
             _lay(layer, source, box)
             viewer.add_layer(layer)
         self.image.name_overlay.visible = True

@@ -7,23 +7,16 @@ from pathlib import Path
 
 from napari.viewer import Viewer
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QBrush, QColor, QGuiApplication
-from qtpy.QtWidgets import (
-    QHBoxLayout,
-    QHeaderView,
-    QPushButton,
-    QTableWidget,
-    QTableWidgetItem,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtGui import QGuiApplication
+from qtpy.QtWidgets import QHeaderView, QPushButton, QTableWidget, QWidget
 
 from napari_ptycho.assess.correlation import Frc
 from napari_ptycho.gui.curve_colours import colour
+from napari_ptycho.gui.layouts import button_row, stack
 from napari_ptycho.gui.names import short
 from napari_ptycho.gui.save_button import SaveButton
 from napari_ptycho.gui.saving import Savable
-from napari_ptycho.gui.widgets import fit_rows, small_table
+from napari_ptycho.gui.widgets import fit_rows, put, show_titles, small_table
 from napari_ptycho.model import Curve
 
 NONE = "–"
@@ -66,15 +59,8 @@ class FrcTable(QWidget):
         self.curves_button = SaveButton(self._savable_curves)
         self.curves_button.setText("Save curves…")
         self.curves_button.setToolTip("Write the curves and their thresholds as CSV.")
-        buttons = QHBoxLayout()
-        for button in (self.copy_button, self.save_button, self.curves_button):
-            button.setMinimumWidth(40)
-            buttons.addWidget(button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(self.table)
-        layout.addLayout(buttons)
+        buttons = button_row(self.copy_button, self.save_button, self.curves_button)
+        stack(self, self.table, buttons, spacing=4)
         viewer.events.theme.connect(self._draw)
         self.show_found((), ())
 
@@ -95,19 +81,13 @@ class FrcTable(QWidget):
             button.setEnabled(bool(self._found))
 
     def _draw(self, event: object = None) -> None:
-        for column, (title, tip) in enumerate(zip(self.titles, TIPS, strict=True)):
-            head = QTableWidgetItem(title)
-            head.setToolTip(tip)
-            self.table.setHorizontalHeaderItem(column, head)
+        show_titles(self.table, zip(self.titles, TIPS, strict=True))
         self.table.setRowCount(len(self.lines))
         names = short([line.cells[0] for line in self.lines])
         for row, line in enumerate(self.lines):
             for column, text in enumerate((names[row], *line.cells[1:])):
-                item = QTableWidgetItem(text)
-                item.setToolTip(line.tip)
-                if not column:
-                    item.setForeground(QBrush(QColor(colour(row, self._viewer))))
-                self.table.setItem(row, column, item)
+                own = "" if column else colour(row, self._viewer)
+                put(self.table, row, column, text, line.tip, own)
         fit_rows(self.table)
         self.table.setVisible(bool(self.lines))
 

@@ -5,10 +5,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from napari.viewer import Viewer
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_ptycho.assess.correlation import Frc
 from napari_ptycho.gui.frc_table import FrcTable
+from napari_ptycho.gui.layouts import stack
 from napari_ptycho.gui.names import short
 from napari_ptycho.gui.widgets import Note
 from napari_ptycho.model import Curve
@@ -33,12 +34,7 @@ class FrcView(QWidget):
         self.curves: tuple[Curve, ...] = ()
         self.note, self.small = Note(viewer), Note(viewer, small=True)
         self.table = FrcTable(viewer)
-        self._rows = layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(self.note)
-        layout.addWidget(self.table)
-        layout.addWidget(self.small)
+        self._rows = stack(self, self.note, self.table, self.small, spacing=4)
         self.clear()
 
     @cached_property
@@ -107,7 +103,8 @@ class FrcView(QWidget):
 
 def _merged(found: Sequence[Frc]) -> list[str]:
     """Return the warnings; of those that say the same of several images one, which names them."""
-    names = {f"'{one.label}'": f"'{name}'" for one, name in zip(found, _short(found), strict=True)}
+    names = short([one.label for one in found])
+    shorter = {f"'{one.label}'": f"'{name}'" for one, name in zip(found, names, strict=True)}
     alike: dict[str, list[str]] = {}
     for text in dict.fromkeys(text for one in found for text in one.warnings):
         of, _, what = text.rpartition(": ")
@@ -115,14 +112,10 @@ def _merged(found: Sequence[Frc]) -> list[str]:
     lines = []
     for what, of_whom in alike.items():
         if len(of_whom) > 1:
-            of_whom = [_renamed(of, names) for of in of_whom]
+            of_whom = [_renamed(of, shorter) for of in of_whom]
         who = ", ".join(of_whom)
         lines.append(f"{who}: {what}" if who else what)
     return lines
-
-
-def _short(found: Sequence[Frc]) -> list[str]:
-    return short([one.label for one in found])
 
 
 def _renamed(text: str, names: Mapping[str, str]) -> str:

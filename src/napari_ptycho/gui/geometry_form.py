@@ -1,6 +1,7 @@
 """Energy, distances, pixels of the current scan, editable with units."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QLabel, QWidget
@@ -19,6 +20,8 @@ TIPS = {
     "magnification (focus to sample + sample to detector) / focus to sample.",
 }
 """Field of `Geometry` -> what it is."""
+PAIRS = ("detector_pixel_m", "detector_pixel_rad")
+"""Those with a height and a width; a single value is both."""
 PROPAGATION = (
     "From the sample to the detector. far: a Fourier transform (Fraunhofer); near: the angular "
     "spectrum, for holograms. No file of every kind says which."
@@ -48,17 +51,12 @@ class GeometryForm(QWidget):
         }
         for name, field in self.fields.items():
             field.explain(TIPS[name])
+            field.edited.connect(partial(self._on_field, name))
         self.particle = Choice("What the beam is made of: it gives the wavelength of an energy.")
         self.propagation = Choice(PROPAGATION)
         self.particle.addItems(["photon", "electron"])
         self.propagation.addItems(["far", "near"])
         self._lay_out()
-        fields = self.fields
-        fields["energy_ev"].edited.connect(self._on_energy)
-        fields["distance_m"].edited.connect(self._on_distance)
-        fields["detector_pixel_m"].edited.connect(self._on_pixel)
-        fields["detector_pixel_rad"].edited.connect(self._on_angle)
-        fields["focus_to_sample_m"].edited.connect(self._on_focus)
         self.propagation.activated.connect(self._on_propagation)
         self.particle.activated.connect(self._on_particle)
         self.show_geometry(Geometry(), {})
@@ -103,31 +101,14 @@ class GeometryForm(QWidget):
             self._rows.setRowVisible(field, visible)
         self._energy.setText("Electron energy" if electrons else "Energy")
 
-    def _on_energy(self, values: tuple[float, ...]) -> None:
-        self.edited.emit("energy_ev", _one(values))
-
-    def _on_distance(self, values: tuple[float, ...]) -> None:
-        self.edited.emit("distance_m", _one(values))
-
-    def _on_focus(self, values: tuple[float, ...]) -> None:
-        self.edited.emit("focus_to_sample_m", _one(values))
-
-    def _on_pixel(self, values: tuple[float, ...]) -> None:
-        self.edited.emit("detector_pixel_m", _two(values))
-
-    def _on_angle(self, values: tuple[float, ...]) -> None:
-        self.edited.emit("detector_pixel_rad", _two(values))
+    def _on_field(self, name: str, values: tuple[float, ...]) -> None:
+        if name in PAIRS:
+            self.edited.emit(name, (values * 2)[:2] or None)
+        else:
+            self.edited.emit(name, values[0] if values else None)
 
     def _on_propagation(self, index: int) -> None:
         self.edited.emit("propagation", self.propagation.itemText(index))
 
     def _on_particle(self, index: int) -> None:
         self.edited.emit("particle", self.particle.itemText(index))
-
-
-def _one(values: tuple[float, ...]) -> float | None:
-    return values[0] if values else None
-
-
-def _two(values: tuple[float, ...]) -> tuple[float, ...] | None:
-    return (values * 2)[:2] or None

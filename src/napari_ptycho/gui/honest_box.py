@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Layer
 from napari.viewer import Viewer
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QSpinBox, QWidget
 
 from napari_ptycho.assess.frc_options import FrcOptions, HonestOptions
 from napari_ptycho.denoise import ARCHITECTURES, DenoiseOptions
 from napari_ptycho.errors import OptionsError
 from napari_ptycho.gui import canvas, kept
-from napari_ptycho.gui.canvas import MADE
 from napari_ptycho.gui.denoise_jobs import belongs
 from napari_ptycho.gui.fields import NO_UNIT
-from napari_ptycho.gui.form import LABELS_PX, OptionsForm
+from napari_ptycho.gui.form import OptionsForm, lined_up
 from napari_ptycho.gui.inspect_page import Chosen
-from napari_ptycho.gui.run_box import BAR, newest
+from napari_ptycho.gui.layouts import button_row, stack
+from napari_ptycho.gui.run_bar import RunBar, newest
 from napari_ptycho.gui.runner import Runner
-from napari_ptycho.gui.widgets import Choice, Note, form_rows
+from napari_ptycho.gui.widgets import Choice, Note
 from napari_ptycho.job import Update
 from napari_ptycho.model import Reconstruction, Scan
 from napari_ptycho.options import describe
@@ -58,9 +58,7 @@ class HonestBox(QWidget):
         self.iterations.setToolTip(f"Most iterations of each of the three networks. {NO_UNIT}")
         self.start_button, self.stop_button = QPushButton("Honest FRC"), QPushButton("Stop")
         self.stop_button.setToolTip("End after this update; what was reached is kept.")
-        self.bar = QProgressBar()
-        self.bar.setRange(0, BAR)
-        self.bar.setToolTip("How far it is: reconstructing and denoising both halves.")
+        self.bar = RunBar("How far it is: reconstructing and denoising both halves.")
         self.status = Note(viewer)
         self.runner = Runner(self)
         self._lay_out()
@@ -73,33 +71,16 @@ class HonestBox(QWidget):
         self.follow()
 
     def _lay_out(self) -> None:
-        rows = form_rows()
-        rows.addRow("Denoised", self.denoise)
-        rows.addRow("Iterations", self.iterations)
-        self._rows = rows
-        for field in (self.denoise, self.iterations):
-            rows.labelForField(field).setMinimumWidth(LABELS_PX)
-        buttons = QHBoxLayout()
-        for button in (self.start_button, self.stop_button):
-            button.setMinimumWidth(40)
-            buttons.addWidget(button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addLayout(rows)
-        layout.addWidget(self.form)
-        layout.addLayout(buttons)
-        for widget in (self.bar, self.status):
-            layout.addWidget(widget)
+        self._rows = lined_up({"Denoised": self.denoise, "Iterations": self.iterations})
+        buttons = button_row(self.start_button, self.stop_button)
+        stack(self, self._rows, self.form, buttons, self.bar, self.status, spacing=4)
 
     # -- what is asked for
 
     @property
     def reconstruction(self) -> Reconstruction | None:
         """What the chosen layer shows, if it is a reconstruction."""
-        layer = self._chosen.layer
-        held = None if layer is None else canvas.held_by(layer)
-        return held if isinstance(held, Reconstruction) else None
+        return canvas.shown_by(self._chosen.layer)
 
     def why_not(self) -> str:
         """Return why no halves can be made; "" where they can."""
@@ -114,11 +95,6 @@ class HonestBox(QWidget):
                 "open its own, binned and cut as it was then."
             )
         return ""
-
-    def options(self, channel: str) -> HonestOptions:
-        """Return how halves are made, of a channel."""
-        values = {**self.form.options().as_dict(), "channel": channel}
-        return HonestOptions.from_dict(values)
 
     def denoising(self) -> DenoiseOptions | None:
         """Return how halves are denoised; None where they are not.
@@ -151,7 +127,8 @@ class HonestBox(QWidget):
             return
         try:
             denoise = self.denoising()
-            honest = self.options(channel or channel_of(self._chosen.layer))
+            values = {"channel": channel or channel_of(self._chosen.layer)}
+            honest = HonestOptions.from_dict({**self.form.options().as_dict(), **values})
         except OptionsError as error:
             self.status.show_lines(warnings=[str(error)])
             return
@@ -164,7 +141,7 @@ class HonestBox(QWidget):
     # -- what comes of it
 
     def _on_update(self, update: Update[Any]) -> None:
-        self.bar.setValue(round(BAR * update.done / max(update.total, 1)))
+        self.bar.show_update(update)
         doing = update.result.doing
         self.status.show_lines([doing] if doing else [], newest(update.notes))
         if update.result.raw is not None:
@@ -207,8 +184,8 @@ def channel_of(layer: Layer | None) -> str:
     """Return the channel that a layer shows; "phase" where that is not known."""
     if layer is None:
         return canvas.PHASE
-    made: Any = layer.metadata.get(MADE)
-    channel = made[1] if made else layer.metadata.get(canvas.ROLE)
+    made = canvas.made_of(layer)
+    channel = made.channel if made else layer.metadata.get(canvas.ROLE)
     known = (canvas.PHASE, canvas.AMPLITUDE, "complex")
     return str(channel) if channel in known else canvas.PHASE
 

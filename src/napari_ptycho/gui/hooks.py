@@ -14,7 +14,7 @@ import numpy as np
 
 from napari_ptycho.errors import FileError
 from napari_ptycho.gui import canvas, loading
-from napari_ptycho.gui.app import open_dock, open_docks
+from napari_ptycho.gui.app import FIRST, open_dock, open_docks
 from napari_ptycho.gui.opening import Wanting
 from napari_ptycho.gui.sniffing import is_ours
 from napari_ptycho.gui.views import Picture
@@ -40,7 +40,7 @@ def read(path: str | list[str]) -> list[LayerData]:
     paths, viewer = _paths(path), napari.current_viewer()
     if viewer is None:
         return _layers(loading.open_paths(paths))
-    open_docks(viewer)[0].open_paths(paths)
+    open_docks(viewer, FIRST)[0].open_paths(paths)
     return [NO_LAYER]
 
 
@@ -82,7 +82,6 @@ def _phantom(name: str) -> list[LayerData]:
     """Return two plain images, and bring the Denoise dock to the front if there is a window."""
     viewer = napari.current_viewer()
     if viewer is not None:
-        open_docks(viewer)
         open_dock(viewer, "Denoise")
     with_noise, clean = (image.astype(np.float32) for image in noisy(name))
     return [
@@ -95,7 +94,7 @@ def _sample(key: str) -> list[LayerData]:
     viewer = napari.current_viewer()
     if viewer is None:
         return _layers(loading.open_sample(key))
-    open_docks(viewer)[0].open_sample(key)
+    open_docks(viewer, FIRST)[0].open_sample(key)
     placeholder = {
         "name": f"opening {SAMPLES[key]}",
         "metadata": canvas.metadata(canvas.POSITIONS, None),

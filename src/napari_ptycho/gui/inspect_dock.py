@@ -81,7 +81,7 @@ class InspectDock(Dock):
         for title, (_, tip) in PAGES.items():
             self.tabs.setTabToolTip(self.tabs.addTab(self._places[title], title), tip)
         self.rows.addWidget(self.tabs, 1)
-        kept.page(self.tabs, "Inspect.page", but="Compare")  # it decides what all docks compare
+        kept.page(self.tabs, "Inspect.page")
         self._shown: Page | None = None
         self.tabs.currentChanged.connect(self._on_tab)
         self.chosen.changed.connect(self._refresh)

@@ -1,14 +1,14 @@
 """What the pages of the Inspect dock have in common: the layers they look at."""
 
-from typing import Any
-
 from napari.layers import Layer
 from napari.viewer import Viewer
-from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_ptycho.gui import canvas
-from napari_ptycho.gui.layer_choice import LayerChoice, is_plane
+from napari_ptycho.gui.layer_choice import LayerChoice
+from napari_ptycho.gui.pause import Pause
+from napari_ptycho.gui.planes import Planes
 from napari_ptycho.gui.session import Session, session_of
 
 NONE = "none"
@@ -25,6 +25,7 @@ class Chosen(QObject):
         super().__init__(parent)
         self.viewer = viewer
         self.session: Session = session_of(viewer)
+        self.planes = Planes()
         results = (canvas.PHASE, canvas.DENOISED)
         self.first = LayerChoice(viewer, "What is inspected.", follows=results)
         self.second = LayerChoice(
@@ -33,11 +34,10 @@ class Chosen(QObject):
             (NONE,),
         )
         self._watched: list[Layer] = []
-        self._pause = QTimer(self, interval=PAUSE_MS, singleShot=True)
-        self._pause.timeout.connect(self.changed)
+        self._pause = Pause(self, PAUSE_MS, self.changed)
         for choice in (self.first, self.second):
             choice.changed.connect(self._on_choice)
-        viewer.layers.selection.events.changed.connect(self._soon)
+        viewer.layers.selection.events.changed.connect(self._pause.soon)
         self._on_choice()
 
     @property
@@ -55,19 +55,15 @@ class Chosen(QObject):
         """Return both chosen layers and those that are selected in the list of layers."""
         chosen = [layer for layer in (self.layer, self.other) if layer is not None]
         more = [layer for layer in self.viewer.layers if layer in self.viewer.layers.selection]
-        return chosen + [layer for layer in more if is_plane(layer) and layer not in chosen]
+        return chosen + [layer for layer in more if canvas.is_plane(layer) and layer not in chosen]
 
     def _on_choice(self) -> None:
         for layer in self._watched:
-            layer.events.data.disconnect(self._soon)
+            layer.events.data.disconnect(self._pause.soon)
         self._watched = [one for one in (self.layer, self.other) if one is not None]
         for layer in self._watched:
-            layer.events.data.connect(self._soon)
-        self._soon()
-
-    def _soon(self, event: Any = None) -> None:
-        if not self._pause.isActive():
-            self._pause.start()
+            layer.events.data.connect(self._pause.soon)
+        self._pause.soon()
 
 
 class Page(QWidget):

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QComboBox, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QPushButton, QWidget
 
 from napari_ptycho.gui.asking import SAVE, ask_file, ask_files, ask_folder
+from napari_ptycho.gui.layouts import stack
 from napari_ptycho.gui.open_bar import FILES, file_filter
 from napari_ptycho.gui.widgets import form_rows
 from napari_ptycho.jobs import HERE
@@ -46,10 +47,7 @@ class AddBox(QWidget):
         rows.addRow("Scans", self.scans_button)
         rows.addRow("Output folder", self.folder_button)
         rows.addRow("Runs on", self.where)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(rows)
-        layout.addWidget(self.queue_button)
+        stack(self, rows, self.queue_button)
         self.recipe_button.clicked.connect(self._ask_recipe)
         self.scans_button.clicked.connect(self._ask_scans)
         self.folder_button.clicked.connect(self._ask_folder)

@@ -19,6 +19,7 @@ from napari_ptycho.gui.jobs_delegate import JobsDelegate
 from napari_ptycho.gui.jobs_model import JobsModel, Row, row_of, rows_of_window
 from napari_ptycho.gui.jobs_news import counted, notify
 from napari_ptycho.gui.jobs_watch import KEPT, Seen, Watch
+from napari_ptycho.gui.leave_row import LeaveRow
 from napari_ptycho.gui.result_layers import ReconstructionLayers
 from napari_ptycho.gui.runner import Runner
 from napari_ptycho.gui.section import Section
@@ -52,6 +53,7 @@ class JobsDock(Dock):
         self.destroyed.connect(self.watch.end)
         self.runner = Runner(self)
         self.runner.finished.connect(self._on_opened)
+        self.busy = LeaveRow(self.runner)
         self.summary, self.details = Note(self.viewer), Note(self.viewer, small=True)
         self.model, self.list = JobsModel(self), QListView()
         self.box = AddBox()
@@ -85,9 +87,7 @@ class JobsDock(Dock):
         self.stop_button = _button("Stop", "End it; what it has reached is written.")
         self.up_button = _button("↑", "Run it earlier.")
         self.down_button = _button("↓", "Run it later.")
-        self.again_button = _button(
-            "Again", "Queue it once more; it goes on from its last autosave."
-        )
+        self.again_button = _button("Again", "Queue it again; it goes on from its last autosave.")
         self.remove_button = _button("Remove", "Take it off the list; the result stays.")
         self.open_button = _button("Open result", "Show it as layers.")
         self.folder_button = _button("Show file", "Open the folder of the result.")
@@ -112,8 +112,8 @@ class JobsDock(Dock):
         for layout in (upper, lower):
             layout.setSpacing(4)
             self.rows.addLayout(layout)
-        self.rows.addWidget(self.details)
-        self.rows.addWidget(self.add_section)
+        for widget in (self.busy, self.details, self.add_section):
+            self.rows.addWidget(widget)
         kept.opened(self.add_section, "Jobs.Add scans")
 
     def _connect(self) -> None:

@@ -118,14 +118,13 @@ class JobsModel(QAbstractListModel):
 
     def show_rows(self, rows: Sequence[Row]) -> bool:
         """Show these; return whether others came, went, or changed places."""
-        before, self.rows = self.rows, tuple(rows)
-        moved = [row.key for row in before] != [row.key for row in rows]
-        if moved:
-            self.rows = before
+        before = self.rows
+        if [row.key for row in before] != [row.key for row in rows]:
             self.beginResetModel()
             self.rows = tuple(rows)
             self.endResetModel()
             return True
+        self.rows = tuple(rows)
         for at, (old, new) in enumerate(zip(before, rows, strict=True)):
             if old != new:
                 self.dataChanged.emit(self.index(at), self.index(at))

@@ -9,7 +9,6 @@ import logging
 import os
 import tomllib
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +150,7 @@ class _Keeper(QObject):
         self._kept.put(self._where, self._read())
 
 
-def form(of: OptionsForm, where: str) -> None:
+def form(of: OptionsForm[Any], where: str) -> None:
     """Keep what the user chooses in a form, which folds are open; offer the way back."""
     refused = of.choose(kept().get(where, dict) or {})
     if refused:
@@ -199,21 +198,15 @@ def tick(of: Any, where: str) -> None:
 
 def opened(of: Fold | Section, where: str) -> None:
     """Keep whether a part of a dock is open."""
-    show: Callable[[bool], Any]
-    is_open: Callable[[], Any]
-    if isinstance(of, Section):
-        show, is_open = of.open, lambda: of.is_open
-    else:
-        show, is_open = partial(_expand, of), of.isExpanded
     if kept().get(where, bool):
-        show(True)
-    of.toggled.connect(_Keeper(of, where, lambda: is_open() or None).tell)
+        of.open()
+    of.toggled.connect(_Keeper(of, where, lambda: of.is_open or None).tell)
 
 
-def page(of: QTabWidget, where: str, but: str = "") -> None:
-    """Keep which page shows, but one that is not to be the first."""
+def page(of: QTabWidget, where: str) -> None:
+    """Keep which page shows."""
     titles, title = [of.tabText(at) for at in range(of.count())], kept().get(where, str)
-    if title in titles and title != but:
+    if title in titles:
         of.setCurrentIndex(titles.index(title))
 
     def read() -> str | None:
@@ -222,14 +215,10 @@ def page(of: QTabWidget, where: str, but: str = "") -> None:
     of.currentChanged.connect(_Keeper(of, where, read).tell)
 
 
-def _expand(of: Fold, on: bool) -> None:
-    of.expand(animate=False) if on else of.collapse(animate=False)
-
-
 class _Reset(QObject):
     """A way back to the defaults at the end of a form, once something in it was chosen."""
 
-    def __init__(self, of: OptionsForm) -> None:
+    def __init__(self, of: OptionsForm[Any]) -> None:
         super().__init__(of)
         self._form = of
         self._button: QPushButton | None = None

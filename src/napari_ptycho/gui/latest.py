@@ -24,9 +24,6 @@ class Latest(QObject):
     failed = Signal(str)
     """The sentence of what it raised on purpose; anything else is shown as an error by itself."""
 
-    working = Signal(bool)
-    """A function has begun (True), or has ended or was left (False)."""
-
     def __init__(self, parent: QObject, title: str) -> None:
         super().__init__(parent)
         self.runner = Runner(parent)
@@ -63,11 +60,9 @@ class Latest(QObject):
             return
         function, self._next = self._next, None
         self._began = time.monotonic()
-        if self.runner.call(lambda: _told(function), self._title):
-            self.working.emit(True)
+        self.runner.call(lambda: _told(function), self._title)
 
     def _on_finished(self, outcome: str, value: Any) -> None:
-        self.working.emit(False)
         asked, took = self._began > 0, time.monotonic() - self._began
         self._pause.start(round(1000 * min(took, LONGEST_PAUSE_S)) if asked else 0)
         if outcome != "done" or not asked:

@@ -3,18 +3,12 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from napari.layers import Image, Layer
+from napari.layers import Layer
 from napari.viewer import Viewer
 from qtpy.QtCore import QSignalBlocker, Signal  # type: ignore[attr-defined]
 
 from napari_ptycho.gui import canvas
 from napari_ptycho.gui.widgets import Choice
-
-
-def is_plane(layer: Layer) -> bool:
-    """Whether a layer shows one image, and to stay: two-dimensional, in grey."""
-    flat = isinstance(layer, Image) and layer.ndim == 2 and not layer.multiscale
-    return flat and not layer.rgb and canvas.PASSING not in layer.metadata
 
 
 class LayerChoice(Choice):
@@ -28,7 +22,7 @@ class LayerChoice(Choice):
         viewer: Viewer,
         tip: str,
         words: Sequence[str] = (),
-        accepts: Callable[[Layer], bool] = is_plane,
+        accepts: Callable[[Layer], bool] = canvas.is_plane,
         follows: Sequence[str] = (),
     ) -> None:
         """Make the choice.
@@ -86,10 +80,9 @@ class LayerChoice(Choice):
                 self._choose(before)
         if not there:
             self.changed.emit()
-        come = [event.value] if getattr(event, "type", "") == "inserted" else []
-        for layer in come:
-            if layer in self._layers and layer.metadata.get(canvas.ROLE) in self._follows:
-                self._choose(layer)
+        come: Any = event.value if getattr(event, "type", "") == "inserted" else None
+        if come in self._layers and come.metadata.get(canvas.ROLE) in self._follows:
+            self._choose(come)
 
     def _on_chosen(self, _: int) -> None:
         self._follows = ()

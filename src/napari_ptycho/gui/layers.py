@@ -1,7 +1,6 @@
 """The layers of a scan, and what all our layers have in common.
 
-Layers are made and updated here and in `result_layers.py` only; how they share the viewer is in
-`canvas.py`.
+How layers share the viewer is in `canvas.py`.
 """
 
 from typing import Any
@@ -13,7 +12,7 @@ from napari.viewer import Viewer
 from napari_ptycho.errors import ScanError
 from napari_ptycho.gui import canvas
 from napari_ptycho.gui.names import name_on_top
-from napari_ptycho.gui.settings import looks
+from napari_ptycho.gui.settings import liked
 from napari_ptycho.gui.spots import COLOURMAP, LEAST_PX
 from napari_ptycho.gui.views import ScanView
 from napari_ptycho.model import Scan
@@ -72,7 +71,7 @@ def colour_bar(layer: Image) -> None:
     """Show what the colours of an image mean, where the user likes that, beside the scale bar."""
     layer.colorbar.size, layer.colorbar.font_size = (12, 90), 8
     layer.colorbar.position = "bottom_left"
-    layer.colorbar.visible = bool(looks().colour_bars)
+    layer.colorbar.visible = bool(liked().colour_bars)
 
 
 class ScanLayers(ViewerLayers):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from qtpy.QtCore import QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QSignalBlocker, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QWidget
 
 from napari_ptycho import io
@@ -63,11 +63,8 @@ class LayoutBar(QWidget):
             self.combo.clear()
             self.combo.addItem(NONE)
             for saved in self._saved:
-                self.combo.addItem(saved.name)
                 needs = "\n".join(saved.needs)
-                last = self.combo.count() - 1
-                tip = f"For files with:\n{needs}"
-                self.combo.setItemData(last, tip, Qt.ItemDataRole.ToolTipRole)
+                self.combo.add(saved.name, f"For files with:\n{needs}")
             self.combo.setCurrentText(current or NONE)
         self._enable()
 

@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, QObject, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_ptycho.gui.fold import Fold
 from napari_ptycho.gui.form import OptionsForm, label
 from napari_ptycho.gui.geometry_form import GeometryForm
-from napari_ptycho.gui.offer_box import OfferBox
+from napari_ptycho.gui.layouts import stack
 from napari_ptycho.gui.opening import Opening
 from napari_ptycho.gui.second_file import SecondFile
+from napari_ptycho.gui.typed_choice import TypedChoice
 from napari_ptycho.gui.widgets import form_rows
 from napari_ptycho.io.layout import Layout
 from napari_ptycho.io.saved_layouts import PATHS
@@ -78,19 +79,10 @@ class LayoutForm(QWidget):
             "Values": Fold("Values of the experiment", geometry),
             "Detector": Fold("Detector", detector),
         }
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
-        for widget in (
-            self.second,
-            self.layout_form,
-            self.folds["Values"],
-            self.folds["Detector"],
-        ):
-            layout.addWidget(widget)
-        layout.addStretch(1)
+        last = self.folds["Values"], self.folds["Detector"]
+        stack(self, self.second, self.layout_form, *last, spacing=2).addStretch(1)
         for title in ("Frames", "Positions"):
-            self.folds[title].expand(animate=False)
+            self.folds[title].open()
 
     # -- the opening
 
@@ -101,8 +93,6 @@ class LayoutForm(QWidget):
             OptionsError: A value is not allowed.
         """
         layout, detector = self.layout_form.options(), self.detector_form.options()
-        assert isinstance(layout, Layout)  # the forms were made for these
-        assert isinstance(detector, DetectorOptions)
         return Opening(self._path, self.second.path, layout, detector, dict(self._typed))
 
     def show_opening(self, opening: Opening) -> None:
@@ -123,7 +113,7 @@ class LayoutForm(QWidget):
     def _tell_empty(self) -> None:
         for name in PATHS:
             field = self.layout_form.fields[name]
-            if isinstance(field, OfferBox):
+            if isinstance(field, TypedChoice):
                 field.suggest(OWN if self._frames else KNOWN)
 
     def roles(self) -> dict[str, str]:
@@ -158,7 +148,7 @@ class LayoutForm(QWidget):
     def _offer(self, name: str, reasons: Mapping[str, str]) -> None:
         some = dict(list(reasons.items())[:MOST_OFFERS])
         field = self.layout_form.fields[name]
-        if isinstance(field, OfferBox):
+        if isinstance(field, TypedChoice):
             field.offer(some)
 
     # -- editing
@@ -189,7 +179,7 @@ class LayoutForm(QWidget):
 
     def _set(self, values: Mapping[str, str]) -> None:
         """Put paths into fields; one dataset of positions and two exclude each other."""
-        new = dict(values)
+        new: dict[str, Any] = dict(values)
         if "positions" in new:
             new |= {"positions_y": "", "positions_x": ""}
         elif {"positions_y", "positions_x"} & set(new):

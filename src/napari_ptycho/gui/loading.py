@@ -202,15 +202,15 @@ def change_geometry(view: ScanView, unbinned: ScanView, name: str, value: Any) -
 def _changed(view: ScanView, name: str, value: Any) -> ScanView:
     from napari_ptycho.gui import recipe_source
 
-    scan = with_geometry(view.scan, name, value)
+    scan = with_geometry(view.scan, {name: value})
     told = recipe_source.typed(view.told, name, value)
     return replace(view, scan=scan, rows=summary(scan), told=told)
 
 
-def with_geometry(scan: Scan, name: str, value: Any) -> Scan:
-    """Return the scan with one field of its geometry as the user gave it."""
-    geometry = replace(scan.geometry, **{name: value})
-    return replace(scan, geometry=geometry, sources={**scan.sources, name: "user"})
+def with_geometry(scan: Scan, values: Mapping[str, Any]) -> Scan:
+    """Return the scan with fields of its geometry as the user gave them."""
+    geometry, given = replace(scan.geometry, **values), dict.fromkeys(values, "user")
+    return replace(scan, geometry=geometry, sources={**scan.sources, **given})
 
 
 FIELDS = {

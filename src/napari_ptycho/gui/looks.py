@@ -10,8 +10,8 @@ from napari_ptycho.gui.canvas import LINKED
 from napari_ptycho.gui.compare import Compare
 from napari_ptycho.gui.complex_layer import ComplexLayers
 from napari_ptycho.gui.layers import colour_bar
-from napari_ptycho.gui.phase_colours import COLOURS, colour, colours_of, is_phase
-from napari_ptycho.gui.settings import looks
+from napari_ptycho.gui.phase_colours import COLOURS, colour, colours_of, is_phase, remembered
+from napari_ptycho.gui.settings import liked
 
 
 class Looks:
@@ -30,12 +30,12 @@ class Looks:
     def phase_colours(self) -> str:
         """Return the colours of the phases that are meant, or of those to come."""
         words = [colours_of(layer) for layer in self.phases()]
-        return words[0] if words else str(looks().phase_colours)
+        return words[0] if words else remembered()
 
     def colour_phases(self, word: str) -> None:
         """Give the phases that are meant these colours, and those to come."""
         self._compare.anew(lambda: self._colour(word))
-        looks().phase_colours = word
+        liked().phase_colours = word
 
     def _colour(self, word: str) -> None:
         for layer in self.phases():
@@ -49,7 +49,7 @@ class Looks:
 
     def link(self, on: bool) -> None:
         """Link the contrast of each denoised layer to that of its original; or of none."""
-        looks().link_before_after = on
+        liked().link_before_after = on
         self._compare.anew(lambda: self._link(on))
 
     def _link(self, on: bool) -> None:
@@ -71,7 +71,7 @@ class Looks:
 
     def show_bars(self, on: bool) -> None:
         """Show a colour bar on each of our images, or on none."""
-        looks().colour_bars = on
+        liked().colour_bars = on
         for layer in self.viewer.layers:
             ours = canvas.ROLE in layer.metadata or canvas.MADE in layer.metadata
             if ours and hasattr(layer, "colorbar") and not getattr(layer, "rgb", False):

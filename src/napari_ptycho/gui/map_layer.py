@@ -1,7 +1,8 @@
 """Layers that show a map of other layers: over them, in their place, with a colour bar."""
 
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Layer
@@ -9,10 +10,17 @@ from napari.viewer import Viewer
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
+from napari_ptycho.assess.export import MAP_FILTER, write_map
 from napari_ptycho.assess.plane import Pair
 from napari_ptycho.gui import canvas
 from napari_ptycho.gui.canvas import PLACE
 from napari_ptycho.gui.names import name_on_top
+from napari_ptycho.gui.phase_colours import set_limits
+from napari_ptycho.gui.saving import Savable, file_name
+
+if TYPE_CHECKING:
+    from napari_ptycho.assess.differences import Difference
+    from napari_ptycho.assess.rolling import ResolutionMap
 
 MOVED = 0.25  # share of the span by which limits must move before they are set again
 
@@ -100,9 +108,7 @@ class MapLayer(QObject):
         assert self.layer is not None  # asked before
         before = np.array(self.layer.contrast_limits)
         if np.abs(before - limits).max() > MOVED * max(float(np.ptp(before)), 1e-30):
-            low, high = self.layer.contrast_limits_range
-            self.layer.contrast_limits_range = (min(low, limits[0]), max(high, limits[1]))
-            self.layer.contrast_limits = limits
+            set_limits(self.layer, limits)
 
     def _on_visible(self, event: Any = None) -> None:
         canvas.refresh_scale_bar(self._viewer)
@@ -111,6 +117,30 @@ class MapLayer(QObject):
         if self.layer is not None and event.value is self.layer:
             self.layer = None
             self.gone.emit()
+
+
+def savable_map(
+    what: str, found: "Difference | ResolutionMap", title: str, colormap: str
+) -> Savable:
+    """Return a map as something to write: a picture or its values.
+
+    Args:
+        what: It is, in the title of the dialog.
+        found: The map.
+        title: Above the picture.
+        colormap: Of the picture.
+    """
+    write = partial(
+        write_map,
+        image=found.data,
+        pixel_m=found.pixel_m,
+        title=title,
+        unit=found.unit,
+        limits=found.limits,
+        colormap=colormap,
+        about=found.about(),
+    )
+    return Savable(f"Save the {what}", file_name(found.name, ".png"), MAP_FILTER, write)
 
 
 def _same(one: Any, two: Any) -> bool:

@@ -7,7 +7,6 @@ from napari.layers import Layer
 from napari.viewer import Viewer
 from qtpy.QtWidgets import QHBoxLayout, QPushButton
 
-from napari_ptycho.assess.export import MAP_FILTER, write_map
 from napari_ptycho.assess.plane import Pair
 from napari_ptycho.assess.rolling import (
     COLORMAP,
@@ -17,12 +16,12 @@ from napari_ptycho.assess.rolling import (
 )
 from napari_ptycho.gui import canvas, kept
 from napari_ptycho.gui.form import OptionsForm
-from napari_ptycho.gui.frc_jobs import AS_SHOWN, Planes, Subject
 from napari_ptycho.gui.inspect_page import Chosen, Page
 from napari_ptycho.gui.latest import Latest
-from napari_ptycho.gui.map_layer import MapLayer, MapLook
+from napari_ptycho.gui.map_layer import MapLayer, MapLook, savable_map
+from napari_ptycho.gui.planes import Planes
 from napari_ptycho.gui.save_button import MAP_TIP, SaveButton
-from napari_ptycho.gui.saving import Savable, file_name
+from napari_ptycho.gui.saving import Savable
 from napari_ptycho.gui.widgets import Note
 
 HINT = (
@@ -41,7 +40,6 @@ class MapPage(Page):
     def __init__(self, viewer: Viewer, chosen: Chosen) -> None:
         super().__init__(viewer, chosen)
         self.found: ResolutionMap | None = None
-        self.planes = Planes()
         self.form = OptionsForm(MapOptions, main=MAIN)
         kept.form(self.form, "Inspect.Map")
         self.map_button = QPushButton(START)
@@ -85,7 +83,7 @@ class MapPage(Page):
         options = self.form.options()
         self.map_button.setText(STOP)
         self.note.show_lines(["mapping…"])
-        self.latest.ask(partial(_mapped, self.planes, first, self.chosen.other, options))
+        self.latest.ask(partial(_mapped, self.chosen.planes, first, self.chosen.other, options))
 
     def _ready(self) -> None:
         self.map_button.setText(START)
@@ -117,21 +115,8 @@ class MapPage(Page):
         found = self.found
         if found is None:
             return None
-        period = f"{found.options.period} period, {found.options.threshold}"
-        fields: dict[str, Any] = {
-            "pixel_m": found.pixel_m,
-            "title": f"{found.name} ({period})",
-            "unit": found.unit,
-            "limits": found.limits,
-            "colormap": COLORMAP,
-            "about": found.about(),
-        }
-        return Savable(
-            "Save the resolution map",
-            file_name(found.name, ".png"),
-            MAP_FILTER,
-            partial(write_map, image=found.data, **fields),
-        )
+        title = f"{found.name} ({found.options.period} period, {found.options.threshold})"
+        return savable_map("resolution map", found, title, COLORMAP)
 
 
 def suited(layer: Layer, paired: bool) -> dict[str, int]:
@@ -147,6 +132,6 @@ def suited(layer: Layer, paired: bool) -> dict[str, int]:
 
 
 def _mapped(planes: Planes, first: Layer, second: Layer | None, options: Any) -> Answer:
-    one = planes.of(Subject(first), AS_SHOWN)
-    two = None if second is None else planes.of(Subject(second), AS_SHOWN)
+    one = planes.of(first)
+    two = None if second is None else planes.of(second)
     return resolution_map(one, two, options), first, one.pixel_m

@@ -11,7 +11,9 @@ from weakref import WeakSet
 import numpy as np
 from napari.layers import Layer
 from napari.viewer import Viewer
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
+
+from napari_ptycho.gui.pause import Pause
 
 LARGEST_PT, LEAST_PT = 8.0, 5.0
 """Sizes of names on the canvas; they are often long."""
@@ -50,13 +52,12 @@ class Names(QObject):
     def __init__(self, viewer: Viewer) -> None:
         super().__init__()
         self._viewer = viewer
-        self._pause = QTimer(self, interval=PAUSE_MS, singleShot=True)
-        self._pause.timeout.connect(self.fit)
+        self._pause = Pause(self, PAUSE_MS, self.fit)
         grid, layers = viewer.canvas.grid.events, viewer.layers.events
         for event in (grid.enabled, grid.shape, grid.stride, viewer.canvas.events.size):
-            event.connect(self._soon)
+            event.connect(self._pause.soon)
         for event in (layers.inserted, layers.removed, layers.renamed):
-            event.connect(self._soon)
+            event.connect(self._pause.soon)
         layers.inserted.connect(self._on_inserted)
 
     def fit(self) -> None:
@@ -72,8 +73,4 @@ class Names(QObject):
                     layer.name_overlay.font_size = size
 
     def _on_inserted(self, event: Any) -> None:
-        event.value.events.visible.connect(self._soon)  # what is hidden has no cell
-
-    def _soon(self, event: Any = None) -> None:
-        if not self._pause.isActive():
-            self._pause.start()
+        event.value.events.visible.connect(self._pause.soon)  # what is hidden has no cell

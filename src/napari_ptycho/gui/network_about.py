@@ -41,7 +41,7 @@ def _limits(data: Mapping[str, Any]) -> str:
     """Say how far what it was taught reaches."""
     parts = (
         _span(data.get("phase_rad"), "phases from {:.2g} to {:.2g} rad"),
-        _span(data.get("photons"), "{:.0e} to {:.0e} photons a pattern"),
+        _span(data.get("photons"), "{:,.0f} to {:,.0f} photons a pattern"),
     )
     known = [part for part in parts if part]
     if not known:

@@ -6,18 +6,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from napari.viewer import Viewer
-from qtpy.QtWidgets import (
-    QHBoxLayout,
-    QProgressBar,
-    QPushButton,
-    QSizePolicy,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QPushButton, QSizePolicy, QWidget
 
+from napari_ptycho.gui.layouts import button_row, stack
 from napari_ptycho.gui.network_jobs import PREDICT, TRAIN, TUNE, ObjectView, TrainView
 from napari_ptycho.gui.pace import EPOCHS, Pace
-from napari_ptycho.gui.run_box import BAR, newest
+from napari_ptycho.gui.run_bar import RunBar, newest
 from napari_ptycho.gui.save_button import SaveButton
 from napari_ptycho.gui.saving import Savable
 from napari_ptycho.gui.widgets import Note
@@ -45,16 +39,13 @@ class NetworkBox(QWidget):
         self.refine_button = QPushButton("Refine in Reconstruct")
         self.save_button = SaveButton(savable)
         self.save_button.setText("Save object…")
-        self.bar = QProgressBar()
-        self.bar.setRange(0, BAR)
-        self.bar.setToolTip("Patterns or epochs that are done.")
+        self.bar = RunBar("Patterns or epochs that are done.")
         self.status, self.scores = Note(viewer), Note(viewer)
         self._lay_out()
         self._show_plot("")
 
     def _lay_out(self) -> None:
         tips = {
-            self.start_button: "",
             self.stop_button: "End after this update; the best so far is kept.",
             self.continue_button: "As many epochs more as Epochs says, with the network, the "
             "pairs and the state of the last training.",
@@ -63,20 +54,15 @@ class NetworkBox(QWidget):
             self.save_button: "Write the predicted object as a reconstruction; the ending of the "
             "file chooses the form: HDF5 with all there is, or any other.",
         }
-        self._rows = layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 4, 8, 8)
-        layout.setSpacing(4)
-        row = QHBoxLayout()
-        for number, (button, tip) in enumerate(tips.items()):
-            if number in (0, 3):
-                row = QHBoxLayout()
-                layout.addLayout(row)
+        for button, tip in tips.items():
             button.setToolTip(tip)
-            button.setMinimumWidth(40)
-            row.addWidget(button)
-        for widget in (self.bar, self.status, self.scores):
-            layout.addWidget(widget)
-        layout.addStretch()
+        buttons = (
+            button_row(self.start_button, self.stop_button, self.continue_button),
+            button_row(self.refine_button, self.save_button),
+        )
+        self._rows = stack(self, *buttons, self.bar, self.status, self.scores, spacing=4)
+        self._rows.setContentsMargins(8, 4, 8, 8)
+        self._rows.addStretch()
 
     @cached_property
     def plots(self) -> "dict[str, TrainPlot | TunePlot]":
@@ -103,7 +89,7 @@ class NetworkBox(QWidget):
 
     def show_update(self, update: Update[Any]) -> None:
         """Show how far the run is."""
-        self.bar.setValue(round(BAR * update.done / max(update.total, 1)))
+        self.bar.show_update(update)
         if update.result is None:
             self.status.show_lines(update.notes)
             return

@@ -7,10 +7,12 @@ from typing import Any
 
 from napari.viewer import Viewer
 from qtpy.QtCore import QSignalBlocker, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from napari_ptycho import networks
 from napari_ptycho.gui.asking import ask_file
+from napari_ptycho.gui.layouts import stack
+from napari_ptycho.gui.leave_row import LeaveRow
 from napari_ptycho.gui.network_about import taught_with
 from napari_ptycho.gui.network_cost import Costs
 from napari_ptycho.gui.network_named import Named
@@ -53,6 +55,7 @@ class NetworkChoice(QWidget):
             "Write the network to one file, with how its input is made and what it learnt from."
         )
         self.runner = Runner(self)
+        self.busy = LeaveRow(self.runner)
         self.facts, self.about = Note(viewer), Note(viewer, small=True)
         self._lay_out()
         self._list(0)
@@ -70,12 +73,7 @@ class NetworkChoice(QWidget):
         for button in (self.open_button, self.save_button):
             button.setMinimumWidth(40)
             beside.addWidget(button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addLayout(beside)
-        layout.addWidget(self.facts)
-        layout.addWidget(self.about)
+        stack(self, beside, self.busy, self.facts, self.about, spacing=4)
 
     # -- what is chosen
 

@@ -25,13 +25,9 @@ class Costs(QObject):
         self._wanted: list[Key] = []
         self._latest = Latest(self, "cost of networks")
         self._latest.answered.connect(self._on_answer)
+        self.runner = self._latest.runner
         self.may_import = False
         """Whether torch may be imported for it: not just because a dock opens."""
-
-    @property
-    def runner(self) -> QObject:
-        """What counts."""
-        return self._latest.runner
 
     def text(self, architecture: str, shape: tuple[int, int]) -> str:
         """Return what is known of a cost, and find out the rest if that is due."""

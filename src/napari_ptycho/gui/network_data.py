@@ -51,7 +51,7 @@ class Source:
     known: tuple[tuple[Scan, Reconstruction], ...] = ()
     files: tuple[Files, ...] = ()
     simulation: SimulationOptions | None = None
-    probe: "Scan | Reconstruction | None" = None
+    probe: Scan | Reconstruction | None = None
     """Whose probe simulated patterns are made with; None draws zone plates."""
 
     @property

@@ -3,21 +3,20 @@
 from pathlib import Path
 
 from napari.viewer import Viewer
-from qtpy.QtCore import QItemSelectionModel, Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QItemSelectionModel, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
     QHeaderView,
     QPushButton,
     QTableWidget,
-    QTableWidgetItem,
-    QVBoxLayout,
     QWidget,
 )
 
 from napari_ptycho.gui import canvas, kept
 from napari_ptycho.gui.asking import ask_file
-from napari_ptycho.gui.form import LABELS_PX, OptionsForm
+from napari_ptycho.gui.form import OptionsForm, lined_up
+from napari_ptycho.gui.layouts import stack
 from napari_ptycho.gui.network_data import (
     Files,
     ShareOptions,
@@ -26,7 +25,7 @@ from napari_ptycho.gui.network_data import (
     own_reconstruction,
 )
 from napari_ptycho.gui.session import Session
-from napari_ptycho.gui.widgets import Choice, Note, fit_rows, form_rows, small_table
+from napari_ptycho.gui.widgets import Choice, Note, fit_rows, put, show_titles, small_table
 from napari_ptycho.model import Reconstruction
 from napari_ptycho.networks import SimulationOptions
 
@@ -56,9 +55,8 @@ class DataBox(QWidget):
         super().__init__()
         self._viewer, self._session = viewer, session
         self.choice = Choice("What the network learns from.")
-        self.choice.addItems(list(SOURCES))
-        for i, tip in enumerate(SOURCES.values()):
-            self.choice.setItemData(i, tip, Qt.ItemDataRole.ToolTipRole)
+        for source, tip in SOURCES.items():
+            self.choice.add(source, tip)
         self.shares = OptionsForm(ShareOptions)
         self.simulation = OptionsForm(SimulationOptions, MAIN)
         self.probe = Choice(
@@ -88,20 +86,9 @@ class DataBox(QWidget):
         self.refresh()
 
     def _lay_out(self) -> None:
-        self._rows, self._probe_rows = form_rows(), form_rows()
-        self._rows.addRow("Learn from", self.choice)
-        self._probe_rows.addRow("Probe", self.probe)
-        for rows, field in ((self._rows, self.choice), (self._probe_rows, self.probe)):
-            rows.labelForField(field).setMinimumWidth(LABELS_PX)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addLayout(self._rows)
-        layout.addWidget(self.files)
-        layout.addWidget(self.shares)
-        layout.addLayout(self._probe_rows)
-        layout.addWidget(self.simulation)
-        layout.addWidget(self.note)
+        self._probe_rows = lined_up({"Probe": self.probe})
+        above = lined_up({"Learn from": self.choice}), self.files, self.shares
+        stack(self, *above, self._probe_rows, self.simulation, self.note, spacing=4)
 
     # -- what is chosen
 
@@ -124,11 +111,9 @@ class DataBox(QWidget):
         if self.problem():
             return None
         shares = self.shares.options()
-        assert isinstance(shares, ShareOptions)  # the form's class
         chosen, scan, of = self.choice.currentText(), self._session.scan, self.reconstruction
         if chosen == SIMULATED:
             simulation = self.simulation.options()
-            assert isinstance(simulation, SimulationOptions)  # the form's class
             probe = self.best() or scan if self.probe.currentText() == OWN else None
             return Source("simulated patterns", shares, simulation=simulation, probe=probe)
         if chosen == FILES:
@@ -143,12 +128,11 @@ class DataBox(QWidget):
         if chosen == FILES:
             return "" if self.files.pairs else "Add a reconstruction and its scan."
         if chosen == SIMULATED:
-            wanted = self.probe.currentText() == OWN and scan is None
-            return (
-                "No scan is open whose probe could be taken: open one, or choose zone plates."
-                if wanted
-                else ""
-            )
+            if self.probe.currentText() == OWN and scan is None:
+                return (
+                    "No scan is open whose probe could be taken: open one, or choose zone plates."
+                )
+            return ""
         if scan is None:
             return "No scan is open: open one in the Scan dock, or learn from simulation."
         if self.reconstruction is None:
@@ -164,7 +148,7 @@ class DataBox(QWidget):
         if chosen == SIMULATED and self.probe.currentText() == DRAWN:
             side = int(self.simulation.fields["size"].value())  # type: ignore[union-attr]
             return side, side
-        return None if scan is None else (scan.frame_shape[0], scan.frame_shape[1])
+        return None if scan is None else scan.frame_shape
 
     def _suggest(self) -> None:
         """Simulate patterns of the size that the open scan has: a network fits one size only."""
@@ -181,12 +165,13 @@ class DataBox(QWidget):
         self.shares.setVisible(not simulated)
         self.simulation.setVisible(simulated)
         self.simulation.fields["size"].setEnabled(self.probe.currentText() == DRAWN)
-        for widget in (self._probe_rows.labelForField(self.probe), self.probe):
-            widget.setVisible(simulated)
-        lines = [] if of is None else [f"Labels: {of.name}."]
-        doubt = [f"{line} A network predicted it: better reconstruct first." for line in lines]
-        predicted = of is not None and is_predicted(of)
-        self.note.show_lines(*(([], doubt) if predicted else (lines, [])))
+        self._probe_rows.setRowVisible(self.probe, simulated)
+        line = "" if of is None else f"Labels: {of.name}."
+        if of is not None and is_predicted(of):
+            doubt = f"{line} A network predicted it: better reconstruct first."
+            self.note.show_lines([], [doubt])
+        else:
+            self.note.show_lines([line] if line else [])
         self.changed.emit()
 
 
@@ -202,10 +187,7 @@ class PairsTable(QWidget):
         self.remove_button.setToolTip("Take the selected pair off the list, else the last.")
         self.add_button.setToolTip("Choose a reconstruction, then the scan that it was made of.")
         self.table = QTableWidget(0, 2)
-        for column, (title, tip) in enumerate(COLUMNS.items()):
-            item = QTableWidgetItem(title)
-            item.setToolTip(tip)
-            self.table.setHorizontalHeaderItem(column, item)
+        show_titles(self.table, COLUMNS.items())
         self.table.setToolTip(
             "Files to learn from, in pairs; hold the mouse over one for its path."
         )
@@ -216,10 +198,7 @@ class PairsTable(QWidget):
         buttons = QHBoxLayout()
         buttons.addWidget(self.add_button)
         buttons.addWidget(self.remove_button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.table)
-        layout.addLayout(buttons)
+        stack(self, self.table, buttons)
         self.add_button.clicked.connect(self._ask)
         self.remove_button.clicked.connect(self.remove)
         self._show()
@@ -250,9 +229,7 @@ class PairsTable(QWidget):
         self.table.setRowCount(len(self.pairs))
         for row, pair in enumerate(self.pairs):
             for column, path in enumerate(pair):
-                item = QTableWidgetItem(path.name)
-                item.setToolTip(str(path))
-                self.table.setItem(row, column, item)
+                put(self.table, row, column, path.name, str(path))
         self.table.setCurrentCell(-1, -1, QItemSelectionModel.SelectionFlag.Clear)
         fit_rows(self.table)
         self.table.setVisible(bool(self.pairs))

@@ -1,28 +1,24 @@
 """What a network does and with which options: the upper part of the Network dock."""
 
-from typing import TYPE_CHECKING
-
 from napari.viewer import Viewer
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QWidget
 
 from napari_ptycho.device import CHOICES
 from napari_ptycho.gui import kept
-from napari_ptycho.gui.form import LABELS_PX, OptionsForm
+from napari_ptycho.gui.form import OptionsForm, lined_up
+from napari_ptycho.gui.layouts import stack
 from napari_ptycho.gui.network_choice import NetworkChoice
 from napari_ptycho.gui.network_cost import Costs
 from napari_ptycho.gui.network_jobs import PREDICT, TRAIN, TUNE, ObjectRequest, TrainRequest
 from napari_ptycho.gui.network_train_page import TrainPage, unlike
 from napari_ptycho.gui.session import Session
 from napari_ptycho.gui.tabs import Tabs
-from napari_ptycho.gui.widgets import Choice, Note, form_rows
-from napari_ptycho.model import Scan
+from napari_ptycho.gui.widgets import Choice, Note
+from napari_ptycho.model import Reconstruction, Scan
 from napari_ptycho.networks import FinetuneOptions, PredictOptions
 from napari_ptycho.networks.central import reduction
 from napari_ptycho.recipes.recipe import NetworkStep
-
-if TYPE_CHECKING:
-    from napari_ptycho.model import Reconstruction
 
 TIPS = {
     PREDICT: "From the patterns of the open scan to its object, in one pass.",
@@ -72,24 +68,11 @@ class NetworkForm(QWidget):
         pages = {PREDICT: (self.predict, self.patches), TRAIN: (self.train,), TUNE: (self.tune,)}
         for title, widgets in pages.items():
             page = QWidget()
-            rows = QVBoxLayout(page)
-            rows.setContentsMargins(0, 6, 0, 0)
-            rows.setSpacing(4)
-            for widget in widgets:
-                rows.addWidget(widget)
+            stack(page, *widgets, spacing=4).setContentsMargins(0, 6, 0, 0)
             self.tabs.setTabToolTip(self.tabs.addTab(page, title), TIPS[title])
         self.tabs.fit()
-        self._rows = form_rows()
-        for name, field in (("Probe", self.probe), ("Device", self.device)):
-            self._rows.addRow(name, field)
-            self._rows.labelForField(field).setMinimumWidth(LABELS_PX)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(self.network)
-        layout.addWidget(self.tabs)
-        layout.addLayout(self._rows)
-        layout.addWidget(self.note)
+        self._rows = lined_up({"Probe": self.probe, "Device": self.device})
+        stack(self, self.network, self.tabs, self._rows, self.note, spacing=4)
 
     def _connect(self) -> None:
         self.tabs.currentChanged.connect(self._on_tab)
@@ -122,7 +105,7 @@ class NetworkForm(QWidget):
         self.tabs.setCurrentIndex(list(TIPS).index(task))
 
     @property
-    def reconstruction(self) -> "Reconstruction | None":
+    def reconstruction(self) -> Reconstruction | None:
         """Whose probe can be taken."""
         return self.train.data.best()
 
@@ -137,11 +120,12 @@ class NetworkForm(QWidget):
     def object_request(self) -> ObjectRequest | None:
         """Return the prediction or fine-tuning that is asked for; None where no scan is open."""
         scan, of = self._session.scan, self.reconstruction
-        options = (self.predict if self.task == PREDICT else self.tune).options()
-        assert isinstance(options, PredictOptions | FinetuneOptions)  # the forms' classes
+        options: PredictOptions | FinetuneOptions = (
+            self.predict.options() if self.task == PREDICT else self.tune.options()
+        )
         if scan is None:
             return None
-        wanted = self.probe.currentText() == RECONSTRUCTED and of is not None
+        wanted = self.probe.currentText() == RECONSTRUCTED
         return ObjectRequest(
             scan=scan,
             network=self.network.current,
@@ -173,8 +157,7 @@ class NetworkForm(QWidget):
 
     def refresh(self, _: object = None) -> None:
         """Show what goes with the choices."""
-        for widget in (self._rows.labelForField(self.probe), self.probe):
-            widget.setVisible(self.task != TRAIN)
+        self._rows.setRowVisible(self.probe, self.task != TRAIN)
         problem = self.problem()
         self.note.show_lines([], [problem] if problem else [])
         self.changed.emit()
@@ -186,13 +169,14 @@ class NetworkForm(QWidget):
         scan = self._session.scan
         if scan is None:
             return "No scan is open: open one in the Scan dock."
-        return self._unfit(scan, self.network.shape) or self._probe_problem(scan)
+        return self._unfit(scan) or self._probe_problem(scan)
 
-    def _unfit(self, scan: Scan, shape: tuple[int, int]) -> str:
-        """Say why a network cannot be used on a scan, "" if it can."""
+    def _unfit(self, scan: Scan) -> str:
+        """Say why the network cannot be used on a scan, "" if it can."""
+        shape = self.network.shape
         whole = self.task != PREDICT or reduction(scan, shape) == 1
         if whole and shape != scan.frame_shape:
-            return unlike(shape, scan.name, (scan.frame_shape[0], scan.frame_shape[1]))
+            return unlike(shape, scan.name, scan.frame_shape)
         if scan.positions_px is None and scan.pixel_size_m is None:
             return (
                 f"{scan.name}: the positions in pixels are unknown; complete Experiment in the "

@@ -13,10 +13,19 @@ import numpy as np
 
 from napari_ptycho import networks
 from napari_ptycho.gui.network_data import Source
-from napari_ptycho.gui.network_named import Named as Named
+from napari_ptycho.gui.network_named import Named
 from napari_ptycho.gui.offer_kept import Kept
-from napari_ptycho.gui.recipe_stamp import with_recipe
-from napari_ptycho.gui.views import Image, Limits, Picture, contrast, picture, redrawn, tiled
+from napari_ptycho.gui.recipe_stamp import each_result, with_recipe
+from napari_ptycho.gui.views import (
+    Image,
+    Limits,
+    Picture,
+    contrast,
+    picture,
+    redrawn,
+    spread_limits,
+    tiled,
+)
 from napari_ptycho.job import Update
 from napari_ptycho.model import Reconstruction, Scan
 from napari_ptycho.model.arrays import Complexes
@@ -32,7 +41,7 @@ if TYPE_CHECKING:
 
 PREDICT, TRAIN, TUNE = "Predict", "Train", "Fine-tune"
 """What the dock does."""
-MADE = {PREDICT: "predicted", TUNE: "fine-tuned"}
+NAMES = {PREDICT: "predicted", TUNE: "fine-tuned"}
 """What the objects are called."""
 
 
@@ -134,9 +143,9 @@ def drawing(predicted: "Predicted") -> Drawing:
     """Return what layers show of a prediction."""
     spread = predicted.spread
     lit = spread[spread > 0]
-    limits = (0.0, max(contrast(lit)[1], 1e-6)) if lit.size else (0.0, 1.0)
     mean = float(lit.mean(dtype=np.float64)) if lit.size else math.nan
-    return Drawing(predicted, picture(predicted.reconstruction), spread, limits, mean)
+    shown = picture(predicted.reconstruction)
+    return Drawing(predicted, shown, spread, spread_limits(spread), mean)
 
 
 @dataclass(frozen=True, eq=False)
@@ -255,12 +264,8 @@ def _called(job: Iterator[Update[Any]], request: ObjectRequest) -> Iterator[Upda
 
     Closing this closes the job.
     """
-    name = f"{request.scan.name} · {MADE[request.task]}"
-    try:
-        for update in job:
-            yield replace(update, result=_named(update.result, name, request.recipe))
-    finally:
-        getattr(job, "close", lambda: None)()
+    name = f"{request.scan.name} · {NAMES[request.task]}"
+    return each_result(job, lambda result: _named(result, name, request.recipe))
 
 
 def _named(result: Any, name: str, recipe: str) -> Any:

@@ -12,7 +12,7 @@ from napari.viewer import Viewer
 from napari_ptycho.gui import canvas, origins
 from napari_ptycho.gui.layers import ViewerLayers
 from napari_ptycho.gui.network_jobs import Drawing, ObjectView, Sheet
-from napari_ptycho.gui.result_layers import MADE, ReconstructionLayers
+from napari_ptycho.gui.result_layers import ReconstructionLayers
 from napari_ptycho.model import Reconstruction, Scan
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class SampleLayer(ViewerLayers):
         for old in canvas.find(list(self._viewer.layers), (canvas.SAMPLES,)):
             self._viewer.layers.remove(old)
         with canvas.beside(self._viewer) as beside:
-            phase = _phase_of(self._viewer, of)
+            phase = canvas.layer_of(self._viewer.layers, of, canvas.PHASE)
             self._layer = self._add_image(
                 shown.image,
                 canvas.metadata(canvas.SAMPLES, scan, offset=_middle(phase, shown)),
@@ -61,7 +61,7 @@ class PredictionLayers(ReconstructionLayers):
     second to make one.
     """
 
-    roles = (canvas.PHASE, canvas.AMPLITUDE)
+    roles = canvas.OBJECT
 
     def __init__(self, viewer: Viewer) -> None:
         super().__init__(viewer)
@@ -74,7 +74,7 @@ class PredictionLayers(ReconstructionLayers):
             self._spread = self._spread_of(shown)
             self.show_prediction(shown, last=True)
             beside += self._main()
-        for role in reversed(MADE):  # the newest is the phase
+        for role in reversed(canvas.OBJECT):  # the newest is the phase
             origins.note(self._layers[role], None)
 
     def _spread_of(self, shown: Drawing) -> Image:
@@ -133,12 +133,6 @@ class PredictionLayers(ReconstructionLayers):
             colormap="gray",
             contrast_limits=view.drawing.picture.phase_limits,
         )
-
-
-def _phase_of(viewer: Viewer, of: Reconstruction | None) -> Layer | None:
-    """Return the layer that shows the phase of a reconstruction."""
-    found = canvas.find(viewer.layers, (canvas.PHASE,))
-    return next((layer for layer in found if of is not None and canvas.held_by(layer) is of), None)
 
 
 def _middle(phase: Layer | None, shown: Sheet) -> tuple[float, ...]:

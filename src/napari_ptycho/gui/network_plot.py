@@ -9,6 +9,7 @@ from napari.utils.theme import get_theme
 from napari.viewer import Viewer
 from qtpy.QtCore import Qt
 
+from napari_ptycho.gui.plot import WIDE
 from napari_ptycho.gui.stacked_plot import Curves, Panel, StackedPlot
 
 TRAIN = (
@@ -31,7 +32,7 @@ TUNE = (
         value="{:.3f}",
     ),
 )
-BEST_AT, AXIS_WIDTH = 0.85, 66
+BEST_AT = 0.85
 _DARK = {"blue": "#4fc3f7", "green": "#81c784", "orange": "#ffb74d", "pink": "#f06292"}
 _LIGHT = {"blue": "#1f77b4", "green": "#2e7d32", "orange": "#d9730d", "pink": "#c2185b"}
 _USED = {
@@ -54,7 +55,7 @@ class TrainPlot(StackedPlot):
     about = "Dotted line: what a constant reaches. best: the epoch that is kept."
 
     def __init__(self, viewer: Viewer) -> None:
-        super().__init__(viewer, TRAIN, COLOURS, "epoch", 280, BEST_AT, AXIS_WIDTH)
+        super().__init__(viewer, TRAIN, COLOURS, "epoch", 280, BEST_AT, WIDE)
         self.constant = self.mark(self.plots[0], 0)
         self.follow_theme()
 
@@ -93,5 +94,5 @@ class TunePlot(StackedPlot):
     about = "R: |√counts − q √model| over √counts, summed. best: the epoch that is kept."
 
     def __init__(self, viewer: Viewer) -> None:
-        super().__init__(viewer, TUNE, COLOURS, "epoch", 210, BEST_AT, AXIS_WIDTH)
+        super().__init__(viewer, TUNE, COLOURS, "epoch", 210, BEST_AT, WIDE)
         self.follow_theme()

@@ -1,16 +1,17 @@
 """The page of the Network dock that trains: architecture, data, start, options."""
 
 from napari.viewer import Viewer
-from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtCore import Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QWidget
 
 from napari_ptycho.gui import kept
-from napari_ptycho.gui.form import LABELS_PX, OptionsForm
+from napari_ptycho.gui.form import OptionsForm, lined_up
+from napari_ptycho.gui.layouts import stack
 from napari_ptycho.gui.network_choice import NetworkChoice
 from napari_ptycho.gui.network_cost import Costs, parameters
 from napari_ptycho.gui.network_data_box import DataBox
 from napari_ptycho.gui.session import Session
-from napari_ptycho.gui.widgets import Choice, Note, form_rows
+from napari_ptycho.gui.widgets import Choice, Note
 from napari_ptycho.networks import TrainOptions
 from napari_ptycho.networks.architectures import ARCHITECTURES
 
@@ -33,11 +34,8 @@ class TrainPage(QWidget):
         self.start.addItems([RANDOM, CURRENT])
         self.architecture = Choice("The network that is trained.")
         for name, kind in ARCHITECTURES.items():
-            self.architecture.addItem(f"{kind.title} · {parameters(name)}", name)
-            tip = f"{kind.title}. {kind.help}"
-            self.architecture.setItemData(
-                self.architecture.count() - 1, tip, Qt.ItemDataRole.ToolTipRole
-            )
+            text = f"{kind.title} · {parameters(name)}"
+            self.architecture.add(text, f"{kind.title}. {kind.help}", name)
         self.data = DataBox(viewer, session)
         self.form = OptionsForm(TrainOptions, MAIN, hidden=("architecture",))
         self.note = Note(viewer, small=True)
@@ -54,16 +52,9 @@ class TrainPage(QWidget):
         self.refresh()
 
     def _lay_out(self) -> None:
-        self._rows = form_rows()
-        for name, field in (("Start from", self.start), ("Architecture", self.architecture)):
-            self._rows.addRow(name, field)
-            self._rows.labelForField(field).setMinimumWidth(LABELS_PX)
-        layout = QVBoxLayout(self)
+        self._rows = lined_up({"Start from": self.start, "Architecture": self.architecture})
+        layout = stack(self, self._rows, self.note, self.data, self.form, spacing=4)
         layout.setContentsMargins(0, 6, 0, 0)
-        layout.setSpacing(4)
-        layout.addLayout(self._rows)
-        for widget in (self.note, self.data, self.form):
-            layout.addWidget(widget)
 
     # -- what is chosen
 
@@ -91,7 +82,7 @@ class TrainPage(QWidget):
     def problem(self) -> str:
         """Say what is missing, or does not fit; "" where nothing does not."""
         shape = self.data.shape()
-        if self.from_current and shape not in (None, self._network.shape):
+        if self.from_current and shape is not None and shape != self._network.shape:
             return unlike(self._network.shape, "what it would learn from", shape)
         return self.data.problem()
 
@@ -110,8 +101,7 @@ class TrainPage(QWidget):
 
     def refresh(self) -> None:
         """Show what goes with the choices."""
-        for widget in (self._rows.labelForField(self.architecture), self.architecture):
-            widget.setVisible(not self.from_current)
+        self._rows.setRowVisible(self.architecture, not self.from_current)
         kind, shape = ARCHITECTURES[self.name], self.data.shape()
         words = [f"{kind.title}." if self.from_current else "", kind.help]
         if shape is not None:
@@ -120,10 +110,9 @@ class TrainPage(QWidget):
         self.note.show_lines([" ".join(filter(None, words))])
 
 
-def unlike(shape: tuple[int, int], what: str, other: tuple[int, int] | None) -> str:
+def unlike(shape: tuple[int, int], what: str, other: tuple[int, int]) -> str:
     """Say that patterns of one size were taught and others are there."""
-    h, w = shape
-    height, width = other or (0, 0)
+    (h, w), (height, width) = shape, other
     return (
         f"This network was taught with patterns of {h} x {w} pixels; {what} has {height} x {width}."
         " Train one of this size, or cut the patterns: Size in the Scan dock."

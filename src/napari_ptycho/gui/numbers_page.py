@@ -21,11 +21,11 @@ from napari_ptycho.assess.scores import Metrics, MetricsOptions, metrics
 from napari_ptycho.errors import PtychoError
 from napari_ptycho.gui import kept
 from napari_ptycho.gui.form import OptionsForm
-from napari_ptycho.gui.frc_jobs import AS_SHOWN, Planes, Subject
 from napari_ptycho.gui.inspect_page import Chosen, Page
 from napari_ptycho.gui.latest import Latest
-from napari_ptycho.gui.leave_button import LEFT, LeaveButton
+from napari_ptycho.gui.leave_row import LEFT, LeaveRow
 from napari_ptycho.gui.names import short
+from napari_ptycho.gui.planes import Planes
 from napari_ptycho.gui.save_button import SaveButton
 from napari_ptycho.gui.saving import Savable
 from napari_ptycho.gui.widgets import RED, Note, fit_rows, small_table
@@ -42,7 +42,6 @@ class NumbersPage(Page):
     def __init__(self, viewer: Viewer, chosen: Chosen) -> None:
         super().__init__(viewer, chosen)
         self.columns: tuple[Column, ...] = ()
-        self.planes = Planes()
         self.form = OptionsForm(MetricsOptions, main=("span", "ssim_window", "normalise"))
         kept.form(self.form, "Inspect.Numbers")
         self.form.changed.connect(self.refresh)
@@ -56,16 +55,15 @@ class NumbersPage(Page):
         buttons.addStretch(1)
         buttons.addWidget(self.copy_button)
         buttons.addWidget(self.save_button)
-        self.note = Note(viewer)
+        self.latest = Latest(self, "numbers")
+        self.busy, self.note = LeaveRow(self.latest), Note(viewer)
         self.rows.addWidget(self.form)
         self.rows.addWidget(self.table)
         self.rows.addLayout(buttons)
+        self.rows.addWidget(self.busy)
         self.rows.addWidget(self.note)
         self.rows.addStretch(1)
-        self.latest = Latest(self, "numbers")
-        self.stop_button = LeaveButton(self.latest)
-        self.stop_button.clicked.connect(self._on_left)
-        self.rows.insertWidget(self.rows.indexOf(self.note), self.stop_button)
+        self.busy.stop_button.clicked.connect(self._on_left)
         self.latest.answered.connect(self._on_answer)
         viewer.events.theme.connect(self._draw)
         self._on_answer(())
@@ -79,8 +77,7 @@ class NumbersPage(Page):
             self._on_answer(())
             return
         options = self.form.options()
-        assert isinstance(options, MetricsOptions)  # the form's class
-        self.latest.ask(partial(_compared, self.planes, layers, reference, options))
+        self.latest.ask(partial(_compared, self.chosen.planes, layers, reference, options))
 
     def cells(self) -> tuple[list[str], list[list[object]]]:
         """Return titles and rows, as they are copied and saved."""
@@ -157,11 +154,11 @@ class NumbersPage(Page):
 def _compared(
     planes: Planes, layers: Sequence[Layer], reference: Layer, options: MetricsOptions
 ) -> list[Column]:
-    against = planes.of(Subject(reference), AS_SHOWN)
+    against = planes.of(reference)
     columns: list[Column] = []
     for layer in layers:
         try:
-            image = planes.of(Subject(layer), AS_SHOWN)
+            image = planes.of(layer)
             columns.append((layer.name, metrics(image, against, options)))
         except PtychoError as error:
             columns.append((layer.name, str(error)))

@@ -113,5 +113,6 @@ def shown_again(viewer: Viewer, again: Again) -> Layer:
     ReconstructionLayers(viewer).begin(again.picture)
     session_of(viewer).show_reconstruction(of)
     role = canvas.AMPLITUDE if request.channel == canvas.AMPLITUDE else canvas.PHASE
-    shown = canvas.find(viewer.layers, [role])
-    return next(layer for layer in shown if canvas.held_by(layer) is of)
+    shown = canvas.layer_of(viewer.layers, of, role)
+    assert shown is not None  # it was just made
+    return shown

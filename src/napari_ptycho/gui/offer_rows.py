@@ -9,11 +9,12 @@ from typing import Any
 
 from napari.viewer import Viewer
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from napari_ptycho import recipes
 from napari_ptycho.errors import PtychoError
 from napari_ptycho.gui.app import found_dock, open_dock
+from napari_ptycho.gui.layouts import stack
 from napari_ptycho.gui.offer_kept import Kept
 from napari_ptycho.gui.runner import Runner
 from napari_ptycho.gui.session import session_of
@@ -91,9 +92,7 @@ class OfferRows(QWidget):
         self._viewer, self._dock = viewer, dock
         self.rows: dict[Path, OfferRow] = {}
         self._pending: Offer | None = None
-        self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(0, 0, 0, 0)
-        self._column.setSpacing(4)
+        self._column = stack(self, spacing=4)
         self.setVisible(False)
         self.runner = Runner(self)
         self.runner.finished.connect(self._on_found)

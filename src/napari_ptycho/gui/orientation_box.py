@@ -5,7 +5,7 @@ from typing import Any
 
 from napari.viewer import Viewer
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from napari_ptycho.engines.orientation import (
     OrientationOptions,
@@ -15,14 +15,15 @@ from napari_ptycho.engines.orientation import (
 from napari_ptycho.engines.ranking import OrientationRanking, relabelled
 from napari_ptycho.gui import kept, preparing
 from napari_ptycho.gui.form import OptionsForm
+from napari_ptycho.gui.layouts import stack
 from napari_ptycho.gui.ranking_grid import RankingGrid
+from napari_ptycho.gui.run_bar import RunBar
 from napari_ptycho.gui.runner import Runner
 from napari_ptycho.gui.views import ScanView
 from napari_ptycho.gui.widgets import Choice, Note
 from napari_ptycho.job import Update
 from napari_ptycho.prepare.orientation import CODES
 
-BAR = 1000
 STARTS = (
     "Short reconstructions of patterns amid the scan tell whether they are turned or flipped "
     "against the positions."
@@ -49,8 +50,8 @@ class OrientationBox(QWidget):
             "Reconstruct the middle of the scan in all orientations, and rank them by their error."
         )
         self.stop_button.setToolTip("End now; what is ranked so far is kept.")
-        self.bar, self.note, self.grid = QProgressBar(), Note(viewer), RankingGrid()
-        self.bar.setToolTip("Epochs that are done, of all orientations.")
+        self.bar = RunBar("Epochs that are done, of all orientations.")
+        self.note, self.grid = Note(viewer), RankingGrid()
         self.codes = Choice("What is done to the patterns: transposed first, then flipped.")
         self.codes.addItems([f"{code}: {text}" for code, text in CODES.items()])
         self.turn_button = QPushButton("Turn")
@@ -61,19 +62,12 @@ class OrientationBox(QWidget):
         self.note.show_lines([STARTS])
 
     def _lay_out(self) -> None:
-        self.bar.setRange(0, BAR)
         find, turn = QHBoxLayout(), QHBoxLayout()
         find.addWidget(self.find_button)
         find.addWidget(self.stop_button)
         turn.addWidget(self.codes, 1)
         turn.addWidget(self.turn_button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.form)
-        layout.addLayout(find)
-        for widget in (self.bar, self.note, self.grid):
-            layout.addWidget(widget)
-        layout.addLayout(turn)
+        stack(self, self.form, find, self.bar, self.note, self.grid, turn)
 
     def _connect(self) -> None:
         self.find_button.clicked.connect(self.search)
@@ -100,7 +94,7 @@ class OrientationBox(QWidget):
         view = self._view
         if view is None:
             return
-        options = OrientationOptions.from_dict(self.form.options().as_dict())
+        options = self.form.options()
         job = partial(find_orientation, view.scan, options)
         if self.runner.start(job, f"orientation of {view.scan.name}", steps(view.scan, options)):
             self._of = view
@@ -118,7 +112,7 @@ class OrientationBox(QWidget):
         self.turn(self.codes.currentIndex())
 
     def _on_update(self, update: Update[OrientationRanking]) -> None:
-        self.bar.setValue(round(BAR * update.done / max(update.total, 1e-9)))
+        self.bar.show_update(update)
         if self._is_of_this() and update.result.codes:
             self._show(update.result)
 

@@ -36,9 +36,9 @@ def note(result: Layer, before: Layer | None, again: bool = False) -> None:
 
 def kind(layer: Layer) -> str:
     """Return "phase", "amplitude" or, of all that is not an object's, ""."""
-    made, role = layer.metadata.get(canvas.MADE), layer.metadata.get(canvas.ROLE)
-    shown = made[1] if made else role
-    return str(shown) if shown in (canvas.PHASE, canvas.AMPLITUDE) else ""
+    made = canvas.made_of(layer)
+    shown = made.channel if made else layer.metadata.get(canvas.ROLE)
+    return str(shown) if shown in canvas.OBJECT else ""
 
 
 def made_from(layer: Layer) -> Layer | None:
@@ -52,8 +52,8 @@ def showing(layers: Iterable[Layer], start: Reconstruction | None, role: str) ->
     if start is None:
         return None
     for layer in canvas.find(layers, (role,)):
-        held = canvas.held_by(layer)
-        if isinstance(held, Reconstruction) and np.shares_memory(held.object, start.object):
+        held = canvas.shown_by(layer)
+        if held is not None and np.shares_memory(held.object, start.object):
             return layer
     return None
 

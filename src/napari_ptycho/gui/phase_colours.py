@@ -5,7 +5,7 @@ from math import pi
 from napari.layers import Image, Layer
 
 from napari_ptycho.gui import canvas, origins
-from napari_ptycho.gui.settings import looks
+from napari_ptycho.gui.settings import liked
 from napari_ptycho.gui.views import Limits
 
 COLOURS = {"grey": "gray", "perceptual": "viridis", "cyclic": "twilight_shifted"}
@@ -55,4 +55,4 @@ def set_limits(layer: Image, limits: Limits) -> None:
 
 def remembered() -> str:
     """Return the colours that a new phase gets: those chosen last."""
-    return str(looks().phase_colours)
+    return str(liked().phase_colours)

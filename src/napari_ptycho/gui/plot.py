@@ -7,7 +7,9 @@ import numpy as np
 import pyqtgraph as pg
 from napari.utils.theme import get_theme
 from napari.viewer import Viewer
-from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QSizePolicy, QWidget
+
+from napari_ptycho.gui.layouts import stack
 
 SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 CURVE = {"dark": "#4fc3f7", "light": "#1f77b4"}
@@ -61,14 +63,14 @@ def _text(value: float) -> str:
     return "1" if decade == 0 else f"10{str(decade).translate(SUPERSCRIPT)}"
 
 
-def calm(plot: Any) -> None:
-    """Take menus and buttons from a plot, give it a faint grid and an axis of a fixed width."""
+def calm(plot: Any, width: int = AXIS_WIDTH) -> None:
+    """Take menus and buttons from a plot, give it a faint grid and a left axis of this width."""
     plot.setMenuEnabled(False)
     plot.hideButtons()
     plot.showGrid(x=True, y=True, alpha=0.15)
     for side in ("left", "bottom"):
         plot.getAxis(side).enableAutoSIPrefix(False)
-    plot.getAxis("left").setWidth(AXIS_WIDTH)
+    plot.getAxis("left").setWidth(width)
 
 
 def paint_axes(plot: Any, theme: Any) -> None:
@@ -87,24 +89,21 @@ ERROR = (
 
 
 class LivePlot(QWidget):
-    """One curve over epochs, logarithmic, in the colours of the viewer's theme."""
+    """The error over epochs, logarithmic, in the colours of the viewer's theme."""
 
-    def __init__(self, viewer: Viewer, name: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
         self._viewer = viewer
         self._canvas = pg.GraphicsLayoutWidget()
         self._plot = self._canvas.addPlot(axisItems={"left": DecadeAxis("left")})
         self._plot.setLogMode(y=True)
-        calm(self._plot)
-        self._plot.getAxis("left").setWidth(WIDE)
+        calm(self._plot, WIDE)
         self._canvas.setToolTip(f"{ERROR}\n{TIP}")
-        self._plot.setLabel("left", name)
+        self._plot.setLabel("left", "error")
         self._plot.setLabel("bottom", "epoch")
         self.curve = self._plot.plot()
         self.borders: list[Any] = []
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._canvas)
+        stack(self, self._canvas)
         self._canvas.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
         self.setMinimumHeight(LEAST_HEIGHT)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)

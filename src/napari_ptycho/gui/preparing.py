@@ -1,15 +1,13 @@
 """What a thread does to the frames of a scan: mask, cut, turn, and back to the scan as read."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from napari_ptycho import prepare
 from napari_ptycho.gui import recipe_source
-from napari_ptycho.gui.loading import Scans, given_by_user
+from napari_ptycho.gui.loading import Scans, given_by_user, with_geometry
 from napari_ptycho.gui.recipe_source import OF_FRAMES, Told
 from napari_ptycho.gui.views import ScanView, view_scan
-from napari_ptycho.model import Geometry
 from napari_ptycho.model.arrays import Bools
 from napari_ptycho.model.summary import summary
 from napari_ptycho.prepare import DetectorOptions
@@ -61,14 +59,10 @@ def back(view: ScanView) -> Scans:
     before = view.as_read or view
     typed = given_by_user(view.scan.geometry, view.scan.sources)
     typed = {name: value for name, value in typed.items() if name not in OF_FRAMES}
-    new = replace(before, scan=replace(before.scan, **_with(before, typed))) if typed else before
-    told = before.told
+    if not typed:
+        return before, before
+    scan, told = with_geometry(before.scan, typed), before.told
     for name, value in typed.items():
         told = recipe_source.typed(told, name, value)
-    new = replace(new, rows=summary(new.scan), told=told) if typed else new
+    new = replace(before, scan=scan, rows=summary(scan), told=told)
     return new, new
-
-
-def _with(view: ScanView, typed: Mapping[str, Any]) -> dict[str, Any]:
-    geometry: Geometry = replace(view.scan.geometry, **typed)
-    return {"geometry": geometry, "sources": {**view.scan.sources, **dict.fromkeys(typed, "user")}}

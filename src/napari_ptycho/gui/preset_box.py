@@ -2,17 +2,18 @@
 
 from napari.utils.notifications import show_warning
 from napari.viewer import Viewer
-from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtCore import Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QWidget
 
 from napari_ptycho.engines import PRESETS
 from napari_ptycho.engines.stages import as_tables, of_tables
 from napari_ptycho.errors import OptionsError
 from napari_ptycho.gui import kept
 from napari_ptycho.gui.advice import Advice
-from napari_ptycho.gui.form import LABELS_PX
+from napari_ptycho.gui.form import lined_up
+from napari_ptycho.gui.layouts import stack
 from napari_ptycho.gui.stages import Stages
-from napari_ptycho.gui.widgets import Choice, Note, form_rows
+from napari_ptycho.gui.widgets import Choice, Note
 
 SUGGESTED, OWN = "Suggested", "Own"
 CHAIN = "Reconstruct.own"
@@ -30,22 +31,12 @@ class PresetBox(QWidget):
         super().__init__()
         self._own = _own()
         self.combo = Choice("A chain of engines to begin with; every value can be changed below.")
-        self.combo.addItem(SUGGESTED)
-        self._tip("Engines and values that suit this scan, each with its reason.")
+        self.combo.add(SUGGESTED, "Engines and values that suit this scan, each with its reason.")
         for preset in PRESETS.values():
-            self.combo.addItem(preset.title)
-            self._tip(preset.help)
-        self.combo.addItem(OWN)
-        self._tip("What you have changed yourself.")
+            self.combo.add(preset.title, preset.help)
+        self.combo.add(OWN, "What you have changed yourself.")
         self.note = Note(viewer, small=True)
-        rows = form_rows()
-        rows.addRow("Preset", self.combo)
-        rows.labelForField(self.combo).setMinimumWidth(LABELS_PX)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addLayout(rows)
-        layout.addWidget(self.note)
+        stack(self, lined_up({"Preset": self.combo}), self.note, spacing=4)
         titles = tuple(preset.title for preset in PRESETS.values())
         kept.choice(self.combo, "Reconstruct.preset", titles)
         self.combo.activated.connect(self._on_activated)
@@ -98,10 +89,6 @@ class PresetBox(QWidget):
             preset = tuple(PRESETS.values())[index - 1]
             self.note.show_lines([preset.help])
             self.chosen.emit(preset.stages)
-
-    def _tip(self, text: str) -> None:
-        last = self.combo.count() - 1
-        self.combo.setItemData(last, text, Qt.ItemDataRole.ToolTipRole)
 
 
 def _own() -> Stages:

@@ -14,13 +14,14 @@ from napari_ptycho.assess.plane import Pair, Plane
 from napari_ptycho.assess.profile import ProfileOptions, line_profile, radial_profile
 from napari_ptycho.errors import OptionsError, PtychoError
 from napari_ptycho.gui import kept
+from napari_ptycho.gui.canvas import is_plane
 from napari_ptycho.gui.curve_plot import CurvePlot
 from napari_ptycho.gui.draw_tools import LineTool, PointTool
 from napari_ptycho.gui.form import OptionsForm
-from napari_ptycho.gui.frc_jobs import AS_SHOWN, Planes, Subject
 from napari_ptycho.gui.inspect_page import Chosen, Page
 from napari_ptycho.gui.latest import Latest
-from napari_ptycho.gui.layer_choice import is_plane
+from napari_ptycho.gui.leave_row import LEFT, LeaveRow
+from napari_ptycho.gui.planes import Planes
 from napari_ptycho.gui.save_button import SaveButton
 from napari_ptycho.gui.saving import Savable
 from napari_ptycho.gui.widgets import Note
@@ -51,7 +52,6 @@ class ProfilePage(Page):
     def __init__(self, viewer: Viewer, chosen: Chosen) -> None:
         super().__init__(viewer, chosen)
         self.found = Found()
-        self.planes = Planes()
         self.form = OptionsForm(ProfileOptions)
         kept.form(self.form, "Inspect.Profile")
         self.form.changed.connect(self.refresh)
@@ -68,21 +68,23 @@ class ProfilePage(Page):
         buttons = QHBoxLayout()
         buttons.addWidget(self.draw_button, 1)
         buttons.addWidget(self.save_button)
-        self.note = Note(viewer)
+        self.latest = Latest(self, "profile")
+        self.busy, self.note = LeaveRow(self.latest), Note(viewer)
         self.rows.addWidget(self.form)
         self.rows.addWidget(self.plot, 1)
         self.rows.addLayout(buttons)
+        self.rows.addWidget(self.busy)
         self.rows.addWidget(self.note)
         self._over: Layer | None = None
         self._planes: Mapping[Layer, Plane] = {}
         self._deleted = False
-        self.latest = Latest(self, "profile")
         self.latest.answered.connect(self._on_answer)
+        self.busy.stop_button.clicked.connect(self._on_left)
         self._on_answer(Found())
 
     def refresh(self) -> None:
         """Follow layers and options; put the tool out where it is not."""
-        layer, options = self.chosen.layer, self._options()
+        layer, options = self.chosen.layer, self.form.options()
         for name in ("width", "show"):
             self.form.fields[name].setEnabled((options.kind == "line") == (name == "width"))
         tool, other = (self.line, self.point) if options.kind == "line" else (self.point, self.line)
@@ -114,13 +116,8 @@ class ProfilePage(Page):
         there = [one for one in more if is_plane(one) and one in self.viewer.layers]
         return list(dict.fromkeys([*layers, *there]))
 
-    def _options(self) -> ProfileOptions:
-        options = self.form.options()
-        assert isinstance(options, ProfileOptions)  # the form's class
-        return options
-
     def _ask(self) -> None:
-        options = self._options()
+        options = self.form.options()
         tool: Any = self.line if options.kind == "line" else self.point
         if not tool.active:
             self._on_answer(Found())
@@ -137,10 +134,10 @@ class ProfilePage(Page):
         if len(ready) == len(places) and (options.kind == "line" or size <= AT_ONCE):
             self._draw(_profiles(self._planes, places, options, errors))
         else:
-            self.latest.ask(partial(_found, self.planes, places, options, errors))
+            self.latest.ask(partial(_found, self.chosen.planes, places, options, errors))
 
     def _on_moved(self) -> None:
-        tool = self.line if self._options().kind == "line" else self.point
+        tool = self.line if self.form.options().kind == "line" else self.point
         if self._over is not None and not tool.active:  # the user has deleted it
             self._deleted, self._over = True, None
         if self._over is not None or self._deleted:  # else the page does not show
@@ -154,9 +151,13 @@ class ProfilePage(Page):
         self._planes = found.planes
         self._draw(found)
 
+    def _on_left(self) -> None:
+        self._draw(Found())
+        self.note.show_lines([LEFT])
+
     def _draw(self, found: Found) -> None:
         self.found = found
-        options = self._options()
+        options = self.form.options()
         unit = found.curves[0].x_unit if found.curves else "px"
         value = found.curves[0].y_unit if found.curves else ""
         along = "distance" if options.kind == "line" else "radius"
@@ -194,7 +195,7 @@ def _found(
     said = list(errors)
     for layer, _ in places:
         try:
-            planes[layer] = source.of(Subject(layer), AS_SHOWN)
+            planes[layer] = source.of(layer)
         except PtychoError as error:
             said.append(str(error))
     return replace(_profiles(planes, places, options, said), planes=planes)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QLineEdit, QWidget
+from qtpy.QtWidgets import QLineEdit
 
 from napari_ptycho.errors import OptionsError
 
@@ -46,10 +46,8 @@ class QuantityEdit(QLineEdit):
     edited = Signal(tuple)
     """The new value in SI units (eV for energies): (), (value,) or (height, width)."""
 
-    def __init__(
-        self, units: Mapping[str, float], unit: str, parent: QWidget | None = None
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, units: Mapping[str, float], unit: str) -> None:
+        super().__init__()
         self._units, self._unit = units, unit
         self._values: tuple[float, ...] = ()
         self._told = ""
@@ -67,12 +65,8 @@ class QuantityEdit(QLineEdit):
 
     def explain(self, text: str) -> None:
         """Say what the quantity is; the units are added."""
-        others = dict.fromkeys(
-            name.replace("um", "µm").replace("ura", "µra") for name in self._units
-        )
-        self._told = (
-            f"{text}\nUnit: {', '.join(others)}; {self._unit} where none is typed.\nEmpty: unknown."
-        )
+        units = ", ".join(name for name in self._units if name[0] != "u")  # but "µm" for "um"
+        self._told = f"{text}\nUnit: {units}; {self._unit} where none is typed.\nEmpty: unknown."
         self.complain("")
 
     def complain(self, warning: str) -> None:

@@ -16,9 +16,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_ptycho.gui.asking import ask_target
-from napari_ptycho.gui.form import LABELS_PX
+from napari_ptycho.gui.form import lined_up
 from napari_ptycho.gui.recipe_draft import PARTS, SCAN, Draft
-from napari_ptycho.gui.widgets import Dock, Note, form_rows, heading
+from napari_ptycho.gui.widgets import Dock, Note, heading
 from napari_ptycho.jobs import HERE
 from napari_ptycho.recipes.recipe import Recipe
 
@@ -50,10 +50,7 @@ class RecipeDialog(QDialog):
         self.buttons.rejected.connect(self.reject)
 
     def _lay_out(self) -> None:
-        rows = form_rows()
-        rows.addRow("Title", self.name)
-        rows.labelForField(self.name).setMinimumWidth(LABELS_PX)
-        self.column.addLayout(rows)
+        self.column.addLayout(lined_up({"Title": self.name}))
         self.column.addWidget(heading("What goes in"))
         for part, about in PARTS.items():
             box = self.boxes[part] = QCheckBox(f"{part}: {about}")
@@ -106,10 +103,7 @@ class QueueDialog(RecipeDialog):
         beside = QHBoxLayout()
         beside.addWidget(self.output, 1)
         beside.addWidget(choose)
-        rows = form_rows()
-        for label, field in (("Output file", beside), ("Runs on", self.where)):
-            rows.addRow(label, field)
-            rows.labelForField(field).setMinimumWidth(LABELS_PX)
+        rows = lined_up({"Output file": beside, "Runs on": self.where})
         self.column.insertLayout(1, rows)
         choose.clicked.connect(self._ask)
 

@@ -1,6 +1,6 @@
 """Results carry the recipe that they were made by, in their provenance."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,9 +15,14 @@ from napari_ptycho.recipes.recipe import DenoiseStep
 
 def stamped(job: Iterator[Update[Any]], recipe: str) -> Iterator[Update[Any]]:
     """Write a recipe into the provenance of what a job reaches. Closing this closes the job."""
+    return each_result(job, lambda of: with_recipe(of, recipe))
+
+
+def each_result(job: Iterator[Update[Any]], change: Callable[[Any], Any]) -> Iterator[Update[Any]]:
+    """Change each result of a job. Closing this closes the job."""
     try:
         for update in job:
-            yield replace(update, result=with_recipe(update.result, recipe))
+            yield replace(update, result=change(update.result))
     finally:
         getattr(job, "close", lambda: None)()
 

@@ -3,7 +3,6 @@
 from functools import partial
 from typing import Any
 
-import numpy as np
 from napari.utils.notifications import show_info
 from napari.viewer import Viewer
 from qtpy.QtCore import QTimer
@@ -13,7 +12,7 @@ from napari_ptycho.device import CHOICES
 from napari_ptycho.gui import kept
 from napari_ptycho.gui.advice import Advice, Adviser, memory_text
 from napari_ptycho.gui.closing import CloseGuard
-from napari_ptycho.gui.form import LABELS_PX
+from napari_ptycho.gui.form import lined_up
 from napari_ptycho.gui.offer_kept import Kept, kept_of
 from napari_ptycho.gui.offer_rows import Offer, OfferRows
 from napari_ptycho.gui.preset_box import PresetBox
@@ -29,7 +28,7 @@ from napari_ptycho.gui.stages import Stages, rest, total
 from napari_ptycho.gui.stages_box import StagesBox
 from napari_ptycho.gui.start_box import Start, StartBox
 from napari_ptycho.gui.views import ReconstructionView
-from napari_ptycho.gui.widgets import Choice, Dock, Note, form_rows
+from napari_ptycho.gui.widgets import Choice, Dock, Note
 from napari_ptycho.job import Update
 from napari_ptycho.model import Reconstruction, Scan
 
@@ -70,10 +69,6 @@ class ReconstructDock(Dock):
         self._on_scan()
 
     def _lay_out(self) -> None:
-        rows = form_rows()
-        for name, field in (("Start from", self.start_box), ("Device", self.device)):
-            rows.addRow(name, field)
-            rows.labelForField(field).setMinimumWidth(LABELS_PX)
         top = QHBoxLayout()
         top.addWidget(self.scan_note, 1)
         top.addWidget(self.recipe_button)
@@ -81,7 +76,7 @@ class ReconstructDock(Dock):
         self.rows.addLayout(top)
         for widget in (self.presets, self.stages):
             self.rows.addWidget(widget)
-        self.rows.addLayout(rows)
+        self.rows.addLayout(lined_up({"Start from": self.start_box, "Device": self.device}))
         self.rows.addWidget(self.memory_note)
         self.rows.addStretch(1)
         self.put_at_foot(self.box)
@@ -118,7 +113,7 @@ class ReconstructDock(Dock):
         scan = self.session.scan
         if scan is None:
             self.presets.show_waiting("")
-        elif self.presets.suggesting and _bytes(scan) > LARGE_BYTES:
+        elif self.presets.suggesting and scan.patterns.nbytes > LARGE_BYTES:
             self.presets.show_waiting("A large scan: choose Suggested again to have it read.")
             self.adviser.ask(None, self.device.currentText())
         else:
@@ -286,7 +281,3 @@ def _describe(scan: Scan | None) -> str:
         return "No scan is open: open one in the Scan dock."
     height, width = scan.frame_shape
     return f"{scan.name}: {len(scan)} patterns of {height} x {width}"
-
-
-def _bytes(scan: Scan) -> int:
-    return int(np.prod(scan.patterns.shape)) * int(np.dtype(scan.patterns.dtype).itemsize)

@@ -21,7 +21,6 @@ MOVED = 0.25  # share of the contrast range by which limits must move before the
 POINTS_S = 1.0  # between two updates of the positions in a run
 PLAIN = "#4fc3f7"  # positions of which nothing is known
 COLOUR = "napari_ptycho_colour"
-MADE = (canvas.PHASE, canvas.AMPLITUDE)
 LOOKS: dict[str, dict[str, Any]] = {
     canvas.PHASE: {"colormap": "gray"},
     canvas.AMPLITUDE: {"colormap": "gray"},
@@ -50,10 +49,10 @@ class ReconstructionLayers(ViewerLayers):
             shown: The first picture.
             start: What the run started from, if it may have layers.
         """
-        before = {role: origins.showing(self._viewer.layers, start, role) for role in MADE}
+        before = {role: origins.showing(self._viewer.layers, start, role) for role in canvas.OBJECT}
         with canvas.showing(self._viewer, canvas.RECONSTRUCTION, shown.of):
             self._take(shown)
-        for role in reversed(MADE):  # the newest is the phase
+        for role in reversed(canvas.OBJECT):  # the newest is the phase
             origins.note(self._layers[role], before[role], again=start is not None)
 
     def _take(self, shown: Picture) -> None:
@@ -132,8 +131,8 @@ class ReconstructionLayers(ViewerLayers):
         """Colour the positions by something else; return what the colours mean, in words."""
         self.colour_by = by
         for layer in canvas.find(self._viewer.layers, (canvas.REFINED,)):
-            held = canvas.held_by(layer)
-            if isinstance(held, Reconstruction):
+            held = canvas.shown_by(layer)
+            if held is not None:
                 paint(layer, spots.spots(held), by)
         return self.legend()
 

@@ -1,23 +1,16 @@
 """What always shows at the foot of the Reconstruct dock: buttons, progress, notes, error curve."""
 
-from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from napari.viewer import Viewer
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import (
-    QHBoxLayout,
-    QLabel,
-    QProgressBar,
-    QPushButton,
-    QSizePolicy,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
 from napari_ptycho.gui import kept
+from napari_ptycho.gui.layouts import button_row, stack
 from napari_ptycho.gui.pace import Pace
+from napari_ptycho.gui.run_bar import RunBar, newest
 from napari_ptycho.gui.save_button import SaveButton
 from napari_ptycho.gui.saving import Savable, of_reconstruction
 from napari_ptycho.gui.session import Session
@@ -29,9 +22,6 @@ from napari_ptycho.model import Reconstruction
 
 if TYPE_CHECKING:
     from napari_ptycho.gui.plot import LivePlot
-
-BAR = 1000
-NOTES = 4  # of a run that show, the newest
 
 
 class RunBox(QWidget):
@@ -48,9 +38,7 @@ class RunBox(QWidget):
         self.start_button, self.stop_button = QPushButton("Start"), QPushButton("Stop")
         self.continue_button = QPushButton("Continue")
         self.save_button = SaveButton(self._savable)
-        self.bar = QProgressBar()
-        self.bar.setRange(0, BAR)
-        self.bar.setToolTip("Epochs that are done, of all stages.")
+        self.bar = RunBar("Epochs that are done, of all stages.")
         self.status = Note(viewer)
         self.colour = Choice("What the colour of the positions layer shows.")
         self.colour.addItems(COLOURS)
@@ -62,7 +50,6 @@ class RunBox(QWidget):
         self.colour.currentTextChanged.connect(self.coloured)
 
     def _lay_out(self) -> None:
-        buttons, colours = QHBoxLayout(), QHBoxLayout()
         for button, tip in (
             (self.start_button, "Reconstruct from the chosen start."),
             (self.stop_button, "End after this update; what was reached is kept."),
@@ -74,29 +61,24 @@ class RunBox(QWidget):
             (self.save_button, "Write it to a file: HDF5 with all there is, or any other format."),
         ):
             button.setToolTip(tip)
-            button.setMinimumWidth(40)
-            buttons.addWidget(button)
+        buttons = self.start_button, self.stop_button, self.continue_button, self.save_button
         self._label = QLabel("Colour by")
         self._label.setToolTip(self.colour.toolTip())
         self.legend.setStyleSheet("font-size: 8pt")
         self.legend.setWordWrap(True)
+        colours = QHBoxLayout()
         colours.addWidget(self._label)
         colours.addWidget(self.colour, 1)
-        self._rows = layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 4, 8, 8)
-        layout.setSpacing(6)
-        layout.addLayout(buttons)
-        layout.addWidget(self.bar)
-        layout.addWidget(self.status)
-        layout.addLayout(colours)
-        layout.addWidget(self.legend)
+        told = self.bar, self.status, colours, self.legend
+        self._rows = stack(self, button_row(*buttons), *told, spacing=6)
+        self._rows.setContentsMargins(8, 4, 8, 8)
 
     @cached_property
     def plot(self) -> "LivePlot":
         """The error curve, made when there is one: pyqtgraph takes long to import."""
         from napari_ptycho.gui.plot import LivePlot
 
-        plot = LivePlot(self._viewer, "error")
+        plot = LivePlot(self._viewer)
         self._rows.addWidget(plot, 1)
         return plot
 
@@ -114,7 +96,7 @@ class RunBox(QWidget):
         stage = under_way(self._stages, update.done)
         if stage != self._stage:  # another engine has another pace
             self._stage, self._pace = stage, Pace()
-        self.bar.setValue(round(BAR * update.done / max(update.total, 1)))
+        self.bar.show_update(update)
         line = self._pace.text(update)
         if len(self._stages) > 1:
             line = f"stage {stage + 1} of {len(self._stages)} · {line}"
@@ -154,9 +136,3 @@ class RunBox(QWidget):
         self.stop_button.setEnabled(running)
         self.continue_button.setEnabled(has_scan and has_result and not running)
         self.save_button.setEnabled(has_result)
-
-
-def newest(notes: Sequence[str]) -> list[str]:
-    """Return the newest notes, and how many came before them."""
-    earlier = len(notes) - NOTES
-    return ([f"({earlier} earlier notes)"] if earlier > 0 else []) + list(notes[-NOTES:])

@@ -44,6 +44,8 @@ class Runner(QObject):
     finished = Signal(str, object)
     """"done" or "stopped" with the last `Update` (or the function's value), "failed" with the
     exception."""
+    working = Signal(bool)
+    """A job has begun (True), or has ended or was left (False), just before `finished`."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -148,6 +150,7 @@ class Runner(QObject):
         worker.launch(self._task, body)
         RUNNING.add(self)
         self._ticks.start()
+        self.working.emit(True)
         return True
 
     def _tick(self) -> None:
@@ -191,6 +194,7 @@ class Runner(QObject):
         self._task = None
         RUNNING.discard(self)
         _close(self._bars)
+        self.working.emit(False)
 
 
 def _activity(title: str, total: float) -> progress:

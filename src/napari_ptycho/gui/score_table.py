@@ -7,18 +7,10 @@ from typing import TYPE_CHECKING
 from napari.utils.theme import get_theme
 from napari.viewer import Viewer
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtGui import QBrush, QColor
-from qtpy.QtWidgets import (
-    QHBoxLayout,
-    QHeaderView,
-    QPushButton,
-    QTableWidget,
-    QTableWidgetItem,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QHBoxLayout, QHeaderView, QPushButton, QTableWidget, QWidget
 
-from napari_ptycho.gui.widgets import RED, fit_rows, heading, small_table
+from napari_ptycho.gui.layouts import stack
+from napari_ptycho.gui.widgets import RED, fit_rows, heading, put, show_titles, small_table
 
 if TYPE_CHECKING:
     from napari_ptycho.denoise.result import Denoised
@@ -87,10 +79,7 @@ class ScoreTable(QWidget):
         self._viewer = viewer
         self.table = QTableWidget(0, len(COLUMNS))
         small_table(self.table)
-        for column, tip in enumerate(COLUMNS.values()):
-            title = QTableWidgetItem(list(COLUMNS)[column])
-            title.setToolTip(tip)
-            self.table.setHorizontalHeaderItem(column, title)
+        show_titles(self.table, COLUMNS.items())
         self.table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         header = self.table.horizontalHeader()
@@ -103,22 +92,16 @@ class ScoreTable(QWidget):
         above = QHBoxLayout()
         above.addWidget(heading("Scores"), 1)
         above.addWidget(self.clear_button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(above)
-        layout.addWidget(self.table)
+        stack(self, above, self.table)
         self.show_scores(())
 
     def show_scores(self, scores: Sequence[Score]) -> None:
         """Show these rows; without any, take no room."""
-        red = QBrush(QColor(RED[get_theme(self._viewer.theme).type]))
+        red = RED[get_theme(self._viewer.theme).type]
         self.table.setRowCount(len(scores))
         for row, one in enumerate(scores):
-            for column, text in enumerate(one.cells):
-                item = QTableWidgetItem(text)
-                item.setToolTip(one.tip)
-                if one.alarm and list(COLUMNS)[column] == "grid":
-                    item.setForeground(red)
-                self.table.setItem(row, column, item)
+            for column, (title, text) in enumerate(zip(COLUMNS, one.cells, strict=True)):
+                alarm = one.alarm and title == "grid"
+                put(self.table, row, column, text, one.tip, red if alarm else "")
         fit_rows(self.table)
         self.setVisible(bool(scores))

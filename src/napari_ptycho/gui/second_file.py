@@ -6,9 +6,8 @@ from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QWidget
 
 from napari_ptycho.gui.asking import ask_file
-from napari_ptycho.gui.form import LABELS_PX
+from napari_ptycho.gui.form import lined_up
 from napari_ptycho.gui.open_bar import POSITION_FILES
-from napari_ptycho.gui.widgets import form_rows
 
 NONE = "The positions are in the file itself, or a raster is given below."
 
@@ -34,10 +33,7 @@ class SecondFile(QWidget):
         row.addWidget(self.edit, 1)
         row.addWidget(self.choose_button)
         row.addWidget(self.clear_button)
-        rows = form_rows()
-        rows.addRow("Positions file", row)
-        rows.labelForField(row).setMinimumWidth(LABELS_PX)
-        self.setLayout(rows)
+        self.setLayout(lined_up({"Positions file": row}))
         self.choose_button.clicked.connect(self._ask)
         self.clear_button.clicked.connect(self._clear)
         self.show_path(None)

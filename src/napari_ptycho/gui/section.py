@@ -4,9 +4,10 @@
 """
 
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QSizePolicy, QWidget
 
-from napari_ptycho.gui.fold import CLOSED, OPEN
+from napari_ptycho.gui.fold import CLOSED, FLAT, OPEN
+from napari_ptycho.gui.layouts import stack
 
 INDENT_PX = 10
 
@@ -31,14 +32,8 @@ class Section(QWidget):
         self.button.setCheckable(True)
         self.button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.button.setStyleSheet(
-            "text-align: left; border: none; outline: none; background: transparent; padding: 2px 0"
-        )
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
-        layout.addWidget(self.button)
-        layout.addWidget(inside)
+        self.button.setStyleSheet(FLAT)
+        stack(self, self.button, inside, spacing=2)
         inside.setContentsMargins(INDENT_PX, 0, 0, 4)
         self.button.toggled.connect(self._on_toggled)
         self._on_toggled(False)

@@ -7,7 +7,7 @@ from napari.settings import get_plugin_settings
 PLUGIN = "napari-ptycho"
 
 
-def looks() -> Any:
+def liked() -> Any:
     """Return how layers look, as the user left it.
 
     Returns:

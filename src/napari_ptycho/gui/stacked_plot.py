@@ -9,8 +9,9 @@ import pyqtgraph as pg
 from napari.utils.theme import get_theme
 from napari.viewer import Viewer
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
 
+from napari_ptycho.gui.layouts import stack
 from napari_ptycho.gui.plot import AXIS_WIDTH, TIP, DecadeAxis, calm, paint_axes
 
 Curves = Mapping[str, Sequence[float]]
@@ -81,11 +82,7 @@ class StackedPlot(QWidget):
         self.bests = [
             self.mark(plot, 90, text, best_at) for plot, text in zip(self.plots, texts, strict=True)
         ]
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
-        layout.addWidget(self.legend)
-        layout.addWidget(self._canvas, 1)
+        stack(self, self.legend, self._canvas, spacing=2).setStretch(1, 1)
         self._canvas.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
         self.setMinimumHeight(least_height)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)

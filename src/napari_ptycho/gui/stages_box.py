@@ -48,7 +48,7 @@ class StagesBox(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._stages: list[EngineOptions] = [RpieOptions()]
-        self._forms: dict[type[EngineOptions], OptionsForm] = {}
+        self._forms: dict[type[EngineOptions], OptionsForm[EngineOptions]] = {}
         self.list = _Lines()
         self.engine = Choice("Engine of this stage.")
         self.engine.setMinimumContentsLength(4)  # four buttons stand beside it
@@ -119,7 +119,7 @@ class StagesBox(QWidget):
             self.list.item(row).setFont(font)
 
     @property
-    def form(self) -> OptionsForm:
+    def form(self) -> OptionsForm[EngineOptions]:
         """The form of the chosen stage."""
         return self._form_of(type(self._stages[self.list.currentRow()]))
 
@@ -132,9 +132,7 @@ class StagesBox(QWidget):
             self._edited(row)
 
     def _on_form(self) -> None:
-        row, options = self.list.currentRow(), self.form.options()
-        assert isinstance(options, EngineOptions)  # the form is one of an engine
-        self._stages[row] = options
+        self._stages[self.list.currentRow()] = self.form.options()
         self._tell()
         self.changed.emit()
 
@@ -177,7 +175,7 @@ class StagesBox(QWidget):
         self.up_button.setEnabled(row > 0)
         self.down_button.setEnabled(row + 1 < len(self._stages))
 
-    def _form_of(self, cls: type[EngineOptions]) -> OptionsForm:
+    def _form_of(self, cls: type[EngineOptions]) -> OptionsForm[EngineOptions]:
         """Return the form of an engine, made when it is first needed."""
         if cls not in self._forms:
             form = OptionsForm(cls, MAIN)

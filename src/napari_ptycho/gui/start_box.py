@@ -6,12 +6,13 @@ from typing import Any
 
 from napari.utils.notifications import show_info
 from napari.viewer import Viewer
-from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QWidget
 
 from napari_ptycho import io
 from napari_ptycho.gui import canvas, kept
 from napari_ptycho.gui.asking import ask_file
 from napari_ptycho.gui.form import OptionsForm
+from napari_ptycho.gui.layouts import stack
 from napari_ptycho.model import Reconstruction, Scan
 from napari_ptycho.model.arrays import Complexes
 from napari_ptycho.prepare import Optics, ProbeStart, first_guess
@@ -36,7 +37,7 @@ class Start:
     reconstruction: Reconstruction | None = None
     path: Path | None = None
     network: NetworkStep | None = None
-    """Predicts the object first, see `recipe_network.predicted`."""
+    """Predicts the object first, see `recipe_run.predicted`."""
 
     def make(self, scan: Scan, modes: int) -> Reconstruction | None:
         """Return the reconstruction to start from; None leaves the choice to the engine.
@@ -74,10 +75,7 @@ class StartBox(QWidget):
         self.choice.addItems([*GUESSES, LAYER, FILE])
         self.choice.setToolTip("Object and probe that the first epoch starts from.")
         self.optics = OptionsForm(Optics)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.choice)
-        layout.addWidget(self.optics)
+        stack(self, self.choice, self.optics)
         self.choice.currentTextChanged.connect(self._on_choice)
         self.choice.activated.connect(self._on_activated)
         kept.choice(self.choice, "Reconstruct.start", tuple(GUESSES))
@@ -99,7 +97,6 @@ class StartBox(QWidget):
             return Start(reconstruction=found)
         if chosen in GUESSES:
             optics = self.optics.options() if chosen == "optics" else None
-            assert optics is None or isinstance(optics, Optics)  # the form's class
             return Start(GUESSES[chosen], optics)
         return Start(path=self._path)
 
@@ -116,8 +113,8 @@ class StartBox(QWidget):
 
     def _selected(self) -> Reconstruction | None:
         """Return the reconstruction that a selected layer shows."""
-        held = map(canvas.held_by, self._viewer.layers.selection)
-        return next((thing for thing in held if isinstance(thing, Reconstruction)), None)
+        shown = map(canvas.shown_by, self._viewer.layers.selection)
+        return next((of for of in shown if of is not None), None)
 
     def set_guess(self, guess: Guess) -> None:
         """Start from a guess, as a recipe names it; a network that is set then has its probe."""

@@ -33,6 +33,7 @@ READ_BYTES = 2**30
 BEGINNING_BYTES = 32 * 2**20
 """How much of one that stays on disk: its first frame should be there in less than a second."""
 SAMPLED = 200_000  # pixels that percentiles are taken from
+PERCENT = (0.5, 99.5)
 POWERS = 4  # modes whose power is told
 GAP_PX = 2  # between the tiles of the probe modes
 
@@ -209,9 +210,7 @@ def redrawn(
             view = view_of(update.result, drawing)
             yield Update(update.done, update.total, update.history, view, update.notes)
     finally:
-        close = getattr(job, "close", None)
-        if close is not None:
-            close()
+        getattr(job, "close", lambda: None)()
         if view is not None:
             view.complete()
 
@@ -233,10 +232,16 @@ def tiled(modes: NDArray[np.floating[Any]], columns: int = 0) -> Image:
     return sheet
 
 
-def contrast(values: Image, percent: tuple[float, float] = (0.5, 99.5)) -> Limits:
+def spread_limits(spread: Image) -> Limits:
+    """Return limits of a spread from 0 on; where it is 0, nothing is known of it."""
+    known = spread[spread > 0]
+    return (0.0, contrast(known)[1]) if known.size else (0.0, 1.0)
+
+
+def contrast(values: Image) -> Limits:
     """Return between which percentiles an image lies: limits that napari can use."""
     few = values[:: max(1, values.size // SAMPLED)]
-    low, high = (float(value) for value in np.percentile(few, percent))
+    low, high = (float(value) for value in np.percentile(few, PERCENT))
     if high - low < 1e-3:  # a flat image: room around it, as napari needs low < high
         return low - 0.5, high + 0.5
     return low, high

@@ -6,14 +6,15 @@ from typing import Any
 
 from napari.viewer import Viewer
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QWidget
 
-from napari_ptycho.gui.app import found_dock, open_docks
+from napari_ptycho.gui.app import found_dock, open_dock
 from napari_ptycho.gui.closing import CloseGuard
 from napari_ptycho.gui.layers import ScanLayers
+from napari_ptycho.gui.layouts import stack
 from napari_ptycho.gui.opening import Opening
 from napari_ptycho.gui.result_layers import ReconstructionLayers
-from napari_ptycho.gui.run_box import newest
+from napari_ptycho.gui.run_bar import newest
 from napari_ptycho.gui.runner import Runner
 from napari_ptycho.gui.saving import Savable, of_reconstruction
 from napari_ptycho.gui.session import session_of
@@ -50,10 +51,7 @@ class WatchBox(QWidget):
         row = QHBoxLayout()
         row.addWidget(self.follow, 1)
         row.addWidget(self.stop_button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(row)
-        layout.addWidget(self.status)
+        stack(self, row, self.status)
         self.follow.toggled.connect(self._on_follow)
         self.stop_button.clicked.connect(self.runner.stop)
         self.runner.updated.connect(self._on_update)
@@ -80,12 +78,23 @@ class WatchBox(QWidget):
             self.guard.watch()
 
     def _request(self, opening: Opening, predict: bool, reconstruct: bool) -> WatchRequest:
-        _, engines = open_docks(self._viewer)
-        network = found_dock(self._viewer, "Network").form.network.current if predict else None
-        stages = engines.stages.stages() if reconstruct else ()
-        start = (engines.start_box.start() if reconstruct else None) or Start()
-        device = engines.device.currentText()
+        network, stages, start, device = None, (), Start(), "auto"
+        if predict:
+            form = self._dock("Network").form
+            network, device = form.network.current, form.device.currentText()
+        if reconstruct:
+            engines = self._dock("Reconstruct")
+            stages, start = engines.stages.stages(), engines.start_box.start() or start
+            device = engines.device.currentText()
         return WatchRequest(opening, network, stages, start, device, self.options)
+
+    def _dock(self, name: str) -> Any:
+        """Return a dock; one that is not open yet goes behind this one, where Stop is."""
+        found = found_dock(self._viewer, name)
+        if found is None:
+            found = open_dock(self._viewer, name)
+            open_dock(self._viewer, "Scan")
+        return found
 
     def _on_update(self, update: Update[WatchView]) -> None:
         self.view = update.result

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_ptycho import io, live
-from napari_ptycho.gui.network_jobs import Drawing, Named, drawing
+from napari_ptycho.gui.network_jobs import Drawing, drawing
+from napari_ptycho.gui.network_named import Named
 from napari_ptycho.gui.opening import Opening
 from napari_ptycho.gui.stages import Stages
 from napari_ptycho.gui.start_box import Start

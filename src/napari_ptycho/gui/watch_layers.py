@@ -21,7 +21,7 @@ from napari_ptycho.gui.watch_jobs import Objects, WatchView
 class LiveLayers(ReconstructionLayers):
     """A reconstruction under way: where its windows lie, the scan's own layer shows."""
 
-    roles: ClassVar[Sequence[str]] = (canvas.PHASE, canvas.AMPLITUDE, canvas.PROBE)
+    roles: ClassVar[Sequence[str]] = (*canvas.OBJECT, canvas.PROBE)
 
 
 class WatchLayers:

@@ -1,7 +1,7 @@
 """Small widgets that the docks share: a scrolling dock, a titled box, a coloured note."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
@@ -25,6 +25,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_ptycho.gui.binding import check_binding
+from napari_ptycho.gui.layouts import stack
 from napari_ptycho.gui.tools import tools_of
 from napari_ptycho.model.summary import Row
 
@@ -51,11 +52,7 @@ class Dock(QWidget):
         self.rows.setSpacing(6)
         self.footer = QVBoxLayout()
         self.footer.setSpacing(6)
-        self._outer = outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.setSpacing(0)
-        outer.addWidget(_Scroll(inside))
-        outer.addLayout(self.footer)
+        self._outer = stack(self, _Scroll(inside), self.footer, spacing=0)
         self.setMinimumWidth(MIN_WIDTH)
 
     def put_at_foot(self, box: QWidget) -> None:
@@ -114,6 +111,11 @@ class Choice(QComboBox):
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(8)
 
+    def add(self, text: str, tip: str, data: Any = None) -> None:
+        """Add a text to choose, with its tooltip and what it stands for."""
+        self.addItem(text, data)
+        self.setItemData(self.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
+
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Leave the wheel to the dock."""
         if self.hasFocus():
@@ -168,23 +170,12 @@ class SummaryTable(QTableWidget):
     def __init__(self, viewer: Viewer) -> None:
         super().__init__(0, 3)
         self._viewer = viewer
-        for column, (title, tip) in enumerate(SUMMARY.items()):
-            header_item = QTableWidgetItem(title)
-            header_item.setToolTip(tip)
-            self.setHorizontalHeaderItem(column, header_item)
+        show_titles(self, SUMMARY.items())
+        small_table(self)
         self.setToolTip("What is known of the scan; a red row is implausible.")
-        self.setStyleSheet("font-size: 8pt")
-        self.verticalHeader().hide()
-        self.setShowGrid(False)
-        self.setWordWrap(False)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         header = self.horizontalHeader()
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(2, QHeaderView.ResizeMode.Stretch)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft)
         self.setVisible(False)
@@ -196,15 +187,26 @@ class SummaryTable(QTableWidget):
         for i, row in enumerate(rows):
             value = f"{row.value} {row.unit}".strip()
             for column, text in enumerate((row.name, value, row.source)):
-                item = QTableWidgetItem(text)
-                item.setToolTip(row.warning or text)
-                if row.warning:
-                    item.setForeground(QBrush(QColor(red)))
-                self.setItem(i, column, item)
-        self.resizeRowsToContents()
-        height = sum(self.rowHeight(i) for i in range(len(rows)))
-        self.setFixedHeight(height + self.horizontalHeader().sizeHint().height() + 4)
+                put(self, i, column, text, row.warning or text, red if row.warning else "")
+        fit_rows(self)
         self.setVisible(bool(rows))
+
+
+def show_titles(table: QTableWidget, titles: Iterable[tuple[str, str]]) -> None:
+    """Give the columns of a table their titles, each with its tooltip."""
+    for column, (title, tip) in enumerate(titles):
+        item = QTableWidgetItem(title)
+        item.setToolTip(tip)
+        table.setHorizontalHeaderItem(column, item)
+
+
+def put(table: QTableWidget, row: int, column: int, text: str, tip: str, colour: str = "") -> None:
+    """Put a text with a tooltip into a table; without a colour it has that of all texts."""
+    item = QTableWidgetItem(text)
+    item.setToolTip(tip)
+    if colour:
+        item.setForeground(QBrush(QColor(colour)))
+    table.setItem(row, column, item)
 
 
 def small_table(table: QTableWidget) -> None:

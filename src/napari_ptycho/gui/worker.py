@@ -75,9 +75,7 @@ def iterate(make_job: Callable[[], Iterator[Update[Any]]]) -> Callable[[Task], N
                     if task.should_stop():
                         break
             finally:
-                close = getattr(job, "close", None)
-                if close is not None:
-                    close()
+                getattr(job, "close", lambda: None)()
 
     return body
 

@@ -13,6 +13,7 @@ import numpy as np
 from napari_ptycho import io
 from napari_ptycho.errors import FileError
 from napari_ptycho.gui import canvas
+from napari_ptycho.gui.planes import metres
 from napari_ptycho.gui.saving import chosen_form
 from napari_ptycho.model import Scan
 
@@ -134,10 +135,4 @@ def _pixel_m(meta: Mapping[str, Any]) -> tuple[float, float] | None:
         stretch = own.get(canvas.STRETCH, (1, 1))
         return None if pixel is None else (pixel[0] * stretch[0], pixel[1] * stretch[1])
     units, scale = tuple(meta.get("units") or ())[-2:], tuple(meta.get("scale", ()))[-2:]
-    if len(units) != 2 or not all(unit.is_compatible_with("m") for unit in units):
-        return None
-    height, width = (
-        float((float(length) * unit).to("m").magnitude)
-        for length, unit in zip(scale, units, strict=True)
-    )
-    return height, width
+    return metres(units, scale) if len(units) == 2 else None

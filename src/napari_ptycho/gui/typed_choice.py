@@ -6,7 +6,7 @@ from qtpy.QtCore import QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QComboBox
 
 
-class OfferBox(QComboBox):
+class TypedChoice(QComboBox):
     """An editable list; what is typed is not added to it."""
 
     edited = Signal()
