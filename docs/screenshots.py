@@ -6,6 +6,8 @@ xvfb-run -a -s "-screen 0 1600x1000x24" python docs/screenshots.py
 """
 
 import argparse
+import os
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -71,6 +73,8 @@ class Window:
     def __init__(self, images: Path) -> None:
         self.images = images
         images.mkdir(exist_ok=True, parents=True)
+        self._kept = tempfile.TemporaryDirectory()  # what was chosen before is not in a picture
+        os.environ["NAPARI_PTYCHO_WINDOW"] = self._kept.name
         self.viewer = open_window()
         self.viewer.window.resize(*SIZE)
         self.scan, self.reconstruct = open_docks(self.viewer)
@@ -123,7 +127,7 @@ class Reconstructing(Window):
         combo.activated.emit(combo.currentIndex())
         self.run()
         self.reconstruct.stages.list.setCurrentRow(1)
-        self.reconstruct.stages.form.folds["Position refinement"].expand(animate=False)
+        self.reconstruct.stages.form.folds["Position refinement"].open()
 
 
 def main() -> None:

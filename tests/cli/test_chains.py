@@ -6,13 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_ptycho import io
+from napari_ptycho import io, samples
 from napari_ptycho.cli import chainfile, outcome
 from napari_ptycho.cli.app import run
 from napari_ptycho.cli.flags import parse_bytes
 from napari_ptycho.engines import (
     ENGINES,
     PRESETS,
+    DipOptions,
     DmOptions,
     LsqmlOptions,
     MpieOptions,
@@ -27,6 +28,15 @@ from napari_ptycho.job import Update, run_to_end
 from napari_ptycho.prepare import first_guess
 
 CHAIN = (DmOptions(epochs=2), LsqmlOptions(epochs=1, likelihood="poisson"))
+
+
+@pytest.fixture(scope="module")
+def star_file(tmp_path_factory):
+    """A smaller scan than that of the other commands, of 20 frames: every engine runs it twice."""
+    options = samples.SampleOptions(lines=4, columns=5, step_nm=200.0)
+    path = tmp_path_factory.mktemp("chains") / "star.h5"
+    io.write_scan(samples.open_sample("siemens-star", options), path)
+    return path
 
 
 def asked(capsys, *words):
@@ -58,23 +68,34 @@ def assert_result(path, star_file, stages):
     assert runs == [entry["options"] for entry in expected.provenance["runs"]]
 
 
+def cut_short(stages, epochs):
+    """Return stages of few epochs, and the words for them: a network learns for few steps first."""
+    short, words = [], ["--epochs", epochs]
+    for number, options in enumerate(stages, 1):
+        few = {"pretrain": 5} if isinstance(options, DipOptions) else {}
+        short.append(replace(options, epochs=epochs, **few))
+        words += [word for name in few for word in ("--set", f"{number}.{name}={few[name]}")]
+    return tuple(short), words
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_every_engine_runs(star_file, tmp_path, capsys, engine):
     out = tmp_path / "out.h5"
-    words = ["reconstruct", star_file, "-o", out, "--engine", engine, "--epochs", 2]
+    stages, few = cut_short([ENGINES[engine]()], epochs=2)
+    words = ["reconstruct", star_file, "-o", out, "--engine", engine, *few]
     code, said = asked(capsys, *words, "--device", "cpu", "--threads", 1)
     assert code == 0
     assert [stage["engine"] for stage in said["stages"]] == [engine]
-    assert said["stages"][0]["options"] == ENGINES[engine](epochs=2).as_dict()
-    assert_result(out, star_file, ENGINES[engine](epochs=2))
+    assert said["stages"][0]["options"] == stages[0].as_dict()
+    assert_result(out, star_file, stages)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_runs(star_file, tmp_path, capsys, preset):
     out = tmp_path / "out.h5"
-    words = ["reconstruct", star_file, "-o", out, "--preset", preset, "--epochs", 1]
+    stages, few = cut_short(PRESETS[preset].stages, epochs=1)
+    words = ["reconstruct", star_file, "-o", out, "--preset", preset, *few]
     code, said = asked(capsys, *words, "--device", "cpu", "--threads", 1)
-    stages = tuple(replace(options, epochs=1) for options in PRESETS[preset].stages)
     assert code == 0
     assert [stage["title"] for stage in said["stages"]] == [options.title for options in stages]
     assert [stage["done"] for stage in said["stages"]] == [1] * len(stages)

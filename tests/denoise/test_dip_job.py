@@ -128,17 +128,20 @@ def test_every_rule_keeps_the_output_it_names(picture, rule):
 
 
 def test_a_second_copy_stops_near_the_best_iteration():
-    image, clean = part(64)
-    second = part(64, seed=1)[0]
-    options = DenoiseOptions(iterations=700, patience=80, rate=0.02)
+    image, clean = part(48)
+    second = part(48, seed=1)[0]
+    options = replace(QUICK, stop="auto", iterations=400, patience=80, rate=0.02)
     result = done(image, options, clean, second=second)
+    assert result.stopped
     assert result.rule == "second-copy"
     assert max(result.curves["psnr_db"]) - result.score("psnr_db") <= 0.1
 
 
 def test_held_out_pixels_stop_near_the_best_iteration():
-    image, clean = part(64)
-    result = done(image, DenoiseOptions(iterations=900, patience=150, rate=0.02), clean)
+    image, clean = part(48)
+    options = replace(QUICK, stop="auto", iterations=400, patience=80, rate=0.02)
+    result = done(image, options, clean)
+    assert result.rule == "holdout"
     assert result.stopped
     assert max(result.curves["psnr_db"]) - result.score("psnr_db") <= 0.5
 
@@ -222,7 +225,7 @@ def test_a_run_goes_on_where_it_stopped(picture):
 
 
 def test_updates_are_not_changed_by_what_follows(picture):
-    job = dip(picture[0], replace(QUICK, iterations=400, rate=0.05), device="cpu")
+    job = dip(picture[0], replace(QUICK, iterations=30, rate=0.05), device="cpu")
     first = next(job)
     kept = first.result.image.copy(), first.result.members.copy()
     for _ in job:

@@ -31,6 +31,11 @@ def scene():
     return low_dose()
 
 
+@pytest.fixture(scope="module")
+def small():
+    return low_dose(lines=5)
+
+
 @pytest.mark.parametrize("photons", [300.0, 1e4, 1e6])
 def test_held_out_frames_tell_the_truth_from_what_fits_the_noise(photons):
     """The frames that an object was made from prefer it to the truth; those held out do not."""
@@ -69,9 +74,9 @@ def test_held_out_frames_tell_the_truth_from_what_fits_the_noise(photons):
 
 
 @pytest.mark.parametrize("name", list(ENGINES))
-def test_held_out_frames_never_reach_the_object_before_the_last_denoising(name, scene, monkeypatch):
+def test_held_out_frames_never_reach_the_object_before_the_last_denoising(name, small, monkeypatch):
     """Their counts may be anything: object, probe and error stay what they are until they join."""
-    scan, _, start = begun(scene)
+    scan, _, start = begun(small)
     monkeypatch.setattr(regularise, "FIRST", 3)
     monkeypatch.setattr(regularise, "STEPS", 1)
     own = {"pretrain": 3, "steps": 1} if name == "dip" else {}

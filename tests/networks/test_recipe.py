@@ -15,7 +15,7 @@ from napari_ptycho.networks.split import Split
 from napari_ptycho.physics.simulation import simulate
 from napari_ptycho.prepare import Optics
 
-SIZE, SIDE, PER_CAT, BATCH, STEPS = 64, 152, 100, 32, 250
+SIZE, SIDE, PER_CAT, BATCH, STEPS = 64, 152, 50, 16, 250
 HELD = 4  # cats that validate
 
 

@@ -1,10 +1,10 @@
 """A line for what takes long: what is under way, and *Stop*, which lets go of its answer."""
 
-from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from napari_ptycho.gui.elided import Elided
 from napari_ptycho.gui.latest import Latest
+from napari_ptycho.gui.pause import Pause
 from napari_ptycho.gui.runner import SHORT_S, Runner
 
 LEFT = "Stopped. Change a choice to have it computed anew."
@@ -26,8 +26,7 @@ class LeaveRow(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.text, 1)
         layout.addWidget(self.stop_button)
-        self._later = QTimer(self, interval=round(1000 * SHORT_S), singleShot=True)
-        self._later.timeout.connect(self._appear)
+        self._later = Pause(self, round(1000 * SHORT_S), self._appear)
         self._runner.working.connect(self._follow)
         self.stop_button.clicked.connect(of.leave)
         self.hide()

@@ -7,13 +7,12 @@ from napari.layers import Layer
 from napari.utils.theme import get_theme
 from napari.viewer import Viewer
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QBrush, QColor, QGuiApplication
+from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QPushButton,
     QTableWidget,
-    QTableWidgetItem,
 )
 
 from napari_ptycho.assess.export import CSV_FILTER, write_table
@@ -28,7 +27,7 @@ from napari_ptycho.gui.names import short
 from napari_ptycho.gui.planes import Planes
 from napari_ptycho.gui.save_button import SaveButton
 from napari_ptycho.gui.saving import Savable
-from napari_ptycho.gui.widgets import RED, Note, fit_rows, small_table
+from napari_ptycho.gui.widgets import RED, Note, fit_rows, put, show_titles, small_table
 
 HINT = "Choose a Reference above. More layers can be selected in the list of layers."
 LEAST_PX = 64  # of a column: four of them beside their names in a narrow dock
@@ -110,19 +109,15 @@ class NumbersPage(Page):
         self.table.setColumnCount(1 + len(good))
         self.table.setRowCount(len(rows))
         names = [name for name, _ in good]
-        for column, (name, title) in enumerate(zip(["", *names], ["", *short(names)], strict=True)):
-            item = QTableWidgetItem(title)
-            item.setToolTip(name)
-            self.table.setHorizontalHeaderItem(column, item)
-        red = QBrush(QColor(RED[get_theme(self.viewer.theme).type]))
+        show_titles(self.table, zip(["", *short(names)], ["", *names], strict=True))
+        red = RED[get_theme(self.viewer.theme).type]
         for i, row in enumerate(rows):
-            self._put(i, 0, row.name, f"{row.name}: {row.help}")
+            put(self.table, i, 0, row.name, f"{row.name}: {row.help}")
             for column, (_, found) in enumerate(good, 1):
                 one = found.rows[i]
                 tip = "\n".join(filter(None, (f"{one.name}: {one.help}", one.warning)))
-                item = self._put(i, column, one.text(), tip)
-                if one.value is None or one.warning:
-                    item.setForeground(red)
+                colour = red if one.value is None or one.warning else ""
+                put(self.table, i, column, one.text(), tip, colour)
         _fit(self.table)
         self.table.setVisible(bool(good))
         for button in (self.copy_button, self.save_button):
@@ -132,12 +127,6 @@ class NumbersPage(Page):
         if good:
             lines = [f"reference  {good[0][1].aligned.reference.name}", *notes]
         self.note.show_lines(lines, bad)
-
-    def _put(self, row: int, column: int, text: str, tip: str) -> QTableWidgetItem:
-        item = QTableWidgetItem(text)
-        item.setToolTip(tip)
-        self.table.setItem(row, column, item)
-        return item
 
     def _savable(self) -> Savable | None:
         titles, rows = self.cells()

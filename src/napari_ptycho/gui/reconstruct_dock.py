@@ -5,7 +5,6 @@ from typing import Any
 
 from napari.utils.notifications import show_info
 from napari.viewer import Viewer
-from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QHBoxLayout
 
 from napari_ptycho.device import CHOICES
@@ -15,6 +14,7 @@ from napari_ptycho.gui.closing import CloseGuard
 from napari_ptycho.gui.form import lined_up
 from napari_ptycho.gui.offer_kept import Kept, kept_of
 from napari_ptycho.gui.offer_rows import Offer, OfferRows
+from napari_ptycho.gui.pause import Pause
 from napari_ptycho.gui.preset_box import PresetBox
 from napari_ptycho.gui.recipe_bar import RecipeButton
 from napari_ptycho.gui.recipe_draft import ToldRun, of_more, of_run
@@ -61,7 +61,7 @@ class ReconstructDock(Dock):
         self.box = RunBox(self.viewer, self.session)
         self.save_button = self.box.save_button
         self._lay_out()
-        self._later = QTimer(self, interval=PAUSE_MS, singleShot=True)
+        self._later = Pause(self, PAUSE_MS, self._estimate)
         self._connect()
         self.guard = CloseGuard(self, self.runner, _savable, "A reconstruction")
         kept.choice(self.device, "Reconstruct.device")
@@ -89,7 +89,6 @@ class ReconstructDock(Dock):
         self.stages.changed.connect(self._on_edited)
         self.device.currentTextChanged.connect(self._ask)
         self.adviser.advised.connect(self._on_advice)
-        self._later.timeout.connect(self._estimate)
         self.box.start_button.clicked.connect(self.start)
         self.box.stop_button.clicked.connect(self.runner.stop)
         self.box.continue_button.clicked.connect(self.go_on)

@@ -20,6 +20,7 @@ from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QLabel, QWidget
 
 from napari_ptycho.gui import worker
+from napari_ptycho.gui.pause import Pause
 from napari_ptycho.job import Update
 
 log = logging.getLogger(__name__)
@@ -62,8 +63,7 @@ class Runner(QObject):
         self.destroyed.connect(partial(_close, self._bars))
         self._ticks = QTimer(self, interval=TICK_MS)
         self._ticks.timeout.connect(self._tick)
-        self._painted = QTimer(self, interval=0, singleShot=True)
-        self._painted.timeout.connect(self._measure)
+        self._painted = Pause(self, 0, self._measure)
 
     @property
     def running(self) -> bool:

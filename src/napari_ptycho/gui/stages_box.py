@@ -12,14 +12,14 @@ from qtpy.QtWidgets import (
     QMenu,
     QSizePolicy,
     QToolButton,
-    QVBoxLayout,
     QWidget,
 )
 
 from napari_ptycho.engines import ENGINES, EngineOptions, RpieOptions
-from napari_ptycho.gui.form import LABELS_PX, OptionsForm
+from napari_ptycho.gui.form import OptionsForm, lined_up
+from napari_ptycho.gui.layouts import stack
 from napari_ptycho.gui.stages import Stages, after, line, switched
-from napari_ptycho.gui.widgets import Choice, form_rows
+from napari_ptycho.gui.widgets import Choice
 
 MAIN = (
     "epochs",
@@ -78,14 +78,7 @@ class StagesBox(QWidget):
         self.add_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         for button in (self.add_button, self.remove_button, self.up_button, self.down_button):
             beside.addWidget(button)
-        rows = form_rows()
-        rows.addRow("Engine", beside)
-        rows.labelForField(beside).setMinimumWidth(LABELS_PX)
-        self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(0, 0, 0, 0)
-        self._column.setSpacing(4)
-        self._column.addWidget(self.list)
-        self._column.addLayout(rows)
+        self._column = stack(self, self.list, lined_up({"Engine": beside}), spacing=4)
 
     def _connect(self) -> None:
         self.list.currentRowChanged.connect(self._choose)
