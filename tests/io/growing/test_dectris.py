@@ -1,10 +1,12 @@
 import signal
 
+import h5py
 import numpy as np
 import pytest
 
 from napari_ptycho.errors import NeedsPositions
 from napari_ptycho.io import open_growing, read_scan
+from napari_ptycho.io.formats import external
 
 
 @pytest.mark.parametrize("flags", [(), ("--part-swmr",)], ids=["closed one by one", "SWMR"])
@@ -20,6 +22,40 @@ def test_data_files_that_appear_one_after_another(source, run, seen, tmp_path, f
     finished = read_scan(master, positions=table)
     np.testing.assert_array_equal(finished.patterns, np.asarray(watched.arrived.scan.patterns))
     np.testing.assert_array_equal(finished.positions_m, watched.arrived.scan.positions_m)
+
+
+def test_a_frame_that_comes_after_its_file_was_opened_is_before_those_of_the_next(
+    source, seen, tmp_path, monkeypatch
+):
+    """The detector ends a file and begins the next while a look goes from one to the other."""
+    n, master, cut, late = 24, tmp_path / "run_master.h5", 12, 3
+    _, patterns, positions = source(n)
+    names = [f"run_data_{number:06d}.h5" for number in (1, 2)]
+    with h5py.File(master, "w") as file:
+        file["entry/definition"] = np.bytes_("NXmx")
+        for number, name in enumerate(names, 1):
+            link = h5py.ExternalLink(name, "/entry/data/data")
+            file[f"entry/data/data_{number:06d}"] = link
+
+    def write(name, frames):
+        with h5py.File(tmp_path / name, "w", libver="latest") as file:
+            file["entry/data/data"] = frames
+
+    followed = external.followed
+
+    def meanwhile(group, name, *rest):
+        if name == "data_000002" and not (tmp_path / names[1]).exists():
+            write(names[0], patterns[:cut])
+            write(names[1], patterns[cut:])
+        return followed(group, name, *rest)
+
+    write(names[0], patterns[: cut - late])
+    monkeypatch.setattr(external, "followed", meanwhile)
+    table = tmp_path / "positions.csv"
+    np.savetxt(table, 1e6 * positions[:, ::-1], delimiter=",", header="x_um,y_um", comments="")
+    watched = seen(open_growing(master, positions=table))
+    watched.until(lambda: len(watched) == n)
+    np.testing.assert_array_equal(np.concatenate(watched.counts), patterns)
 
 
 def test_a_detector_that_dies_in_a_data_file_and_goes_on(source, run, seen, tmp_path):

@@ -3,7 +3,7 @@
 import re
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -77,30 +77,18 @@ def _channels(file: h5py.File, count: int) -> list[str]:
     return [f"channel {number}" for number in range(min(count, 100))]
 
 
+class _Piece(NamedTuple):
+    """The frames of one part."""
+
+    frames: Hdf5Frames
+    first: int | None
+    """Number of its first image, counted from 1 over all parts; None if it does not say."""
+
+
 def _linked(file: h5py.File, parts: dict[int, str], notes: list[str], growing: bool) -> Frames:
     """Return the frames of all linked files up to the last one that is there."""
     owner = Path(file.filename).name
-    pieces: list[Hdf5Frames] = []
-    missing: list[str] = []
-    whole = range(min(parts), max(parts) + 1)
-    for number in whole if len(whole) < 2 * len(parts) + 1000 else parts:
-        name = parts.get(number, f"data_{number:06d}")
-        with ExitStack() as stack:
-            part = _part(file[DATA], name, stack, growing)
-            if part is None and growing:
-                break
-            if part is None:
-                missing.append(_what(file[DATA], name))
-                continue
-            if missing:
-                raise FileError(
-                    f"{owner}: {missing[0]} is not there, but later files are; put all files of "
-                    "the series beside this one"
-                )
-            dataset = hdf5.require(part.file, part.name, A_MASTER)
-            _check_first(dataset, name, sum(piece.shape[0] for piece in pieces), notes)
-            pieces.append(_stack(file, dataset))
-            _check_alike(owner, pieces, name)
+    pieces, missing = _pieces(file, parts, growing)
     if growing and not pieces:
         raise ScanError(f"{owner}: none of the {len(parts)} files with its frames is there yet")
     if not pieces:
@@ -108,12 +96,51 @@ def _linked(file: h5py.File, parts: dict[int, str], notes: list[str], growing: b
             f"{owner}: none of the {len(missing)} files with its frames is there; the first: "
             f"{missing[0]}; put them beside this file"
         )
+    if growing:  # frames may have come into one before the next one was opened: now it is done
+        for name in list(pieces)[:-1]:
+            pieces[name] = _piece(file, name, growing) or pieces[name]
+    _check(owner, pieces, notes)
     if missing:
         notes.append(
             f"{len(pieces)} of {len(pieces) + len(missing)} data files are there; the first that "
             f"is not: {missing[0]}."
         )
-    return pieces[0] if len(pieces) == 1 else Joined(pieces)
+    frames = [piece.frames for piece in pieces.values()]
+    return frames[0] if len(frames) == 1 else Joined(frames)
+
+
+def _pieces(
+    file: h5py.File, parts: dict[int, str], growing: bool
+) -> tuple[dict[str, _Piece], list[str]]:
+    """Return what is there by name, and what of a finished series is not."""
+    pieces: dict[str, _Piece] = {}
+    missing: list[str] = []
+    whole = range(min(parts), max(parts) + 1)
+    for number in whole if len(whole) < 2 * len(parts) + 1000 else parts:
+        name = parts.get(number, f"data_{number:06d}")
+        piece = _piece(file, name, growing)
+        if piece is None and growing:
+            break
+        if piece is None:
+            missing.append(_what(file[DATA], name))
+            continue
+        if missing:
+            raise FileError(
+                f"{Path(file.filename).name}: {missing[0]} is not there, but later files are; put "
+                "all files of the series beside this one"
+            )
+        pieces[name] = piece
+    return pieces, missing
+
+
+def _piece(file: h5py.File, name: str, growing: bool) -> _Piece | None:
+    with ExitStack() as stack:
+        part = _part(file[DATA], name, stack, growing)
+        if part is None:
+            return None
+        dataset = hdf5.require(part.file, part.name, A_MASTER)
+        low = np.ravel(Attributes(dataset).get(FIRST_IMAGE, ()))
+        return _Piece(_stack(file, dataset), int(low[0]) if len(low) == 1 else None)
 
 
 def _part(group: h5py.Group, name: str, stack: ExitStack, growing: bool) -> Any:
@@ -135,20 +162,18 @@ def _what(group: h5py.Group, name: str) -> str:
     return f"'{name}'"
 
 
-def _check_first(dataset: h5py.Dataset, name: str, before: int, notes: list[str]) -> None:
-    """Say so where a part does not go on where the last one ended."""
-    low = np.ravel(Attributes(dataset).get(FIRST_IMAGE, ()))
-    if len(low) == 1 and before and low[0] != before + 1:
-        notes.append(
-            f"{name} says that its first image is number {low[0]}, but {before} images lie before "
-            "it: is it of another series?"
-        )
-
-
-def _check_alike(owner: str, pieces: list[Hdf5Frames], name: str) -> None:
-    first, last = pieces[0], pieces[-1]
-    if (first.shape[1:], first.dtype) != (last.shape[1:], last.dtype):
-        raise ScanError(
-            f"{owner}: {name} has frames of {last.shape[1:]} {last.dtype}, but the first file has "
-            f"{first.shape[1:]} {first.dtype}; are they of one series?"
-        )
+def _check(owner: str, pieces: dict[str, _Piece], notes: list[str]) -> None:
+    """Refuse parts that are not alike; say so where one does not go on where the last one ended."""
+    first, before = next(iter(pieces.values())).frames, 0
+    for name, (frames, number) in pieces.items():
+        if (first.shape[1:], first.dtype) != (frames.shape[1:], frames.dtype):
+            raise ScanError(
+                f"{owner}: {name} has frames of {frames.shape[1:]} {frames.dtype}, but the first "
+                f"file has {first.shape[1:]} {first.dtype}; are they of one series?"
+            )
+        if before and number is not None and number != before + 1:
+            notes.append(
+                f"{name} says that its first image is number {number}, but {before} images lie "
+                "before it: is it of another series?"
+            )
+        before += frames.shape[0]
