@@ -110,10 +110,17 @@ def test_a_scan_is_kept_and_binned_as_the_reconstruction_was(star_file, tmp_path
     recon, out = tmp_path / "r.h5", tmp_path / "d.h5"
     sampled = ("--every", "2", "--bin", "2", "--epochs", "1", "--device", "cpu")
     assert run("reconstruct", star_file, *sampled, "-o", recon) == 0
-    assert run("denoise", recon, *FEW, "--scan", star_file, "-o", out) == 0
-    made, half = (io.read_reconstruction(path) for path in (recon, out))
-    np.testing.assert_array_equal(half.positions_px, made.positions_px)
-    assert half.provenance["denoised"][0]["halves"]
+    made = io.read_reconstruction(recon)
+    done = [star_file]  # whole, or as it was then: it is not done twice
+    for name in ("s.h5", "s.cxi"):
+        done.append(tmp_path / name)
+        assert run("bin", star_file, "--every", "2", "--size", "2", "-o", done[-1]) == 0
+    for scan in done:
+        words = ("--scan", scan, "--overwrite", "-o", out)
+        assert run("denoise", recon, *FEW, *words) == 0
+        result = io.read_reconstruction(out)
+        np.testing.assert_array_equal(result.positions_px, made.positions_px)
+        assert result.provenance["denoised"][0]["halves"]
 
 
 @pytest.mark.parametrize(
